@@ -1,0 +1,211 @@
+"""Every operation that is worth a kernel, in plain NumPy: the readable form, and the oracle.
+
+A backend holds the operations that layers, objectives and optimizers are made of; whatever is
+not here is ordinary array code through `backend.xp`. Each method states shapes and formula.
+Arrays that a method returns come from a pool (`pool.py`) and belong to whoever holds them.
+"""
+
+import numpy as np
+
+from minigan.backend.numpy_activations import ACTIVATIONS
+from minigan.backend.numpy_convolution import Convolution
+from minigan.backend.pool import ArrayPool
+
+__all__ = ["NumpyBackend"]
+
+#: Elements of a block of an optimizer's update: its five arrays then fit the L2 cache together.
+BLOCK = 1 << 16
+
+
+class NumpyBackend(Convolution):
+    """The operations on CPU arrays (`numpy.ndarray`)."""
+
+    name = "numpy"
+    xp = np
+
+    def __init__(self):
+        self.pool = ArrayPool()
+
+    def __repr__(self):
+        return "NumpyBackend()"
+
+    # Arrays ------------------------------------------------------------------------------------
+
+    def empty(self, shape, dtype):
+        """An uninitialised array that nobody else refers to, from the pool."""
+        return self.pool.empty(shape, dtype)
+
+    def zeros(self, shape, dtype):
+        """An array of zeros, from the pool."""
+        array = self.pool.empty(shape, dtype)
+        array.fill(0)
+        return array
+
+    def asarray(self, x, dtype=None):
+        """`x` as an array of this backend (copied only if it must be)."""
+        return np.asarray(x, dtype)
+
+    def to_numpy(self, x):
+        """An array of this backend as a `numpy.ndarray`."""
+        self.check(x)
+        return x
+
+    def check(self, x, what="array"):
+        """Raise TypeError unless `x` is an array of this backend."""
+        if not isinstance(x, np.ndarray):
+            raise TypeError(
+                f"{what}: expected a numpy.ndarray for the numpy backend, got "
+                f"{type(x).__module__}.{type(x).__name__}; convert it with backend.asarray(...)"
+            )
+
+    # Affine maps -------------------------------------------------------------------------------
+
+    def matmul(self, a, b):
+        """a (M, K) times b (K, O) -> (M, O)."""
+        out = self.empty((a.shape[0], b.shape[1]), a.dtype)
+        if a.shape[1] == 1:  # an outer product: three times as fast as a product with K = 1
+            return np.multiply(a, b, out=out)
+        return np.matmul(a, b, out=out)
+
+    def add_product(self, out, a, b):
+        """out (K, O) += a (K, M) times b (M, O): how a weight gradient accumulates."""
+        np.add(out, self.matmul(a, b), out=out)
+
+    def add_sum(self, out, x):
+        """out (C,) += x (..., C) summed over all axes but the last: the gradient of a bias."""
+        np.add(out, x.reshape(-1, x.shape[-1]).sum(axis=0), out=out)
+
+    # Activations -------------------------------------------------------------------------------
+
+    def bias_activation(self, x, bias, activation, slope=0.0, out=None):
+        """y = f(x + b), x (..., C), b (C,) or None; `out` may be x itself.
+
+        `activation` is a name in `ACTIVATIONS`; `slope` is leaky ReLU's slope below zero.
+        """
+        y = self.empty(x.shape, x.dtype) if out is None else out
+        if bias is not None:
+            x = np.add(x, bias, out=y)
+        return ACTIVATIONS[activation].value(x, slope, y)
+
+    def activation_gradient(self, dy, y, activation, slope=0.0):
+        """dx = dy · f'(x), with f' expressed by the output y = f(x)."""
+        dx = ACTIVATIONS[activation].derivative(y, slope, self.empty(y.shape, y.dtype))
+        return np.multiply(dx, dy, out=dx)
+
+    # Batch normalization -----------------------------------------------------------------------
+
+    def batch_norm(self, x, gamma, beta, eps):
+        """Normalise x (..., C) over all axes but the last.
+
+        mean = Σ x / M,  var = Σ (x − mean)² / M,  y = γ (x − mean) / √(var + eps) + β.
+        The variance takes two passes: Σ x² / M − mean² loses every digit when |mean| ≫ √var.
+        Returns y, and centred = x − mean, inverse = 1 / √(var + eps), mean, var.
+        """
+        rows = x.reshape(-1, x.shape[-1])
+        mean = rows.mean(axis=0)
+        centred = np.subtract(rows, mean, out=self.empty(rows.shape, x.dtype))
+        var = np.einsum("mc,mc->c", centred, centred) / len(rows)
+        inverse = 1 / np.sqrt(var + x.dtype.type(eps))
+        y = np.multiply(centred, gamma * inverse, out=self.empty(rows.shape, x.dtype))
+        np.add(y, beta, out=y)
+        return y.reshape(x.shape), centred, inverse, mean, var
+
+    def batch_norm_gradient(self, dy, centred, inverse, gamma):
+        """dx, dγ, dβ of `batch_norm`. With x̂ = centred · inverse and means over the batch:
+
+        dβ = Σ dy,  dγ = Σ dy·x̂,  dx = γ·inverse · (dy − mean(dy) − x̂ · mean(dy·x̂)).
+        The two means are what flows back through the batch's own mean and variance.
+        (Ioffe & Szegedy 2015, arXiv:1502.03167, section 3.)
+        """
+        rows = dy.reshape(-1, dy.shape[-1])
+        dbeta = rows.sum(axis=0)
+        dgamma = np.einsum("mc,mc->c", rows, centred) * inverse
+        count = len(rows)
+        dx = np.multiply(centred, -inverse * dgamma / count, out=self.empty(rows.shape, dy.dtype))
+        np.add(dx, rows, out=dx)
+        np.subtract(dx, dbeta / count, out=dx)
+        np.multiply(dx, gamma * inverse, out=dx)
+        return dx.reshape(dy.shape), dgamma, dbeta
+
+    # Losses ------------------------------------------------------------------------------------
+
+    def softplus(self, x):
+        """log(1 + eˣ), exact and finite for every finite x."""
+        return np.logaddexp(x, x.dtype.type(0))
+
+    def sigmoid(self, x):
+        """σ(x) = 1 / (1 + e⁻ˣ), the derivative of softplus; through tanh, so nothing overflows."""
+        half = x.dtype.type(0.5)
+        return np.tanh(x * half) * half + half
+
+    def norm(self, x):
+        """√Σ x² of a vector."""
+        return np.sqrt(np.dot(x, x))
+
+    def is_finite(self, x):
+        """Whether every number of x is finite."""
+        return bool(np.isfinite(x).all())
+
+    # Optimizer updates, on one flat vector ---------------------------------------------------
+
+    def sgd(self, parameters, gradients, velocity, lr, momentum):
+        """v = μ v + g;  w −= lr · v."""
+        for w, g, v, step in self._blocks(parameters, gradients, velocity):
+            np.multiply(v, momentum, out=v)
+            np.add(v, g, out=v)
+            np.multiply(v, lr, out=step)
+            np.subtract(w, step, out=w)
+
+    def rmsprop(self, parameters, gradients, square, lr, alpha, eps):
+        """s = α s + (1 − α) g²;  w −= lr · g / (√s + eps)."""
+        for w, g, s, step in self._blocks(parameters, gradients, square):
+            np.multiply(g, g, out=step)
+            np.multiply(step, 1 - alpha, out=step)
+            np.multiply(s, alpha, out=s)
+            np.add(s, step, out=s)
+            np.sqrt(s, out=step)
+            np.add(step, eps, out=step)
+            np.divide(g, step, out=step)
+            np.multiply(step, lr, out=step)
+            np.subtract(w, step, out=w)
+
+    def adam(self, parameters, gradients, mean, square, lr, beta1, beta2, eps, t):
+        """m = β₁ m + (1 − β₁) g;  v = β₂ v + (1 − β₂) g²;  w −= lr · m̂ / (√v̂ + eps),
+
+        m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ) (Kingma & Ba 2015, algorithm 1). The scalars are
+        drawn out of the loop: m̂ / (√v̂ + eps) = c · m / (√v + e), e = eps √(1 − β₂ᵗ),
+        c = √(1 − β₂ᵗ) / (1 − β₁ᵗ).
+        """
+        correction = (1 - beta2**t) ** 0.5
+        scale, eps = lr * correction / (1 - beta1**t), eps * correction
+        for w, g, m, v, step in self._blocks(parameters, gradients, mean, square):
+            np.multiply(m, beta1, out=m)
+            np.multiply(g, 1 - beta1, out=step)
+            np.add(m, step, out=m)
+            np.multiply(v, beta2, out=v)
+            np.multiply(g, g, out=step)
+            np.multiply(step, 1 - beta2, out=step)
+            np.add(v, step, out=v)
+            np.sqrt(v, out=step)
+            np.add(step, eps, out=step)
+            np.divide(m, step, out=step)
+            np.multiply(step, scale, out=step)
+            np.subtract(w, step, out=w)
+
+    def interpolate(self, average, parameters, rate):
+        """w̄ += rate · (w − w̄): an exponential moving average, in place."""
+        for mean, w, step in self._blocks(average, parameters):
+            np.subtract(w, mean, out=step)
+            np.multiply(step, rate, out=step)
+            np.add(mean, step, out=mean)
+
+    def _blocks(self, *vectors):
+        """Slices of the vectors, block by block, and a scratch block.
+
+        A block stays in the cache over all its operations, where whole vectors would go to
+        memory and back at each: half the time of an update of a million parameters.
+        """
+        scratch = self.empty((min(BLOCK, vectors[0].size),), vectors[0].dtype)
+        for start in range(0, vectors[0].size, BLOCK):
+            parts = [vector[start : start + BLOCK] for vector in vectors]
+            yield *parts, scratch[: parts[0].size]

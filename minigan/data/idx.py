@@ -1,0 +1,174 @@
+"""The idx format: arrays in the files that MNIST comes in.
+
+A file is a header and then the array's elements, row-major; every number is big-endian
+(described on LeCun, Cortes and Burges' MNIST page)::
+
+    byte 0, 1      0, 0
+    byte 2         type code: 0x08 uint8, 0x09 int8, 0x0B int16, 0x0C int32,
+                              0x0D float32, 0x0E float64
+    byte 3         number of dimensions, ndim
+    4 * ndim       the size of each dimension, uint32
+    the rest       the elements
+
+The files usually come gzipped. Whether one is gzipped is decided by its first bytes, not by its
+name. `read_idx` trusts nothing: it reads the header, refuses sizes above a limit, and then reads
+at most one byte more than the header promised, in chunks, so that neither a header that lies nor
+a gzip file that expands without end fills the memory.
+"""
+
+import contextlib
+import gzip
+import hashlib
+import math
+import struct
+import zlib
+
+import numpy as np
+
+__all__ = ["MAX_BYTES", "IdxError", "content_sha256", "encode_idx", "open_content", "read_idx"]
+
+DTYPES = {
+    0x08: np.dtype("u1"),
+    0x09: np.dtype("i1"),
+    0x0B: np.dtype(">i2"),
+    0x0C: np.dtype(">i4"),
+    0x0D: np.dtype(">f4"),
+    0x0E: np.dtype(">f8"),
+}
+MAX_NDIM = 8
+MAX_BYTES = 1 << 30  # 1 GiB of elements: twenty times the largest file of MNIST
+CHUNK = 1 << 20
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+class IdxError(ValueError):
+    """A file whose content is not what it should be: `path` says which, `reason` says why."""
+
+    def __init__(self, path, reason):
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self):
+        return f"{self.path}: {self.reason}"
+
+
+@contextlib.contextmanager
+def open_content(path):
+    """Open `path` for reading as a binary stream of its uncompressed content, gzip or not.
+
+    A corrupt gzip file raises IdxError when the stream is read up to the fault (the checksum
+    stands at the end, so a fault may show only there). A file that cannot be opened raises
+    OSError.
+    """
+    with open(path, "rb") as raw:
+        compressed = raw.read(2) == GZIP_MAGIC
+        raw.seek(0)
+        if not compressed:
+            yield raw
+            return
+        try:
+            with gzip.GzipFile(fileobj=raw) as stream:
+                yield stream
+        except EOFError as error:
+            raise IdxError(path, "truncated gzip file") from error
+        except (gzip.BadGzipFile, zlib.error) as error:
+            raise IdxError(path, f"corrupt gzip file: {error}") from error
+
+
+def content_sha256(path, max_bytes=MAX_BYTES):
+    """SHA-256, in hexadecimal, of the uncompressed content of a file, gzip or not.
+
+    It does not depend on who compressed the file and how. Raises IdxError for a corrupt gzip file
+    and for content of more than `max_bytes` bytes.
+    """
+    digest, size = hashlib.sha256(), 0
+    with open_content(path) as stream:
+        while chunk := stream.read(CHUNK):
+            size += len(chunk)
+            if size > max_bytes:
+                raise IdxError(path, f"content of more than {max_bytes} bytes")
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def read_idx(path, *, ndim=None, max_bytes=MAX_BYTES):
+    """Read the array in an idx file, gzip or not.
+
+    Parameters
+    ----------
+    path : path of the file
+    ndim : the number of dimensions that the file must have; None for any from 1 to 8
+    max_bytes : the largest size of the elements, in bytes, that is read
+
+    Returns
+    -------
+    array : its shape and dtype are the file's, its byte order is the machine's; it is writable
+
+    Raises
+    ------
+    IdxError : the content is no idx array: truncated header or data, trailing data, wrong magic
+        number, unknown type code, wrong number of dimensions, too large, corrupt gzip
+    OSError : the file cannot be opened or read
+    """
+    with open_content(path) as stream:
+        dtype, shape = _read_header(stream, path, ndim)
+        expected = math.prod(shape) * dtype.itemsize  # Python integers: cannot overflow
+        # A size of 0 hides the others from the product, but NumPy multiplies the others too.
+        if math.prod(max(size, 1) for size in shape) * dtype.itemsize > max_bytes:
+            raise IdxError(path, f"size {shape} of {dtype.name} is above {max_bytes} bytes")
+        # One byte more shows whether anything follows; at the end gzip checks its checksum.
+        data = _read_up_to(stream, expected + 1)
+    if len(data) < expected:
+        raise IdxError(path, f"truncated data: {len(data)} of {expected} bytes, shape {shape}")
+    if len(data) > expected:
+        raise IdxError(path, f"trailing data after the {expected} bytes of shape {shape}")
+    array = np.frombuffer(data, dtype).reshape(shape)
+    return array.astype(dtype.newbyteorder("="), copy=False)
+
+
+def encode_idx(array):
+    """The bytes of an idx file that holds `array` (1 to 8 dimensions, of a dtype listed above)."""
+    array = np.asarray(array)
+    codes = {dtype.newbyteorder("="): code for code, dtype in DTYPES.items()}
+    code = codes.get(array.dtype.newbyteorder("="))
+    if code is None:
+        names = ", ".join(dtype.name for dtype in DTYPES.values())
+        raise TypeError(f"idx files hold {names}; got {array.dtype}")
+    if not 1 <= array.ndim <= MAX_NDIM:
+        raise ValueError(f"idx arrays have 1 to {MAX_NDIM} dimensions here; got {array.ndim}")
+    header = struct.pack(f">BBBB{array.ndim}I", 0, 0, code, array.ndim, *array.shape)
+    return header + array.astype(DTYPES[code]).tobytes()
+
+
+def _read_header(stream, path, ndim):
+    magic = bytes(_read_up_to(stream, 4))
+    if magic[:2] != bytes(2)[: len(magic)]:
+        raise IdxError(
+            path,
+            f"wrong magic number: starts with {magic.hex(' ')}, "
+            "neither gzip (1f 8b) nor idx (00 00, type, dimensions)",
+        )
+    if len(magic) < 4:
+        raise IdxError(path, f"truncated header: {len(magic)} of 4 bytes of magic number")
+    code, found = magic[2], magic[3]
+    if code not in DTYPES:
+        raise IdxError(path, f"unsupported type code 0x{code:02x}")
+    if not 1 <= found <= MAX_NDIM:
+        raise IdxError(path, f"wrong number of dimensions: {found}, expected 1 to {MAX_NDIM}")
+    if ndim is not None and found != ndim:
+        raise IdxError(path, f"wrong number of dimensions: {found}, expected {ndim}")
+    sizes = _read_up_to(stream, 4 * found)
+    if len(sizes) < 4 * found:
+        raise IdxError(path, f"truncated header: {len(sizes)} of {4 * found} bytes of sizes")
+    return DTYPES[code], struct.unpack(f">{found}I", sizes)
+
+
+def _read_up_to(stream, count):
+    """`count` bytes; fewer only where the stream ends. Memory grows with what is really there."""
+    data = bytearray()
+    while len(data) < count:
+        chunk = stream.read(min(CHUNK, count - len(data)))
+        if not chunk:
+            break
+        data += chunk
+    return data

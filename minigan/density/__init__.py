@@ -1,0 +1,80 @@
+"""Density estimation: the road that leads to GANs.
+
+Every estimator learns a distribution from samples x of shape (n, d) and offers
+
+    fit(x)           learn; returns the estimator itself
+    log_density(x)   (n,) natural logarithms of the learned density (of the learned
+                     probability, where x is discrete)
+    sample(n, rng)   (n, d) new samples, where the method has a way to draw them
+
+Read the files in this order. Each answers a weakness of the one before it.
+
+    contract.py       the promise above, and the checks of what comes in
+    parametric.py     maximum likelihood: a coin, a Gaussian. One shape for everything.
+    mixture.py        a sum of Gaussians, learned by EM. More shapes, but how many?
+    naive_bayes.py    a sum over labelled classes, pixels independent: the first pictures
+    histogram.py      no shape assumed: count. Cells explode with the dimension.
+    parzen.py         a bump on every sample; its width decides everything
+    neighbours.py     the width follows the data, and the density stops being one
+    sampling.py       a density is known: how are samples drawn from it?
+    pushforward.py    the other way round: samples come first, by mapping noise
+
+The last file is the door to GANs. A generator is a pushforward: it maps noise to samples. On a
+line its density can be written down by a change of variables. With a network between spaces of
+different dimension it cannot, so maximum likelihood is out of reach and something else has to
+compare the samples with the data. That something is the discriminator.
+"""
+
+from minigan.density.contract import Density, Known, NotFittedError
+from minigan.density.histogram import Histogram
+from minigan.density.mixture import GaussianMixture
+from minigan.density.naive_bayes import BernoulliNaiveBayes, GaussianNaiveBayes
+from minigan.density.neighbours import NearestNeighbours
+from minigan.density.parametric import Bernoulli, Gaussian
+from minigan.density.parzen import (
+    ParzenWindow,
+    best_bandwidth,
+    k_fold,
+    leave_one_out,
+    silverman_bandwidth,
+)
+from minigan.density.pushforward import (
+    IDENTITY,
+    NORMAL_QUANTILE,
+    SQUARE,
+    UNIFORM,
+    Branch,
+    Map,
+    Pushforward,
+    quantile_map,
+)
+from minigan.density.sampling import inverse_transform, metropolis_hastings, rejection
+
+__all__ = [
+    "IDENTITY",
+    "NORMAL_QUANTILE",
+    "SQUARE",
+    "UNIFORM",
+    "Bernoulli",
+    "BernoulliNaiveBayes",
+    "Branch",
+    "Density",
+    "Gaussian",
+    "GaussianMixture",
+    "GaussianNaiveBayes",
+    "Histogram",
+    "Known",
+    "Map",
+    "NearestNeighbours",
+    "NotFittedError",
+    "ParzenWindow",
+    "Pushforward",
+    "best_bandwidth",
+    "inverse_transform",
+    "k_fold",
+    "leave_one_out",
+    "metropolis_hastings",
+    "quantile_map",
+    "rejection",
+    "silverman_bandwidth",
+]

@@ -1,0 +1,288 @@
+"""The game: one discriminator step, one generator step, and the loop.
+
+The discriminator D learns to tell real samples x from fakes G(z); the generator G learns to make
+fakes that D takes for real. Read `GAN.discriminator_gradients` and `GAN.generator_gradients`
+beside algorithm 1 of Goodfellow et al. 2014 (arXiv:1406.2661): they are that algorithm.
+"""
+
+import copy
+import time
+
+from minigan.averaging import WeightAverage
+from minigan.checks import as_generator, check_integer
+from minigan.divergence import TrainingDiverged, first_bad_gradient, first_bad_output
+from minigan.layers import Sigmoid
+from minigan.objectives import get_objective
+from minigan.regularizers import Regularizer
+from minigan.schedules import constant
+
+__all__ = ["GAN", "Record", "train"]
+
+#: Samples that are generated at once: bounds the memory of `GAN.sample`.
+CHUNK = 1024
+
+
+class GAN:
+    """Two networks, what each minimises, and how each is updated.
+
+    generator: `Sequential`, latent (N, dimension) -> sample. discriminator: `Sequential`, sample
+    -> logits (N, 1), without a sigmoid. objective: a name in `OBJECTIVES` or an `Objective`.
+    generator_optimizer, discriminator_optimizer: each made for its network. latent: the noise.
+    rng: draws all noise of training. discriminator_steps: steps of D for each step of G.
+    regularizer: e.g. `WeightClipping`. average_decay: keep an exponential moving average of G's
+    weights, used by `sample`. schedule: step -> factor on both learning rates.
+
+    Raises ValueError if the parts do not fit each other, before anything is trained.
+    """
+
+    def __init__(
+        self,
+        generator,
+        discriminator,
+        objective,
+        *,
+        generator_optimizer,
+        discriminator_optimizer,
+        latent,
+        rng,
+        discriminator_steps=1,
+        regularizer=None,
+        average_decay=None,
+        schedule=constant,
+    ):
+        self.generator, self.discriminator = generator, discriminator
+        self.objective = get_objective(objective, generator.backend)
+        self.generator_optimizer = generator_optimizer
+        self.discriminator_optimizer = discriminator_optimizer
+        self.latent = latent
+        self.rng = as_generator(rng)
+        self.discriminator_steps = check_integer("discriminator_steps", discriminator_steps, 1)
+        self.regularizer = regularizer or Regularizer()
+        self.schedule = schedule
+        self.steps = 0
+        self._check_parts(regularizer)
+        self.average = None if average_decay is None else WeightAverage(generator, average_decay)
+
+    # The discriminator's step --------------------------------------------------------------
+
+    def discriminator_step(self, x):
+        """One update of D on a real batch x; the step's figures."""
+        z = self.noise(len(x))
+        figures = self.discriminator_gradients(x, z)
+        self._refuse_divergence("discriminator", figures, x, z)
+        self.discriminator_optimizer.step(self.schedule(self.steps))
+        self.regularizer.constrain(self.discriminator)
+        return figures
+
+    def discriminator_gradients(self, x, z):
+        """Fill D's gradients for real samples x (N, ...) and fakes G(z), z (N, dimension).
+
+        G's cache is dropped: in this step the fakes are constants, and no gradient goes on into
+        G. Real and fake are two batches, since batch norm would mix their statistics; the second
+        backward pass adds to what the first has left.
+        """
+        G, D = self.generator, self.discriminator
+        fake, _ = G.forward(z)
+        real_logits, real_cache = D.forward(x)
+        fake_logits, fake_cache = D.forward(fake)
+        loss, d_real, d_fake = self.objective.discriminator(real_logits, fake_logits)
+        D.zero_gradients()
+        D.backward(d_real, real_cache, input_gradient=False)
+        D.backward(d_fake, fake_cache, input_gradient=False)
+        penalty = self.regularizer.penalize(D, x, fake, self.rng)
+        return {
+            "loss": loss + penalty,
+            "real_logit": real_logits.sum() / len(x),
+            "fake_logit": fake_logits.sum() / len(x),
+            "gradient_norm": D.backend.norm(D.gradients),
+        }
+
+    # The generator's step ------------------------------------------------------------------
+
+    def generator_step(self, n):
+        """One update of G on n fakes; the step's figures."""
+        z = self.noise(n)
+        figures = self.generator_gradients(z)
+        self._refuse_divergence("generator", figures, None, z)
+        self.generator_optimizer.step(self.schedule(self.steps))
+        if self.average is not None:
+            self.average.update()
+        return figures
+
+    def generator_gradients(self, z):
+        """Fill G's gradients for the fakes G(z), z (N, dimension).
+
+        The gradient flows back through D to its input, the fakes, and on into G. D is only a
+        road here: its own gradients are neither touched nor computed, and it stays as it is.
+        """
+        G, D = self.generator, self.discriminator
+        fake, fake_cache = G.forward(z)
+        logits, logits_cache = D.forward(fake)
+        loss, d_logits = self.objective.generator(logits)
+        G.zero_gradients()
+        d_fake = D.backward(d_logits, logits_cache, parameter_gradients=False)
+        G.backward(d_fake, fake_cache, input_gradient=False)
+        return {"loss": loss, "gradient_norm": G.backend.norm(G.gradients)}
+
+    # Noise and samples ---------------------------------------------------------------------
+
+    def noise(self, n):
+        """n latent vectors from the training's generator, on the networks' backend."""
+        return self.asarray(self.latent.sample(n, self.rng))
+
+    def asarray(self, x):
+        """A host array on the networks' backend, in their dtype."""
+        return self.generator.backend.asarray(x, self.generator.dtype)
+
+    def sample(self, n, rng):
+        """n samples as a host array (n, ...), from the averaged weights if there are any.
+
+        Evaluation mode; the noise comes from `rng`, so training is not disturbed.
+        """
+        return self.generate(self.latent.sample(n, as_generator(rng)))
+
+    def generate(self, z):
+        """The samples for given latent vectors (n, dimension), like `sample`."""
+        network = self.generator if self.average is None else self.average.network
+        backend = network.backend
+        out = backend.xp.empty((len(z), *network.output_shape), network.dtype)
+        for start in range(0, len(z), CHUNK):
+            out[start : start + CHUNK] = network(self.asarray(z[start : start + CHUNK]))
+        return backend.to_numpy(out)
+
+    def clone(self, dtype):
+        """The same game on copies of both networks in another dtype, to compute gradients with.
+
+        The copy has no optimizers and no averaged weights, so it cannot train.
+        """
+        generator = self.generator.clone(dtype=dtype)
+        discriminator = self.discriminator.clone(dtype=dtype)
+        twin = copy.copy(self)
+        twin.generator, twin.discriminator, twin.average = generator, discriminator, None
+        twin.generator_optimizer = twin.discriminator_optimizer = None
+        twin.rng = copy.deepcopy(self.rng)
+        return twin
+
+    # Checks --------------------------------------------------------------------------------
+
+    def _check_parts(self, regularizer):
+        G, D = self.generator, self.discriminator
+        demands = [
+            (
+                G.backend is D.backend is self.objective.backend,
+                f"generator, discriminator and objective must share one backend, got "
+                f"{G.backend!r}, {D.backend!r}, {self.objective.backend!r}",
+            ),
+            (G.dtype == D.dtype, f"dtypes differ: generator {G.dtype}, discriminator {D.dtype}"),
+            (
+                G.input_shape == (self.latent.dimension,),
+                f"the generator takes {G.input_shape}, the noise is ({self.latent.dimension},)",
+            ),
+            (
+                G.output_shape == D.input_shape,
+                f"the generator makes {G.output_shape}, the discriminator takes {D.input_shape}",
+            ),
+            (D.output_shape == (1,), f"the discriminator must end in (1,), not {D.output_shape}"),
+            (
+                not isinstance(D.layers[-1], Sigmoid),
+                "the discriminator ends in a Sigmoid, but objectives take logits: leave it out",
+            ),
+            (self.generator_optimizer.network is G, "generator_optimizer has another network"),
+            (
+                self.discriminator_optimizer.network is D,
+                "discriminator_optimizer has another network",
+            ),
+            (
+                regularizer is not None or not self.objective.needs_constraint,
+                f"{self.objective!r} has no minimum without a Lipschitz constraint: "
+                f"pass regularizer=WeightClipping(0.01), say",
+            ),
+        ]
+        for holds, message in demands:
+            if not holds:
+                raise ValueError(message)
+
+    def _refuse_divergence(self, player, figures, x, z):
+        """Raise before the update, so that the parameters stay at their last good values."""
+        if self.generator.backend.is_finite(figures["gradient_norm"]) and (
+            self.generator.backend.is_finite(figures["loss"])
+        ):
+            return
+        raise TrainingDiverged(self.steps + 1, player, self._first_bad(player, x, z))
+
+    def _first_bad(self, player, x, z):
+        G, D = self.generator, self.discriminator
+        if x is not None and not D.backend.is_finite(x):
+            return "the batch of real samples"
+        place, fake = first_bad_output(G, z, "the generator")
+        if place is None and x is not None:
+            place, _ = first_bad_output(D, x, "the discriminator")
+        if place is None:
+            place, _ = first_bad_output(D, fake, "the discriminator")
+        if place is None:
+            place = first_bad_gradient(D if player == "discriminator" else G, f"the {player}")
+        return place or "the loss or the norm of the gradient"
+
+
+class Record:
+    """The figures of one step of training.
+
+    step (from 1), seconds (of this step), discriminator_loss, generator_loss, real_logit and
+    fake_logit (means, in the last of the step's discriminator updates),
+    discriminator_gradient_norm, generator_gradient_norm. Figures are read from the device when
+    they are asked for, and not before, so that a GPU need not wait for whoever does not look.
+    """
+
+    def __init__(self, step, seconds, discriminator, generator):
+        self.step, self.seconds = step, seconds
+        self._discriminator, self._generator = discriminator, generator
+
+    @property
+    def discriminator_loss(self):
+        return float(self._discriminator["loss"])
+
+    @property
+    def generator_loss(self):
+        return float(self._generator["loss"])
+
+    @property
+    def real_logit(self):
+        return float(self._discriminator["real_logit"])
+
+    @property
+    def fake_logit(self):
+        return float(self._discriminator["fake_logit"])
+
+    @property
+    def discriminator_gradient_norm(self):
+        return float(self._discriminator["gradient_norm"])
+
+    @property
+    def generator_gradient_norm(self):
+        return float(self._generator["gradient_norm"])
+
+    def __repr__(self):
+        return (
+            f"Record(step={self.step}, discriminator_loss={self.discriminator_loss:.4g}, "
+            f"generator_loss={self.generator_loss:.4g})"
+        )
+
+
+def train(gan, batches, steps):
+    """Train for `steps` more steps, yielding a `Record` after each.
+
+    batches: an iterator of real batches, host arrays (N, ...), such as `data.Batches`. A step is
+    k = gan.discriminator_steps updates of D, each on a fresh batch, then one of G on as many
+    fakes as the last batch held. Being a generator, it trains only while it is asked for records.
+
+    Raises TrainingDiverged when a loss or gradient is not finite, before it enters any weight.
+    """
+    batches = iter(batches)
+    for _ in range(check_integer("steps", steps, 0)):
+        start = time.perf_counter()
+        for _ in range(gan.discriminator_steps):
+            x = gan.asarray(next(batches))
+            discriminator = gan.discriminator_step(x)
+        generator = gan.generator_step(len(x))
+        gan.steps += 1
+        yield Record(gan.steps, time.perf_counter() - start, discriminator, generator)

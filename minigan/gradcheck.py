@@ -1,0 +1,288 @@
+"""Numerical gradients: is the backward pass really the derivative of the forward pass?
+
+Take a loss L that depends on an array. Change one number by ±h, and see how L changes:
+
+    dL/dx ≈ (L(x + h) − L(x − h)) / 2h          (central differences, error O(h²))
+
+and compare with what the backward pass says. For a layer, L = Σ y·R with fixed random R: its
+gradient with respect to y is R, so that `backward(R, cache)` must give dL/dx; a constant R, such
+as all ones, would let many errors pass. In float64 the two agree to about ten digits; a wrong
+formula differs in the first.
+
+`print(gradcheck(network, x))` shows a table. Nothing that is passed in is changed.
+"""
+
+import copy
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from minigan.checks import as_generator, check_integer, check_number
+from minigan.gan import GAN
+from minigan.layers import Layer, Sequential
+from minigan.objectives import Objective
+
+__all__ = ["GradientReport", "GradientRow", "compare_gradients", "gradcheck"]
+
+#: Differences tried in turn until the numerical derivative can be trusted.
+STEPS = (1e-5, 1e-6, 1e-7)
+
+
+@dataclass(frozen=True)
+class GradientRow:
+    """One array's comparison.
+
+    checked: entries compared. kinks: entries left out because the function has a kink there (the
+    two sides have different slopes, so there is no derivative to compare with). At `worst`, the
+    index with the largest error, `by_hand` and `numerical` are the two gradients.
+    """
+
+    name: str
+    shape: tuple
+    checked: int
+    kinks: int
+    worst: tuple
+    by_hand: float
+    numerical: float
+    relative_error: float
+
+
+@dataclass(frozen=True)
+class GradientReport:
+    """The comparison of all arrays. `passed`, `worst` (the row), and a table when printed."""
+
+    rows: tuple
+    tolerance: float
+
+    @property
+    def worst(self):
+        """The row with the largest relative error."""
+        return max(self.rows, key=lambda row: row.relative_error)
+
+    @property
+    def relative_error(self):
+        """The largest relative error of all."""
+        return self.worst.relative_error
+
+    @property
+    def passed(self):
+        """Whether every array was compared somewhere and agrees within the tolerance."""
+        return all(row.checked and row.relative_error <= self.tolerance for row in self.rows)
+
+    def __str__(self):
+        head = ("gradient of", "shape", "checked", "kinks", "worst at", "by hand", "numerical",
+                "rel. error", "")  # fmt: skip
+        table = [head] + [self._cells(row) for row in self.rows]
+        widths = [max(len(cells[k]) for cells in table) for k in range(len(head))]
+        lines = [
+            "  ".join(cell.ljust(w) if k < 2 else cell.rjust(w)
+                      for k, (cell, w) in enumerate(zip(cells, widths, strict=True)))  # fmt: skip
+            for cells in table
+        ]
+        verdict = "every gradient agrees" if self.passed else "WRONG: see the marked rows"
+        return "\n".join([*lines, f"{verdict} (tolerance {self.tolerance:g})"])
+
+    def _cells(self, row):
+        good = row.checked and row.relative_error <= self.tolerance
+        worst = ", ".join(map(str, row.worst))
+        return (row.name, str(row.shape), str(row.checked), str(row.kinks), f"[{worst}]",
+                f"{row.by_hand:+.8f}", f"{row.numerical:+.8f}", f"{row.relative_error:.1e}",
+                "ok" if good else "WRONG")  # fmt: skip
+
+
+def compare_gradients(loss, arrays, gradients, *, rng=0, tolerance=1e-6, max_entries=64):
+    """Compare gradients that were computed by hand with numerical ones.
+
+    loss: a function without arguments that computes a number from the present contents of the
+    arrays. arrays: name -> float64 array, changed in place and restored. gradients: the same
+    names -> what the backward pass said. max_entries: of larger arrays, that many random entries
+    are checked (`rng`). Returns a GradientReport.
+
+    The relative error is |by hand − numerical| / max(|by hand|, |numerical|, floor). The floor,
+    1e-3 of the array's and 1e-4 of all arrays' largest numerical gradient, keeps rounding in
+    entries that should be zero from counting as an error.
+    """
+    rng = as_generator(rng)
+    max_entries = check_integer("max_entries", max_entries, 1)
+    tolerance = check_number("tolerance", tolerance, 0, 1, low_open=True)
+    entries = {}
+    for name, array in arrays.items():
+        _check_array(name, array, gradients.get(name))
+        indices = np.arange(array.size)
+        if array.size > max_entries:
+            indices = np.sort(rng.choice(array.size, max_entries, replace=False))
+        entries[name] = [(i, *_derivative(loss, array, i, tolerance)) for i in indices.tolist()]
+    sizes = {name: max((abs(d) for _, d, ok in found if ok), default=0.0)
+             for name, found in entries.items()}  # fmt: skip
+    overall = 1e-4 * max(sizes.values(), default=0.0)
+    rows = [
+        _row(name, arrays[name], gradients[name], found, max(overall, 1e-3 * sizes[name], 1e-12))
+        for name, found in entries.items()
+    ]
+    return GradientReport(tuple(rows), tolerance)
+
+
+def _check_array(name, array, gradient):
+    if array.dtype != np.float64:
+        raise TypeError(f"{name}: numerical gradients need float64, got {array.dtype}")
+    if gradient is None or gradient.shape != array.shape:
+        found = None if gradient is None else gradient.shape
+        raise ValueError(f"{name}: expected a gradient of shape {array.shape}, got {found}")
+
+
+def _derivative(loss, array, position, tolerance):
+    """(dL / d array.flat[position], whether it can be trusted).
+
+    Central differences with h and h/2 must agree, and the slopes to the left and to the right
+    must agree too; otherwise a kink lies close by, and a smaller h may step around it. The
+    judgement never looks at the gradient that was computed by hand.
+    """
+    x = array[np.unravel_index(position, array.shape)].item()
+
+    def at(value):
+        array[np.unravel_index(position, array.shape)] = value
+        return float(loss())
+
+    middle = at(x)
+    for h in STEPS:
+        right, left, near_right, near_left = at(x + h), at(x - h), at(x + h / 2), at(x - h / 2)
+        wide, narrow = (right - left) / (2 * h), (near_right - near_left) / h
+        bend = (right - middle) / h - (middle - left) / h
+        noise = 8 * np.finfo(float).eps * (abs(middle) + 1) / h
+        scale = max(abs(wide), abs(narrow))
+        trusted = abs(wide - narrow) <= 0.1 * tolerance * scale + noise and (
+            abs(bend) <= 1e-2 * scale + noise
+        )
+        if trusted:
+            break
+    at(x)
+    return narrow, trusted
+
+
+def _row(name, array, gradient, found, floor):
+    worst, checked, kinks = (-1.0, 0, math.nan, math.nan), 0, 0
+    for position, numerical, trusted in found:
+        if not trusted:
+            kinks += 1
+            continue
+        checked += 1
+        by_hand = gradient[np.unravel_index(position, array.shape)].item()
+        error = abs(by_hand - numerical) / max(abs(by_hand), abs(numerical), floor)
+        error = math.inf if math.isnan(error) else error
+        worst = max(worst, (error, position, by_hand, numerical))
+    error, position, by_hand, numerical = worst
+    index = tuple(int(i) for i in np.unravel_index(position, array.shape))
+    return GradientRow(name, array.shape, checked, kinks, index, by_hand, numerical,
+                       max(error, 0.0))  # fmt: skip
+
+
+def gradcheck(target, *inputs, rng=0, train=True, tolerance=1e-6, max_entries=64):
+    """Check every gradient of `target`, which decides what `inputs` are:
+
+    Layer or Sequential   x (N, ...): dx and the gradient of every parameter, for a random
+                          upstream gradient; `train` chooses the mode
+    Objective             real_logits, fake_logits (N, 1): both players' losses
+    GAN                   x (N, ...), a batch of real samples: the complete step of both players,
+                          the generator's gradients through the discriminator included
+
+    Inputs are converted to float64, and networks are checked as float64 copies. Returns a
+    GradientReport. `rng` (a generator or a seed) draws the upstream gradient, the noise and the
+    entries to check. Raises TypeError for other targets, ValueError for inputs that do not fit.
+    """
+    options = {"rng": as_generator(rng), "tolerance": tolerance, "max_entries": max_entries}
+    inputs = [_as_input(x) for x in inputs]
+    if isinstance(target, Layer | Sequential):
+        return _check_network(target, *inputs, train=train, **options)
+    if isinstance(target, Objective):
+        return _check_objective(target, *inputs, **options)
+    if isinstance(target, GAN):
+        return _check_game(target, *inputs, **options)
+    raise TypeError(
+        f"gradcheck: expected a Layer, Sequential, Objective or GAN, got {type(target).__name__}"
+    )
+
+
+def _as_input(x):
+    x = np.array(x, dtype=np.float64)
+    if not np.isfinite(x).all():
+        raise ValueError("gradcheck: the input holds values that are not finite")
+    return x
+
+
+def _check_network(target, x, *, rng, train, **options):
+    network = _float64(target, x.shape[1:], rng)
+    backend = network.backend
+    x = backend.asarray(x)
+    states = [copy.deepcopy(layer.rng.bit_generator.state) for layer in network.layers]
+
+    def forward():
+        for layer, state in zip(network.layers, states, strict=True):
+            layer.rng.bit_generator.state = state  # dropout: the same masks every time
+        return network.forward(x, train=train)
+
+    y, caches = forward()
+    upstream = backend.asarray(rng.standard_normal(y.shape))
+    dx = network.backward(upstream, caches)
+    arrays = {"x": x, **network.named_parameters()}
+    gradients = {"x": dx, **network.named_gradients()}
+    return compare_gradients(
+        lambda: (forward()[0] * upstream).sum(), arrays, gradients, rng=rng, **options
+    )
+
+
+def _float64(target, input_shape, rng):
+    """A float64 copy of a network, or a network that holds a copy of one layer."""
+    if isinstance(target, Sequential):
+        return target.clone(dtype="float64")
+    if target.network is not None:
+        raise ValueError(f"{target!r} is part of a network: check the network, or a new layer")
+    return Sequential([copy.copy(target)], input_shape, rng=rng, dtype="float64")
+
+
+def _check_objective(objective, real_logits, fake_logits, *, rng, **options):
+    _, d_real, d_fake = objective.discriminator(real_logits, fake_logits)
+    report_d = compare_gradients(
+        lambda: objective.discriminator(real_logits, fake_logits)[0],
+        {"real_logits (D)": real_logits, "fake_logits (D)": fake_logits},
+        {"real_logits (D)": d_real, "fake_logits (D)": d_fake},
+        rng=rng,
+        **options,
+    )
+    _, d_fake = objective.generator(fake_logits)
+    report_g = compare_gradients(
+        lambda: objective.generator(fake_logits)[0],
+        {"fake_logits (G)": fake_logits},
+        {"fake_logits (G)": d_fake},
+        rng=rng,
+        **options,
+    )
+    return GradientReport(report_d.rows + report_g.rows, report_d.tolerance)
+
+
+def _check_game(gan, x, *, rng, **options):
+    gan = gan.clone(dtype="float64")
+    x = gan.asarray(x)
+    z = gan.asarray(gan.latent.sample(len(x), rng))
+    seed = int(rng.integers(1 << 31))
+
+    def loss(step, *arrays):
+        gan.rng = np.random.default_rng(seed)  # a penalty's random numbers: the same every time
+        return step(*arrays)["loss"]
+
+    rows, tolerance = (), None
+    for player, network, step, arrays in (
+        ("D", gan.discriminator, gan.discriminator_gradients, (x, z)),
+        ("G", gan.generator, gan.generator_gradients, (z,)),
+    ):
+        loss(step, *arrays)
+        gradients = {n: g.copy() for n, g in network.named_gradients().items()}
+        report = compare_gradients(
+            lambda step=step, arrays=arrays: loss(step, *arrays),
+            {f"{player} {n}": w for n, w in network.named_parameters().items()},
+            {f"{player} {n}": g for n, g in gradients.items()},
+            rng=rng,
+            **options,
+        )
+        rows, tolerance = rows + report.rows, report.tolerance
+    return GradientReport(rows, tolerance)

@@ -1,0 +1,33 @@
+"""Layers: each a forward pass with its backward pass directly below, written by hand.
+
+Begin with `base.py` (what a layer is, and the chain rule), then `affine.py` and `dense.py`,
+`activations.py`, `normalization.py`, and `convolution.py`.
+"""
+
+from minigan.layers.activations import LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
+from minigan.layers.base import Layer, Sequential
+from minigan.layers.convolution import Conv2d, ConvTranspose2d
+from minigan.layers.dense import Dense
+from minigan.layers.initializers import Glorot, He, Normal
+from minigan.layers.normalization import BatchNorm
+from minigan.layers.shape import Dropout, Flatten, Reshape
+
+__all__ = [
+    "BatchNorm",
+    "Conv2d",
+    "ConvTranspose2d",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "Glorot",
+    "He",
+    "Layer",
+    "LeakyReLU",
+    "Normal",
+    "ReLU",
+    "Reshape",
+    "Sequential",
+    "Sigmoid",
+    "Softplus",
+    "Tanh",
+]

@@ -1,0 +1,67 @@
+"""Layers that move no numbers, only shapes; and `Dropout`, which removes some."""
+
+import math
+
+from minigan.layers.base import Layer
+from minigan.checks import check_number, check_shape
+
+__all__ = ["Dropout", "Flatten", "Reshape"]
+
+
+class Reshape(Layer):
+    """(N, *input_shape) -> (N, *shape), the same numbers in the same order."""
+
+    def __init__(self, *shape):
+        self.shape = check_shape("shape", shape)
+
+    def forward(self, x, train):
+        return x.reshape(x.shape[0], *self.shape), x.shape
+
+    def backward(self, dy, shape, parameter_gradients=True, input_gradient=True):
+        return dy.reshape(shape)
+
+    def output_shape(self, input_shape):
+        if math.prod(input_shape) != math.prod(self.shape):
+            raise ValueError(f"{input_shape} cannot be reshaped to {self.shape}")
+        return self.shape
+
+    def describe(self):
+        return ", ".join(map(str, self.shape))
+
+
+class Flatten(Layer):
+    """(N, ...) -> (N, features)."""
+
+    def forward(self, x, train):
+        return x.reshape(x.shape[0], -1), x.shape
+
+    def backward(self, dy, shape, parameter_gradients=True, input_gradient=True):
+        return dy.reshape(shape)
+
+    def output_shape(self, input_shape):
+        return (math.prod(input_shape),)
+
+
+class Dropout(Layer):
+    """y = x · m / (1 − p), each m independently 0 with probability p, else 1; y = x in evaluation.
+
+    The division keeps the expected value, so that evaluation needs no correction ("inverted"
+    dropout). dx = dy · m / (1 − p), with the mask of the forward pass. Srivastava et al. 2014,
+    section 4. The masks come from a generator that the network's seed determines.
+    """
+
+    def __init__(self, rate=0.5):
+        self.rate = check_number("rate", rate, 0, 1, high_open=True)
+
+    def forward(self, x, train):
+        if not train:
+            return x, None
+        keep = self.rng.random(x.shape) >= self.rate
+        mask = self.backend.asarray(keep, x.dtype) / x.dtype.type(1 - self.rate)
+        return x * mask, mask
+
+    def backward(self, dy, mask, parameter_gradients=True, input_gradient=True):
+        return dy if mask is None else dy * mask
+
+    def describe(self):
+        return f"{self.rate:g}"
