@@ -20,6 +20,7 @@ from minigan.layers import (
     Glorot,
     He,
     Layer,
+    LayerNorm,
     LeakyReLU,
     Normal,
     ReLU,
@@ -31,15 +32,19 @@ from minigan.layers import (
 )
 from minigan.objectives import OBJECTIVES, Minimax, NonSaturating, Wasserstein
 from minigan.optimizers import SGD, Adam, RMSProp
-from minigan.regularizers import WeightClipping
+from minigan.regularizers import DRAGAN, R1, R2, WGANGP, OneSidedPenalty, WeightClipping
 from minigan.schedules import LinearDecay
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "DRAGAN",
     "GAN",
     "OBJECTIVES",
+    "R1",
+    "R2",
     "SGD",
+    "WGANGP",
     "Adam",
     "BackendUnavailable",
     "BatchNorm",
@@ -52,12 +57,14 @@ __all__ = [
     "GradientReport",
     "He",
     "Layer",
+    "LayerNorm",
     "LeakyReLU",
     "LinearDecay",
     "Minimax",
     "NonSaturating",
     "Normal",
     "NormalLatent",
+    "OneSidedPenalty",
     "RMSProp",
     "ReLU",
     "Record",

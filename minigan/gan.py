@@ -63,10 +63,17 @@ class GAN:
         self._check_parts(regularizer)
         self.average = None if average_decay is None else WeightAverage(generator, average_decay)
 
+    def step(self, batches):
+        """k = discriminator_steps updates of D, each on a fresh batch, then one of G."""
+        for _ in range(self.discriminator_steps):
+            x = self.asarray(next(batches))
+            figures = self.discriminator_step(x)
+        return figures | self.generator_step(x)
+
     # The discriminator's step --------------------------------------------------------------
 
     def discriminator_step(self, x):
-        """One update of D on a real batch x; the step's figures."""
+        """One update of D on a real batch x (N, ...); the step's figures."""
         z = self.noise(len(x))
         figures = self.discriminator_gradients(x, z)
         self._refuse_divergence("discriminator", figures, x, z)
@@ -78,39 +85,38 @@ class GAN:
         """Fill D's gradients for real samples x (N, ...) and fakes G(z), z (N, dimension).
 
         G's cache is dropped: in this step the fakes are constants, and no gradient goes on into
-        G. Real and fake are two batches, since batch norm would mix their statistics; the second
-        backward pass adds to what the first has left.
+        G. Real and fake are two batches, since batch norm would mix their statistics; the first
+        backward pass sets D's gradients, the second adds to them.
         """
         G, D = self.generator, self.discriminator
         fake, _ = G.forward(z)
         real_logits, real_cache = D.forward(x)
         fake_logits, fake_cache = D.forward(fake)
         loss, d_real, d_fake = self.objective.discriminator(real_logits, fake_logits)
-        D.zero_gradients()
-        D.backward(d_real, real_cache, input_gradient=False)
+        D.backward(d_real, real_cache, input_gradient=False, accumulate=False)
         D.backward(d_fake, fake_cache, input_gradient=False)
-        penalty = self.regularizer.penalize(D, x, fake, self.rng)
+        penalty = self.regularizer.penalize(D, x, fake, self.rng, self.steps)
         return {
-            "loss": loss + penalty,
-            "real_logit": real_logits.sum() / len(x),
-            "fake_logit": fake_logits.sum() / len(x),
-            "gradient_norm": D.backend.norm(D.gradients),
+            "discriminator_loss": loss + penalty,
+            "real_logit": real_logits.sum() / len(real_logits),
+            "fake_logit": fake_logits.sum() / len(fake_logits),
+            "discriminator_gradient_norm": D.backend.norm(D.gradients),
         }
 
     # The generator's step ------------------------------------------------------------------
 
-    def generator_step(self, n):
-        """One update of G on n fakes; the step's figures."""
-        z = self.noise(n)
-        figures = self.generator_gradients(z)
-        self._refuse_divergence("generator", figures, None, z)
+    def generator_step(self, x):
+        """One update of G on as many fakes as x (N, ...) has samples; the step's figures."""
+        z = self.noise(len(x))
+        figures = self.generator_gradients(x, z)
+        self._refuse_divergence("generator", figures, x, z)
         self.generator_optimizer.step(self.schedule(self.steps))
         if self.average is not None:
             self.average.update()
         return figures
 
-    def generator_gradients(self, z):
-        """Fill G's gradients for the fakes G(z), z (N, dimension).
+    def generator_gradients(self, x, z):
+        """Fill G's gradients for the fakes G(z), z (N, dimension); real samples play no part.
 
         The gradient flows back through D to its input, the fakes, and on into G. D is only a
         road here: its own gradients are neither touched nor computed, and it stays as it is.
@@ -119,10 +125,10 @@ class GAN:
         fake, fake_cache = G.forward(z)
         logits, logits_cache = D.forward(fake)
         loss, d_logits = self.objective.generator(logits)
-        G.zero_gradients()
         d_fake = D.backward(d_logits, logits_cache, parameter_gradients=False)
-        G.backward(d_fake, fake_cache, input_gradient=False)
-        return {"loss": loss, "gradient_norm": G.backend.norm(G.gradients)}
+        G.backward(d_fake, fake_cache, input_gradient=False, accumulate=False)
+        norm = G.backend.norm(G.gradients)
+        return {"generator_loss": loss, "generator_gradient_norm": norm}
 
     # Noise and samples ---------------------------------------------------------------------
 
@@ -201,21 +207,20 @@ class GAN:
         for holds, message in demands:
             if not holds:
                 raise ValueError(message)
+        self.regularizer.check(D)
 
     def _refuse_divergence(self, player, figures, x, z):
         """Raise before the update, so that the parameters stay at their last good values."""
-        if self.generator.backend.is_finite(figures["gradient_norm"]) and (
-            self.generator.backend.is_finite(figures["loss"])
-        ):
-            return
-        raise TrainingDiverged(self.steps + 1, player, self._first_bad(player, x, z))
+        finite = self.generator.backend.is_finite
+        if not (finite(figures[f"{player}_loss"]) and finite(figures[f"{player}_gradient_norm"])):
+            raise TrainingDiverged(self.steps + 1, player, self._first_bad(player, x, z))
 
     def _first_bad(self, player, x, z):
         G, D = self.generator, self.discriminator
-        if x is not None and not D.backend.is_finite(x):
+        if not D.backend.is_finite(x):
             return "the batch of real samples"
         place, fake = first_bad_output(G, z, "the generator")
-        if place is None and x is not None:
+        if place is None:
             place, _ = first_bad_output(D, x, "the discriminator")
         if place is None:
             place, _ = first_bad_output(D, fake, "the discriminator")
@@ -225,64 +230,39 @@ class GAN:
 
 
 class Record:
-    """The figures of one step of training.
+    """The figures of one step of training, as attributes.
 
-    step (from 1), seconds (of this step), discriminator_loss, generator_loss, real_logit and
-    fake_logit (means, in the last of the step's discriminator updates),
+    step (from 1), seconds (of this step), and, for a `GAN`: discriminator_loss, generator_loss,
+    real_logit and fake_logit (means, in the last of the step's discriminator updates),
     discriminator_gradient_norm, generator_gradient_norm. Figures are read from the device when
     they are asked for, and not before, so that a GPU need not wait for whoever does not look.
     """
 
-    def __init__(self, step, seconds, discriminator, generator):
-        self.step, self.seconds = step, seconds
-        self._discriminator, self._generator = discriminator, generator
+    def __init__(self, step, seconds, figures):
+        self.step, self.seconds, self._figures = step, seconds, figures
 
-    @property
-    def discriminator_loss(self):
-        return float(self._discriminator["loss"])
-
-    @property
-    def generator_loss(self):
-        return float(self._generator["loss"])
-
-    @property
-    def real_logit(self):
-        return float(self._discriminator["real_logit"])
-
-    @property
-    def fake_logit(self):
-        return float(self._discriminator["fake_logit"])
-
-    @property
-    def discriminator_gradient_norm(self):
-        return float(self._discriminator["gradient_norm"])
-
-    @property
-    def generator_gradient_norm(self):
-        return float(self._generator["gradient_norm"])
+    def __getattr__(self, name):
+        if name.startswith("_") or name not in self._figures:
+            raise AttributeError(f"this record holds step, seconds, {', '.join(self._figures)}")
+        return float(self._figures[name])
 
     def __repr__(self):
-        return (
-            f"Record(step={self.step}, discriminator_loss={self.discriminator_loss:.4g}, "
-            f"generator_loss={self.generator_loss:.4g})"
-        )
+        figures = (f"{name}={float(value):.4g}" for name, value in self._figures.items())
+        return f"Record(step={self.step}, {', '.join(figures)})"
 
 
-def train(gan, batches, steps):
+def train(game, batches, steps):
     """Train for `steps` more steps, yielding a `Record` after each.
 
-    batches: an iterator of real batches, host arrays (N, ...), such as `data.Batches`. A step is
-    k = gan.discriminator_steps updates of D, each on a fresh batch, then one of G on as many
-    fakes as the last batch held. Being a generator, it trains only while it is asked for records.
+    game: a `GAN`, or anything with `step(batches)` and `steps`. batches: an iterator of real
+    batches, host arrays (N, ...), such as `data.Batches`. Being a generator, it trains only
+    while it is asked for records.
 
     Raises TrainingDiverged when a loss or gradient is not finite, before it enters any weight.
     """
     batches = iter(batches)
     for _ in range(check_integer("steps", steps, 0)):
         start = time.perf_counter()
-        for _ in range(gan.discriminator_steps):
-            x = gan.asarray(next(batches))
-            discriminator = gan.discriminator_step(x)
-        generator = gan.generator_step(len(x))
-        gan.steps += 1
-        yield Record(gan.steps, time.perf_counter() - start, discriminator, generator)
+        figures = game.step(batches)
+        game.steps += 1
+        yield Record(game.steps, time.perf_counter() - start, figures)

@@ -22,6 +22,7 @@ from minigan.checks import as_generator, check_integer, check_number
 from minigan.gan import GAN
 from minigan.layers import Layer, Sequential
 from minigan.objectives import Objective
+from minigan.regularizers import Regularizer
 
 __all__ = ["GradientReport", "GradientRow", "compare_gradients", "gradcheck"]
 
@@ -75,11 +76,7 @@ class GradientReport:
                 "rel. error", "")  # fmt: skip
         table = [head] + [self._cells(row) for row in self.rows]
         widths = [max(len(cells[k]) for cells in table) for k in range(len(head))]
-        lines = [
-            "  ".join(cell.ljust(w) if k < 2 else cell.rjust(w)
-                      for k, (cell, w) in enumerate(zip(cells, widths, strict=True)))  # fmt: skip
-            for cells in table
-        ]
+        lines = ["  ".join(_aligned(cells, widths)) for cells in table]
         verdict = "every gradient agrees" if self.passed else "WRONG: see the marked rows"
         return "\n".join([*lines, f"{verdict} (tolerance {self.tolerance:g})"])
 
@@ -89,6 +86,14 @@ class GradientReport:
         return (row.name, str(row.shape), str(row.checked), str(row.kinks), f"[{worst}]",
                 f"{row.by_hand:+.8f}", f"{row.numerical:+.8f}", f"{row.relative_error:.1e}",
                 "ok" if good else "WRONG")  # fmt: skip
+
+
+def _aligned(cells, widths):
+    """Cells padded to the widths of their columns: two columns of text, then numbers."""
+    return [
+        cell.ljust(width) if k < 2 else cell.rjust(width)
+        for k, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    ]
 
 
 def compare_gradients(loss, arrays, gradients, *, rng=0, tolerance=1e-6, max_entries=64):
@@ -183,6 +188,7 @@ def gradcheck(target, *inputs, rng=0, train=True, tolerance=1e-6, max_entries=64
     Layer or Sequential   x (N, ...): dx and the gradient of every parameter, for a random
                           upstream gradient; `train` chooses the mode
     Objective             real_logits, fake_logits (N, 1): both players' losses
+    Regularizer           discriminator, real, fake (N, ...): the gradient of its penalty
     GAN                   x (N, ...), a batch of real samples: the complete step of both players,
                           the generator's gradients through the discriminator included
 
@@ -191,15 +197,18 @@ def gradcheck(target, *inputs, rng=0, train=True, tolerance=1e-6, max_entries=64
     entries to check. Raises TypeError for other targets, ValueError for inputs that do not fit.
     """
     options = {"rng": as_generator(rng), "tolerance": tolerance, "max_entries": max_entries}
-    inputs = [_as_input(x) for x in inputs]
+    inputs = [x if isinstance(x, Sequential) else _as_input(x) for x in inputs]
     if isinstance(target, Layer | Sequential):
         return _check_network(target, *inputs, train=train, **options)
     if isinstance(target, Objective):
         return _check_objective(target, *inputs, **options)
+    if isinstance(target, Regularizer):
+        return _check_regularizer(target, *inputs, **options)
     if isinstance(target, GAN):
         return _check_game(target, *inputs, **options)
     raise TypeError(
-        f"gradcheck: expected a Layer, Sequential, Objective or GAN, got {type(target).__name__}"
+        f"gradcheck: expected a Layer, Sequential, Objective, Regularizer or GAN, "
+        f"got {type(target).__name__}"
     )
 
 
@@ -266,23 +275,33 @@ def _check_game(gan, x, *, rng, **options):
     z = gan.asarray(gan.latent.sample(len(x), rng))
     seed = int(rng.integers(1 << 31))
 
-    def loss(step, *arrays):
+    def figures(step):
         gan.rng = np.random.default_rng(seed)  # a penalty's random numbers: the same every time
-        return step(*arrays)["loss"]
+        return step(x, z)
 
-    rows, tolerance = (), None
-    for player, network, step, arrays in (
-        ("D", gan.discriminator, gan.discriminator_gradients, (x, z)),
-        ("G", gan.generator, gan.generator_gradients, (z,)),
-    ):
-        loss(step, *arrays)
-        gradients = {n: g.copy() for n, g in network.named_gradients().items()}
+    rows = ()
+    for player in ("discriminator", "generator"):
+        network, step = getattr(gan, player), getattr(gan, f"{player}_gradients")
+        figures(step)
         report = compare_gradients(
-            lambda step=step, arrays=arrays: loss(step, *arrays),
-            {f"{player} {n}": w for n, w in network.named_parameters().items()},
-            {f"{player} {n}": g for n, g in gradients.items()},
+            lambda step=step, loss=f"{player}_loss": figures(step)[loss],
+            {f"{player} {name}": w for name, w in network.named_parameters().items()},
+            {f"{player} {name}": g.copy() for name, g in network.named_gradients().items()},
             rng=rng,
             **options,
         )
-        rows, tolerance = rows + report.rows, report.tolerance
-    return GradientReport(rows, tolerance)
+        rows += report.rows
+    return GradientReport(rows, report.tolerance)
+
+
+def _check_regularizer(regularizer, network, real, fake, *, rng, **options):
+    network = network.clone(dtype="float64")
+    seed = int(rng.integers(1 << 31))
+
+    def penalty():
+        return regularizer.penalize(network, real, fake, np.random.default_rng(seed))
+
+    network.zero_gradients()
+    penalty()
+    gradients = {name: g.copy() for name, g in network.named_gradients().items()}
+    return compare_gradients(penalty, network.named_parameters(), gradients, rng=rng, **options)

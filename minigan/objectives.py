@@ -10,8 +10,20 @@ finite for every finite logit, where log(1 − σ(40)) is already −inf.
 """
 
 from minigan.backend import get_backend
+from minigan.checks import check_number
 
-__all__ = ["OBJECTIVES", "Minimax", "NonSaturating", "Objective", "Wasserstein", "get_objective"]
+__all__ = [
+    "OBJECTIVES",
+    "AbsoluteError",
+    "Hinge",
+    "LeastSquares",
+    "MaximumLikelihood",
+    "Minimax",
+    "NonSaturating",
+    "Objective",
+    "Wasserstein",
+    "get_objective",
+]
 
 
 class Objective:
@@ -61,14 +73,24 @@ class Objective:
 class Minimax(Objective):
     """The game of Goodfellow et al. 2014 (arXiv:1406.2661, equation 1).
 
-    D minimises  −mean log D(x) − mean log(1 − D(G(z))) = mean softplus(−r) + mean softplus(f);
+    D minimises  −mean log D(x) − mean log(1 − D(G(z))) = mean softplus(−r) + mean softplus(f).
+    With one-sided label smoothing (Salimans et al. 2016, arXiv:1606.03498, section 3.4) its real
+    term is −[s log D + (1 − s) log(1 − D)] = s softplus(−r) + (1 − s) softplus(r), for a target
+    s = real_label below 1: D is told not to be too sure of real samples.
     G minimises  mean log(1 − D(G(z))) = −mean softplus(f), whose gradient −σ(f) vanishes when D
     is sure of its case (f ≪ 0): exactly when G needs it most.
     """
 
+    def __init__(self, backend="numpy", *, real_label=1.0):
+        super().__init__(backend)
+        self.real_label = check_number("real_label", real_label, 0.5, 1)
+
     def discriminator_terms(self, r, f):
-        ops = self.backend
-        return ops.softplus(-r), ops.softplus(f), -ops.sigmoid(-r), ops.sigmoid(f)
+        ops, s = self.backend, self.real_label
+        real, d_real = ops.softplus(-r), -ops.sigmoid(-r)
+        if s < 1:  # softplus(r) = softplus(−r) + r
+            real, d_real = real + (1 - s) * r, d_real + (1 - s)
+        return real, ops.softplus(f), d_real, ops.sigmoid(f)
 
     def generator_terms(self, f):
         return -self.backend.softplus(f), -self.backend.sigmoid(f)
@@ -83,6 +105,65 @@ class NonSaturating(Minimax):
 
     def generator_terms(self, f):
         return self.backend.softplus(-f), -self.backend.sigmoid(-f)
+
+
+class MaximumLikelihood(Minimax):
+    """D as in minimax; G minimises −mean exp(f) (Goodfellow 2014, arXiv:1412.6515, equation 3).
+
+    With an optimal D, exp(f) = p/q, and in expectation G's gradient is that of KL(p ‖ q): maximum
+    likelihood without a likelihood. A few samples with large f carry all of the gradient, so it
+    is noisy, and it overflows for f > 88 in float32.
+    """
+
+    def generator_terms(self, f):
+        value = self.backend.xp.exp(f)
+        return -value, -value
+
+
+class AbsoluteError(Objective):
+    """D minimises ½ (mean(1 − D(x)) + mean D(G(z))), D = σ(logit); G minimises −½ mean D(G(z)).
+
+    The share of mistakes of a classifier that answers at random with D's probability. The
+    optimal D is 0 or 1 wherever p ≠ q, and the value is then (1 − TV(p, q)) / 2, with the total
+    variation distance: a bounded loss, whose gradient σ(1 − σ) vanishes wherever D is sure.
+    """
+
+    def discriminator_terms(self, r, f):
+        real, fake = self.backend.sigmoid(r), self.backend.sigmoid(f)
+        return (1 - real) / 2, fake / 2, -real * (1 - real) / 2, fake * (1 - fake) / 2
+
+    def generator_terms(self, f):
+        fake = self.backend.sigmoid(f)
+        return -fake / 2, -fake * (1 - fake) / 2
+
+
+class LeastSquares(Objective):
+    """D minimises ½ mean (r − 1)² + ½ mean f²; G minimises ½ mean (f − 1)².
+
+    Mao et al. 2017 (arXiv:1611.04076, equation 9). D's output is pulled to 1 and 0, not beyond,
+    so that no sample is so well classified that its gradient vanishes.
+    """
+
+    def discriminator_terms(self, r, f):
+        return (r - 1) * (r - 1) / 2, f * f / 2, r - 1, f
+
+    def generator_terms(self, f):
+        return (f - 1) * (f - 1) / 2, f - 1
+
+
+class Hinge(Objective):
+    """D minimises mean max(0, 1 − r) + mean max(0, 1 + f); G minimises −mean f.
+
+    Lim & Ye 2017 (arXiv:1705.02894); Miyato et al. 2018 (arXiv:1802.05957, equations 16, 17).
+    Like Wasserstein, but D loses interest in samples beyond the margin.
+    """
+
+    def discriminator_terms(self, r, f):
+        real, fake = (1 - r).clip(0, None), (1 + f).clip(0, None)
+        return real, fake, -(real > 0).astype(r.dtype), (fake > 0).astype(f.dtype)
+
+    def generator_terms(self, f):
+        return -f, -self.backend.xp.ones_like(f)
 
 
 class Wasserstein(Objective):
@@ -107,6 +188,10 @@ OBJECTIVES = {
     "minimax": Minimax,
     "non-saturating": NonSaturating,
     "wasserstein": Wasserstein,
+    "maximum-likelihood": MaximumLikelihood,
+    "absolute-error": AbsoluteError,
+    "least-squares": LeastSquares,
+    "hinge": Hinge,
 }
 
 

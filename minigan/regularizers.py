@@ -1,14 +1,39 @@
-"""What keeps a discriminator in bounds: weight clipping after each of its steps."""
+"""What keeps a discriminator in bounds: weight clipping, and penalties on its gradient.
 
-from minigan.checks import check_number
+A gradient penalty takes the gradient of D's output with respect to its input,
 
-__all__ = ["Regularizer", "WeightClipping"]
+    g_i = ∂D(x_i) / ∂x_i,      P = weight · mean_i ρ(‖g_i‖),
+
+so that D's training differentiates P with respect to D's weights: through a gradient. By hand,
+in three passes over D: forward; backward with seed 1, whose result is g and whose trace is kept;
+and the backward pass of that backward pass, `Sequential.double_backward`, started from
+
+    u_i = ∂P / ∂g_i = weight / N · ρ'(‖g_i‖) · g_i / ‖g_i‖.
+
+Each penalty below is a choice of the points x_i and of ρ. A sample's norm runs over all its axes.
+"""
+
+from minigan.checks import check_integer, check_number
+
+__all__ = [
+    "DRAGAN",
+    "R1",
+    "R2",
+    "WGANGP",
+    "GradientPenalty",
+    "OneSidedPenalty",
+    "Regularizer",
+    "WeightClipping",
+]
 
 
 class Regularizer:
-    """Two hooks of a discriminator step, both doing nothing here."""
+    """Hooks of a discriminator's step, all doing nothing here."""
 
-    def penalize(self, discriminator, real, fake, rng):
+    def check(self, discriminator):
+        """Raise ValueError if the discriminator cannot be trained with this."""
+
+    def penalize(self, discriminator, real, fake, rng, step=0):
         """Add the gradients of a penalty to the discriminator's; return the penalty (0: none)."""
         return 0.0
 
@@ -33,3 +58,121 @@ class WeightClipping(Regularizer):
 
     def __repr__(self):
         return f"WeightClipping({self.limit:g})"
+
+
+class GradientPenalty(Regularizer):
+    """P = weight · mean ρ(‖g_i‖). Subclasses give the points and ρ.
+
+    every: apply the penalty in one of so many training steps only, with `every` times the weight (lazy
+    regularisation, Karras et al. 2020, arXiv:1912.04958, section 3.1).
+    """
+
+    def __init__(self, weight, *, every=1):
+        self.weight = check_number("weight", weight, 0, float("inf"))
+        self.every = check_integer("every", every, 1)
+
+    def check(self, discriminator):
+        discriminator.check_double_backward()
+
+    def penalize(self, discriminator, real, fake, rng, step=0):
+        if step % self.every:
+            return 0.0
+
+        def uniform(*shape):
+            """Host random numbers U(0, 1), on the discriminator's backend."""
+            return discriminator.backend.asarray(rng.random(shape), discriminator.dtype)
+
+        return self.every * self.add_penalty(discriminator, self.points(real, fake, uniform))
+
+    def add_penalty(self, D, x):
+        """P for the points x (N, ...), its gradients added to those of D, both times `every`."""
+        logits, caches = D.forward(x)
+        g, trace = D.backward_trace(D.backend.xp.ones_like(logits), caches)
+        axes = tuple(range(1, g.ndim))
+        norms = (g * g).sum(axis=axes, keepdims=True) ** 0.5
+        value, slope_over_norm = self.rho(norms)
+        u = g * (slope_over_norm * (self.every * self.weight / len(x)))
+        D.double_backward(u, trace, caches)
+        return value.sum() * (self.weight / len(x))
+
+    def points(self, real, fake, uniform):
+        """Where the gradient is taken, (N, ...); uniform(*shape) draws U(0, 1)."""
+        raise NotImplementedError
+
+    def rho(self, norms):
+        """ρ(n) and ρ'(n) / n for n (N, 1, ..., 1) >= 0; finite at n = 0."""
+        raise NotImplementedError
+
+    def __repr__(self):
+        return f"{type(self).__name__}({self.weight:g})"
+
+
+class WGANGP(GradientPenalty):
+    """ρ(n) = (n − 1)², on straight lines between real and fake samples.
+
+    x_i = α_i x + (1 − α_i) G(z), one α_i ~ U(0, 1) for each sample: an optimal critic has slope 1
+    along the lines that transport fakes to real samples (Gulrajani et al. 2017,
+    arXiv:1704.00028, equation 3, weight 10). ρ'(n)/n = 2 (n − 1)/n, taken as 0 at n = 0, where ρ
+    has a kink and any direction would do.
+    """
+
+    def __init__(self, weight=10.0, *, every=1):
+        super().__init__(weight, every=every)
+
+    def points(self, real, fake, uniform):
+        alpha = uniform(len(real), *[1] * (real.ndim - 1))
+        return fake + alpha * (real - fake)
+
+    def rho(self, norms):
+        return self.of_excess(norms, norms - 1)
+
+    def of_excess(self, norms, excess):
+        """excess² and its ρ'(n)/n = 2 · excess / n, 0 where n is 0."""
+        return excess * excess, 2 * excess * (norms > 0) / (norms + (norms == 0))
+
+
+class OneSidedPenalty(WGANGP):
+    """ρ(n) = max(n − 1, 0)²: only slopes above 1 are punished (the same paper, section 4).
+
+    A critic may be flat where there is nothing to transport (Petzka et al. 2018,
+    arXiv:1709.08894, equation 10).
+    """
+
+    def rho(self, norms):
+        return self.of_excess(norms, (norms - 1).clip(0, None))
+
+
+class DRAGAN(WGANGP):
+    """ρ(n) = (n − 1)², around the real samples alone (Kodali et al. 2017, arXiv:1705.07215).
+
+    x_i = x + α_i δ_i, δ_i ~ ½ std(x) · U(0, 1) in every component, one α_i ~ U(0, 1) a sample.
+    Works with the minimax objectives, which the penalty keeps from sharp gradients near data.
+    """
+
+    def points(self, real, fake, uniform):
+        alpha = uniform(len(real), *[1] * (real.ndim - 1))
+        return real + alpha * uniform(*real.shape) * (real.std() / 2)
+
+
+class R1(GradientPenalty):
+    """P = γ/2 · mean ‖g_i‖² on the real samples (Mescheder et al. 2018, arXiv:1801.04406, eq. 9).
+
+    ρ(n) = n²/2, ρ'(n)/n = 1: no square root, no special case. At the equilibrium D is constant
+    on the data; the penalty takes away the force that would push the players around it.
+    """
+
+    def __init__(self, gamma=10.0, *, every=1):
+        super().__init__(gamma, every=every)
+
+    def points(self, real, fake, uniform):
+        return real
+
+    def rho(self, norms):
+        return norms * norms / 2, 1 + 0 * norms
+
+
+class R2(R1):
+    """R1 on the fake samples (the same paper, equation 10)."""
+
+    def points(self, real, fake, uniform):
+        return fake

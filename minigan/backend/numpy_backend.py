@@ -67,13 +67,20 @@ class NumpyBackend(Convolution):
             return np.multiply(a, b, out=out)
         return np.matmul(a, b, out=out)
 
-    def add_product(self, out, a, b):
-        """out (K, O) += a (K, M) times b (M, O): how a weight gradient accumulates."""
-        np.add(out, self.matmul(a, b), out=out)
+    def add_product(self, out, a, b, accumulate=True):
+        """out (K, O) += a (K, M) times b (M, O), or = if not `accumulate`: a weight gradient."""
+        if accumulate:
+            np.add(out, self.matmul(a, b), out=out)
+        else:
+            np.matmul(a, b, out=out)  # saves two passes over the gradients of large layers
 
-    def add_sum(self, out, x):
-        """out (C,) += x (..., C) summed over all axes but the last: the gradient of a bias."""
-        np.add(out, x.reshape(-1, x.shape[-1]).sum(axis=0), out=out)
+    def add_sum(self, out, x, accumulate=True):
+        """out (C,) += Σ x (..., C) over all axes but the last: the gradient of a bias."""
+        rows = x.reshape(-1, x.shape[-1])
+        if accumulate:
+            np.add(out, rows.sum(axis=0), out=out)
+        else:
+            np.sum(rows, axis=0, out=out)
 
     # Activations -------------------------------------------------------------------------------
 
@@ -91,6 +98,12 @@ class NumpyBackend(Convolution):
         """dx = dy · f'(x), with f' expressed by the output y = f(x)."""
         dx = ACTIVATIONS[activation].derivative(y, slope, self.empty(y.shape, y.dtype))
         return np.multiply(dx, dy, out=dx)
+
+    def activation_curvature(self, u, dy, y, activation):
+        """u · dy · f''(x), the derivative of ⟨u, dy · f'(x)⟩ with respect to x."""
+        out = ACTIVATIONS[activation].second(y, 0.0, self.empty(y.shape, y.dtype))
+        np.multiply(out, dy, out=out)
+        return np.multiply(out, u, out=out)
 
     # Batch normalization -----------------------------------------------------------------------
 

@@ -25,8 +25,7 @@ __all__ = ["Convolution", "conv_output_size"]
 def conv_output_size(size, kernel, stride, padding):
     """(OH, OW) of a convolution over an image of `size` (H, W): (H + 2P − K) // S + 1."""
     return tuple(
-        (n + 2 * p - k) // s + 1
-        for n, k, s, p in zip(size, kernel, stride, padding, strict=True)
+        (n + 2 * p - k) // s + 1 for n, k, s, p in zip(size, kernel, stride, padding, strict=True)
     )
 
 
@@ -43,10 +42,10 @@ class Convolution:
         columns = self.unfold(x, w.shape[:2], stride, padding)
         return self._product(columns, w), columns
 
-    def conv_grad_weight(self, columns, dy, out):
+    def conv_grad_weight(self, columns, dy, out, accumulate=True):
         """out (Kh, Kw, C, O) += columnsᵀ dy, with columns = unfold(x) and dy (N, OH, OW, O)."""
-        a = columns.reshape(-1, out[..., 0].size)
-        self.add_product(out.reshape(-1, out.shape[-1]), a.T, dy.reshape(-1, dy.shape[-1]))
+        a, o = columns.reshape(-1, out[..., 0].size), out.shape[-1]
+        self.add_product(out.reshape(-1, o), a.T, dy.reshape(-1, o), accumulate)
 
     def conv_grad_input(self, dy, w, stride, padding, size):
         """dx (N, H, W, C) for dy (N, OH, OW, O): the adjoint of x -> conv(x, w), for one `size`.
@@ -81,7 +80,7 @@ class Convolution:
         arXiv:1609.07009, call it sub-pixel convolution.) Saves a third of the time of `_fold`
         where channels are many.
         """
-        (n, oh, ow, o), (kh, kw, c) = dy.shape, w.shape[:3]
+        (n, *_, o), (kh, kw, c) = dy.shape, w.shape[:3]
         (sh, sw), (th, tw) = stride, (-(-kh // stride[0]), -(-kw // stride[1]))
         kernel = self.zeros((th * sh, tw * sw, c, o), w.dtype)
         kernel[:kh, :kw] = w

@@ -96,7 +96,7 @@ class GaussianMixture(Density):
             factors = self._factors(covariances)
             log_joint = _log_joint(x, weights, means, factors)
             log_density = logsumexp(log_joint, axis=1)
-            history.append(log_density.mean() - self._penalty(factors))
+            history.append(float(log_density.mean() - self._penalty(factors)))
             converged = len(history) > 1 and history[-1] - history[-2] <= self.tolerance
             if converged or len(history) > self.max_iterations:
                 break

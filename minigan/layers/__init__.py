@@ -5,10 +5,11 @@ Begin with `base.py` (what a layer is, and the chain rule), then `affine.py` and
 """
 
 from minigan.layers.activations import LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
-from minigan.layers.base import Layer, Sequential
+from minigan.layers.base import Layer, NoDoubleBackward, Sequential
 from minigan.layers.convolution import Conv2d, ConvTranspose2d
 from minigan.layers.dense import Dense
 from minigan.layers.initializers import Glorot, He, Normal
+from minigan.layers.layer_norm import LayerNorm
 from minigan.layers.normalization import BatchNorm
 from minigan.layers.shape import Dropout, Flatten, Reshape
 
@@ -22,7 +23,9 @@ __all__ = [
     "Glorot",
     "He",
     "Layer",
+    "LayerNorm",
     "LeakyReLU",
+    "NoDoubleBackward",
     "Normal",
     "ReLU",
     "Reshape",

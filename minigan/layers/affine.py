@@ -37,12 +37,22 @@ class Affine(Layer):
             y = self.backend.bias_activation(y, self.bias, "identity", out=y)
         return y, (x, saved)
 
-    def backward(self, dy, cache, parameter_gradients=True, input_gradient=True):
+    def backward(self, dy, cache, parameter_gradients=True, input_gradient=True, accumulate=True):
         """dx = B*(dy, W);  dW += the adjoint in W;  db += Σ dy over all axes but the last."""
         x, saved = cache
         dx, saved_dy = self.apply_adjoint(dy, x.shape) if input_gradient else (None, None)
         if parameter_gradients:
-            self.add_weight_gradient(x, dy, saved, saved_dy)
+            self.add_weight_gradient(x, dy, saved, saved_dy, accumulate)
             if self.has_bias:
-                self.backend.add_sum(self.dbias, dy)
+                self.backend.add_sum(self.dbias, dy, accumulate)
         return dx
+
+    def double_backward(self, u, dy, cache):
+        """u_dy = B(u, W);  dW += the adjoint in W of (u, dy);  u_x = 0.
+
+        dx = B*(dy, W) is linear in dy and in W and knows neither x nor b. As ⟨u, B*(dy, W)⟩ =
+        ⟨B(u, W), dy⟩, its gradients are those of the forward pass with u in the place of x.
+        """
+        u_dy, saved = self.apply(u)
+        self.add_weight_gradient(u, dy, saved, None, True)
+        return u_dy, None

@@ -13,7 +13,11 @@ import math
 from minigan.backend import get_backend
 from minigan.checks import as_generator, check_dtype, check_shape
 
-__all__ = ["Layer", "Sequential"]
+__all__ = ["Layer", "NoDoubleBackward", "Sequential"]
+
+
+class NoDoubleBackward(ValueError):
+    """A layer without a second derivative stands in a network that needs one."""
 
 
 class Layer:
@@ -44,13 +48,27 @@ class Layer:
         """y, cache."""
         raise NotImplementedError
 
-    def backward(self, dy, cache, parameter_gradients=True, input_gradient=True):
-        """dx; adds (+=) to the parameters' gradients.
+    def backward(self, dy, cache, parameter_gradients=True, input_gradient=True, accumulate=True):
+        """dx; adds (+=) to the parameters' gradients, or sets them if not `accumulate`.
 
         Whoever needs only one of the two says so and does not pay for the other: without
         `input_gradient` the returned value means nothing and may be None.
         """
         raise NotImplementedError
+
+    def double_backward(self, u, dy, cache):
+        """The backward pass of the backward pass: u_dy, u_x.
+
+        `backward` computed dx from dy and the cached x. Given u, the gradient of some loss with
+        respect to that dx, this adds the loss's parameter gradients and returns its gradients
+        with respect to dy (u pushed forward through the layer's Jacobian) and to x (None where
+        it is zero: dx of a linear or piecewise linear layer does not depend on x).
+        """
+        raise NoDoubleBackward(self.why_no_double_backward())
+
+    def why_no_double_backward(self):
+        """Why the method is missing, for the error message."""
+        return f"{self!r} has no double_backward"
 
     def describe(self):
         """The layer's arguments as shown in a network's table."""
@@ -85,28 +103,67 @@ class Sequential:
 
     # The chain rule ----------------------------------------------------------------------------
 
-    def forward(self, x, train=True):
+    def forward(self, x, train=True, stop=None):
         """y (N, *output_shape) for x (N, *input_shape), and the caches of all layers.
 
-        train: whether batch norm uses the batch's statistics and dropout drops.
+        train: whether batch norm uses the batch's statistics and dropout drops. stop: run only
+        the layers before this position; `backward` then goes back from there.
         """
         self.check_batch(x, self.input_shape, "input")
         caches = []
-        for layer in self.layers:
+        for layer in self.layers[:stop]:
             x, cache = layer.forward(x, train)
             caches.append(cache)
         return x, caches
 
-    def backward(self, dy, caches, parameter_gradients=True, input_gradient=True):
+    def backward(self, dy, caches, parameter_gradients=True, input_gradient=True, accumulate=True):
         """dx (N, *input_shape) for dy (N, *output_shape); adds to `gradients`.
 
         The chain rule: each layer turns the gradient with respect to its output into the one
-        with respect to its input, which is the output of the layer before.
+        with respect to its input, which is the output of the layer before. Without `accumulate`,
+        the gradients of the layers passed are set instead of added to: cheaper than zeroing.
+        """
+        layers = self.layers[: len(caches)]
+        self.check_batch(dy, self.shapes[len(caches)], "dy")
+        for layer, cache in zip(layers[:0:-1], caches[:0:-1], strict=True):
+            dy = layer.backward(dy, cache, parameter_gradients, True, accumulate)
+        return layers[0].backward(dy, caches[0], parameter_gradients, input_gradient, accumulate)
+
+    def backward_trace(self, dy, caches):
+        """dx, and the trace that `double_backward` needs: the dy that reached each layer.
+
+        Touches no parameter gradients.
         """
         self.check_batch(dy, self.output_shape, "dy")
-        for layer, cache in zip(self.layers[:0:-1], caches[:0:-1], strict=True):
-            dy = layer.backward(dy, cache, parameter_gradients)
-        return self.layers[0].backward(dy, caches[0], parameter_gradients, input_gradient)
+        trace = []
+        for layer, cache in zip(reversed(self.layers), reversed(caches), strict=True):
+            trace.append(dy)
+            dy = layer.backward(dy, cache, parameter_gradients=False)
+        return dy, trace[::-1]
+
+    def double_backward(self, u, trace, caches):
+        """Add to `gradients` those of a loss on dx, for u = d loss / d dx; return u_dy.
+
+        `dx, trace = backward_trace(dy, caches)` went from the output to the input, so its
+        backward pass goes from the input to the output: u becomes the gradient with respect to
+        the dy of each layer in turn. What it meets on the way that depends on a layer's input
+        (the f'(x) of a smooth activation) is an ordinary gradient with respect to that input,
+        and goes down again in an ordinary backward pass, each layer's share injected on the way.
+        """
+        self.check_batch(u, self.input_shape, "u")
+        injections = []
+        for layer, dy, cache in zip(self.layers, trace, caches, strict=True):
+            u, u_x = layer.double_backward(u, dy, cache)
+            injections.append(u_x)
+        dy = None
+        steps = zip(self.layers, caches, injections, strict=True)
+        for i, (layer, cache, u_x) in reversed(list(enumerate(steps))):
+            if dy is not None:
+                needed = i > 0  # the input of the network is nobody's output
+                dy = layer.backward(dy, cache, input_gradient=needed)
+            if u_x is not None:
+                dy = u_x if dy is None else dy + u_x
+        return u
 
     def __call__(self, x):
         """The output alone, in evaluation mode."""
@@ -130,6 +187,12 @@ class Sequential:
         for layer, original in zip(twin.layers, self.layers, strict=True):
             layer.rng = copy.deepcopy(original.rng)
         return twin
+
+    def check_double_backward(self):
+        """Raise NoDoubleBackward, naming the layer, unless every layer has `double_backward`."""
+        for i, layer in enumerate(self.layers):
+            if type(layer).double_backward is Layer.double_backward:
+                raise NoDoubleBackward(f"layer {i}: {layer.why_no_double_backward()}")
 
     def zero_gradients(self):
         """Set every gradient to zero. Backward passes add: forget this, and steps add up too."""
@@ -158,7 +221,7 @@ class Sequential:
         self.parameters, self._parameters = self._views(specs, "")
         self.gradients, self._gradients = self._views(specs, "d")
         self.buffers, self._buffers = self._views(stats, "")
-        for i, layer, spec in specs:
+        for layer in self.layers:
             layer.network, layer.backend = self, self.backend
             layer.rng = rng.spawn(1)[0]  # a stream of its own, so that layers stay independent
         for views, described in ((self._parameters, specs), (self._buffers, stats)):

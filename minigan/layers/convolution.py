@@ -9,8 +9,8 @@ Images are (N, H, W, C), weights (Kh, Kw, C_in, C_out) as the convolution sees t
 """
 
 from minigan.backend.numpy_convolution import conv_output_size
-from minigan.layers.affine import Affine
 from minigan.checks import check_integer, check_pair
+from minigan.layers.affine import Affine
 
 __all__ = ["Conv2d", "ConvTranspose2d"]
 
@@ -18,9 +18,7 @@ __all__ = ["Conv2d", "ConvTranspose2d"]
 class _Convolutional(Affine):
     """The arguments that both have in common; every size an integer or a (height, width) pair."""
 
-    def __init__(
-        self, in_channels, out_channels, kernel_size, stride, padding, bias, init
-    ):
+    def __init__(self, in_channels, out_channels, kernel_size, stride, padding, bias, init):
         self.in_channels = check_integer("in_channels", in_channels, 1)
         self.out_channels = self.bias_size = check_integer("out_channels", out_channels, 1)
         self.kernel_size = check_pair("kernel_size", kernel_size, 1)
@@ -60,8 +58,8 @@ class Conv2d(_Convolutional):
         geometry = self.stride, self.padding, shape[1:3]
         return self.backend.conv_grad_input(dy, self.weight, *geometry), None
 
-    def add_weight_gradient(self, x, dy, columns, _):
-        self.backend.conv_grad_weight(columns, dy, self.dweight)
+    def add_weight_gradient(self, x, dy, columns, _, accumulate):
+        self.backend.conv_grad_weight(columns, dy, self.dweight, accumulate)
 
     def fans(self):
         window, steps = _area(self.kernel_size), _area(self.stride)
@@ -116,10 +114,10 @@ class ConvTranspose2d(_Convolutional):
     def apply_adjoint(self, dy, shape):
         return self.backend.conv(dy, self.weight, self.stride, self.padding)
 
-    def add_weight_gradient(self, x, dy, _, columns):
+    def add_weight_gradient(self, x, dy, _, columns, accumulate):
         if columns is None:  # nobody asked for dx, which would have unfolded dy
             columns = self.backend.unfold(dy, self.kernel_size, self.stride, self.padding)
-        self.backend.conv_grad_weight(columns, x, self.dweight)
+        self.backend.conv_grad_weight(columns, x, self.dweight, accumulate)
 
     def fans(self):
         window, steps = _area(self.kernel_size), _area(self.stride)

@@ -1,7 +1,7 @@
 """`Dense`: every output is a weighted sum of all inputs."""
 
-from minigan.layers.affine import Affine
 from minigan.checks import check_integer
+from minigan.layers.affine import Affine
 
 __all__ = ["Dense"]
 
@@ -31,9 +31,9 @@ class Dense(Affine):
         """dy Wᵀ."""
         return self.backend.matmul(dy, self.weight.T), None
 
-    def add_weight_gradient(self, x, dy, saved, saved_dy):
+    def add_weight_gradient(self, x, dy, saved, saved_dy, accumulate):
         """dW += xᵀ dy."""
-        self.backend.add_product(self.dweight, x.T, dy)
+        self.backend.add_product(self.dweight, x.T, dy, accumulate)
 
     def fans(self):
         return self.in_features, self.out_features

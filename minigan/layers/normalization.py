@@ -1,7 +1,7 @@
 """Batch normalization: statistics of the batch in training, running statistics in evaluation."""
 
-from minigan.layers.base import Layer
 from minigan.checks import check_integer, check_number
+from minigan.layers.base import Layer
 
 __all__ = ["BatchNorm"]
 
@@ -35,22 +35,26 @@ class BatchNorm(Layer):
     def forward(self, x, train):
         return self._forward_train(x) if train else self._forward_eval(x)
 
-    def backward(self, dy, cache, parameter_gradients=True, input_gradient=True):
+    def backward(self, dy, cache, parameter_gradients=True, input_gradient=True, accumulate=True):
         of_batch, *arrays = cache
         backward = self._backward_train if of_batch else self._backward_eval
         dx, dgamma, dbeta = backward(dy, *arrays)
         if parameter_gradients:
-            self.dgamma += dgamma
-            self.dbeta += dbeta
+            self.dgamma[...] = self.dgamma + dgamma if accumulate else dgamma
+            self.dbeta[...] = self.dbeta + dbeta if accumulate else dbeta
         return dx
+
+    def why_no_double_backward(self):
+        return (
+            f"{self!r} cannot stand under a gradient penalty: the penalty takes each sample's "
+            "gradient by itself, and batch norm makes it depend on all the others; use LayerNorm"
+        )
 
     def _forward_train(self, x):
         count = x.size // self.num_features
         if count < 2:
             raise ValueError("BatchNorm needs more than one value per feature in training")
-        y, centred, inverse, mean, var = self.backend.batch_norm(
-            x, self.gamma, self.beta, self.eps
-        )
+        y, centred, inverse, mean, var = self.backend.batch_norm(x, self.gamma, self.beta, self.eps)
         m = self.momentum
         self.running_mean += m * (mean - self.running_mean)
         self.running_var += m * (var * (count / (count - 1)) - self.running_var)

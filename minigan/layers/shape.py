@@ -2,8 +2,8 @@
 
 import math
 
-from minigan.layers.base import Layer
 from minigan.checks import check_number, check_shape
+from minigan.layers.base import Layer
 
 __all__ = ["Dropout", "Flatten", "Reshape"]
 
@@ -17,8 +17,11 @@ class Reshape(Layer):
     def forward(self, x, train):
         return x.reshape(x.shape[0], *self.shape), x.shape
 
-    def backward(self, dy, shape, parameter_gradients=True, input_gradient=True):
+    def backward(self, dy, shape, parameter_gradients=True, input_gradient=True, accumulate=True):
         return dy.reshape(shape)
+
+    def double_backward(self, u, dy, shape):
+        return u.reshape(dy.shape), None
 
     def output_shape(self, input_shape):
         if math.prod(input_shape) != math.prod(self.shape):
@@ -35,8 +38,11 @@ class Flatten(Layer):
     def forward(self, x, train):
         return x.reshape(x.shape[0], -1), x.shape
 
-    def backward(self, dy, shape, parameter_gradients=True, input_gradient=True):
+    def backward(self, dy, shape, parameter_gradients=True, input_gradient=True, accumulate=True):
         return dy.reshape(shape)
+
+    def double_backward(self, u, dy, shape):
+        return u.reshape(dy.shape), None
 
     def output_shape(self, input_shape):
         return (math.prod(input_shape),)
@@ -60,8 +66,14 @@ class Dropout(Layer):
         mask = self.backend.asarray(keep, x.dtype) / x.dtype.type(1 - self.rate)
         return x * mask, mask
 
-    def backward(self, dy, mask, parameter_gradients=True, input_gradient=True):
+    def backward(self, dy, mask, parameter_gradients=True, input_gradient=True, accumulate=True):
         return dy if mask is None else dy * mask
+
+    def why_no_double_backward(self):
+        return (
+            f"{self!r} cannot stand under a gradient penalty: every pass through it is another "
+            "network, so that the penalty would constrain none of them"
+        )
 
     def describe(self):
         return f"{self.rate:g}"

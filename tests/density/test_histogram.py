@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -49,6 +50,16 @@ def test_an_empty_cell_has_no_density():
     samples = histogram.sample(2000, np.random.default_rng(0))
     assert not ((samples > 1) & (samples < 2)).any()
     assert samples.min() >= 0 and samples.max() <= 3
+
+
+def test_samples_fill_a_cell_evenly():
+    histogram = Histogram(1, [(0, 1), (2, 6)]).fit(np.array([[0.5, 3.0]]))
+    samples = histogram.sample(2000, np.random.default_rng(0))
+    for column, cdf in zip(
+        samples.T, [scipy.stats.uniform(0, 1), scipy.stats.uniform(2, 4)], strict=True
+    ):
+        assert scipy.stats.kstest(column, cdf.cdf).pvalue > 1e-3
+    assert abs(np.corrcoef(samples.T)[0, 1]) < 0.1
 
 
 def test_features_keep_their_order():

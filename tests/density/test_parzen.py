@@ -49,6 +49,12 @@ def test_far_from_the_origin_and_far_from_the_samples():
     np.testing.assert_allclose(lonely, -0.5 * 1000**2 - np.log(2 * np.pi * 0.01))
 
 
+def test_rounding_never_lifts_a_density_above_its_peak():
+    x = 1000 * np.random.default_rng(0).standard_normal((100, 2))
+    window = ParzenWindow(1e-6).fit(x)
+    assert window.log_density(x).max() <= -np.log(2 * np.pi * 1e-12) + 1e-9
+
+
 def test_blocks_change_nothing_but_the_memory(monkeypatch):
     rng = np.random.default_rng(0)
     x, queries = rng.standard_normal((4000, 2)), rng.standard_normal((4000, 2))

@@ -76,7 +76,7 @@ def test_a_bound_that_is_too_small_is_an_error():
 
 def test_rejection_gives_up():
     disjoint = Known(scipy.stats.uniform(5, 1))
-    with pytest.raises(RuntimeError, match="0 of 10 samples after"):
+    with pytest.raises(RuntimeError, match="0 of 10 samples after 5,000 proposals"):
         rejection(beta_log_density, disjoint, 1.0, 10, np.random.default_rng(0), max_proposals=5000)
 
 
@@ -123,6 +123,20 @@ def test_the_step_decides_the_acceptance_rate():
         metropolis_hastings(normal, start, s, 100, np.random.default_rng(0))[1] for s in (0.01, 100)
     )
     assert small > 0.99 and large < 0.03
+
+
+def test_a_density_may_reuse_its_array():
+    buffer = np.empty(50)
+
+    def reusing(x):
+        buffer[:] = normal(x)
+        return buffer
+
+    plain, other = (
+        metropolis_hastings(f, np.zeros((50, 1)), 2.0, 20, np.random.default_rng(0))
+        for f in (normal, reusing)
+    )
+    assert (plain[0] == other[0]).all() and plain[1] == other[1]
 
 
 def test_walks_in_the_plane_keep_the_correlation():

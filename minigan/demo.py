@@ -1,0 +1,145 @@
+"""What all demos share: their command line, the folder they write to, messages without tracebacks.
+
+Nothing here belongs to a lesson. A demo calls `start` once, on top:
+
+    options, out = start("toy", __doc__, files=["picture.png"], more_options=...)
+
+and then writes to `out.path("picture.png")` and, at the end, `out.save_metrics({...})`.
+"""
+
+import argparse
+import json
+import math
+import sys
+from pathlib import Path
+
+from minigan.backend import BACKENDS, BackendUnavailable, get_backend
+from minigan.data import MnistError
+from minigan.divergence import TrainingDiverged
+from minigan.plotting import replacing
+
+__all__ = ["Output", "OutputRefused", "count", "save_json", "start"]
+
+METRICS = "metrics.json"
+
+#: Errors whose message says all that a user needs; a traceback would bury it.
+EXPECTED = (BackendUnavailable, MnistError, TrainingDiverged)
+
+
+class OutputRefused(RuntimeError):
+    """The folder for a demo's files cannot be used; the message says why."""
+
+
+def start(name, lesson, files, add_options=None, argv=None):
+    """Read the command line and take the folder for the demo's files.
+
+    name: the demo's. lesson: the text of --help. files: the names of the files it writes, besides
+    metrics.json. add_options: a function that adds the demo's own options to the parser. argv:
+    the arguments; those of the command line if not given.
+
+    Returns options, with `seed`, `steps` (None if not given), `quick`, `out` and `backend` (the
+    backend itself), and an `Output`. Exits with status 2 and a message if an option is wrong, the
+    backend does not run here or the folder cannot be used. From here on, errors that a user can
+    mend end the demo with their message instead of a traceback (status 1).
+    """
+    parser = argparse.ArgumentParser(
+        name, description=lesson, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    if add_options is not None:
+        add_options(parser)
+    shared = parser.add_argument_group("options of all demos")
+    shared.add_argument("--seed", type=count, default=0, help="of all randomness (default: 0)")
+    shared.add_argument("--steps", type=positive, help="of training (default: see above)")
+    shared.add_argument("--quick", action="store_true", help="a few seconds' run, to try it out")
+    shared.add_argument("--backend", choices=BACKENDS, default="auto", help="(default: auto)")
+    shared.add_argument(
+        "--out", type=Path, default=Path("out", name), help=f"folder to write to (out/{name})"
+    )
+    if argv is None and "ipykernel" in sys.modules:
+        argv = []  # run cell by cell in a notebook: the command line is the notebook's
+    options = parser.parse_args(argv)
+    try:
+        options.backend = get_backend(options.backend)
+        out = Output(options.out, name, files)
+    except (BackendUnavailable, OutputRefused) as error:
+        parser.error(str(error))
+    sys.excepthook = _message_for_expected
+    return options, out
+
+
+def count(text):
+    """A whole number of at least 0, for argparse."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"must be at least 0, got {value}")
+    return value
+
+
+def positive(text):
+    """A whole number of at least 1, for argparse."""
+    if count(text) == 0:
+        raise argparse.ArgumentTypeError("must be at least 1, got 0")
+    return int(text)
+
+
+class Output:
+    """The folder that a demo writes to: its own files there, and nobody else's.
+
+    Files of the demo's names are replaced if metrics.json in the folder says that the same demo
+    wrote them; otherwise OutputRefused is raised, and nothing is touched. All other files in the
+    folder are left alone.
+    """
+
+    def __init__(self, folder, demo, files):
+        self.folder, self.demo, self.files = Path(folder), demo, (*files, METRICS)
+        existing = [name for name in self.files if self.path(name).exists()]
+        if existing and self._owner() != demo:
+            raise OutputRefused(
+                f"{self.folder} holds {', '.join(existing)}, not written by this demo ({demo}): "
+                f"choose another folder with --out, or remove what you do not need"
+            )
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            # At once, so that an interrupted run can be run again.
+            self.save_metrics({"finished": False})
+        except OSError as error:
+            raise OutputRefused(f"cannot write to {self.folder}: {error}") from None
+
+    def path(self, name):
+        """Where the file of that name goes; it must be one of the demo's."""
+        if name not in self.files:
+            raise ValueError(f"{name!r} is not one of this demo's files: {', '.join(self.files)}")
+        return self.folder / name
+
+    def save_metrics(self, metrics):
+        """Write metrics.json: `metrics`, and whose they are."""
+        save_json(self.path(METRICS), {"demo": self.demo, "finished": True, **metrics})
+
+    def _owner(self):
+        """Which demo wrote the files, as far as metrics.json tells."""
+        try:
+            metrics = json.loads(self.path(METRICS).read_text(encoding="utf-8"))
+            return metrics.get("demo")
+        except (OSError, ValueError, AttributeError):
+            return None
+
+
+def save_json(path, values):
+    """Write a dict as JSON; NaN and infinity, which JSON lacks, become null."""
+    clean = {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in values.items()
+    }
+    with replacing(path) as temporary:
+        Path(temporary).write_text(
+            json.dumps(clean, indent=2, allow_nan=False) + "\n", encoding="utf-8"
+        )
+
+
+def _message_for_expected(kind, error, traceback):
+    if issubclass(kind, EXPECTED):
+        print(f"\n{error}", file=sys.stderr)
+    elif issubclass(kind, KeyboardInterrupt):
+        print("\nInterrupted.", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, traceback)

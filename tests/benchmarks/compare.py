@@ -1,0 +1,41 @@
+"""Do the peers do the same work? Gradients of minigan against PyTorch's, in float64."""
+
+import numpy as np
+import torch
+from workloads import WORKLOADS, batches
+
+import torch_peer
+
+
+def largest_difference(workload):
+    """The largest relative difference over all gradients of both players' steps."""
+    data = batches(workload, 1)
+    G, D, converted, pairs_g, pairs_d, game = torch_peer.build(workload, data, (), torch.float64)
+    torch.set_default_dtype(torch.float64)
+    discriminator_loss, generator_loss = torch_peer.losses(G, D, workload.batch, ())
+    real, z_d, z_g = converted[0]
+    x, noise_d, noise_g = (a.astype(np.float64) for a in data[0])
+    worst = 0.0
+    discriminator_loss(real, z_d).backward()
+    game.discriminator_gradients(x, noise_d)
+    worst = max(worst, _difference(game.discriminator, pairs_d))
+    G.zero_grad()
+    generator_loss(z_g).backward()
+    game.generator_gradients(x, noise_g)
+    return max(worst, _difference(game.generator, pairs_g))
+
+
+def _difference(network, pairs):
+    worst = 0.0
+    for name, gradient in network.named_gradients().items():
+        parameter, convert = pairs[name]
+        theirs, mine = parameter.grad, convert(gradient)
+        worst = max(worst, ((mine - theirs).abs().max() / theirs.abs().max()).item())
+    return worst
+
+
+if __name__ == "__main__":
+    for name, workload in WORKLOADS.items():
+        print(
+            f"{name}: largest relative difference of gradients {largest_difference(workload):.1e}"
+        )

@@ -1,0 +1,124 @@
+"""Time minigan beside its peers: `python tests/benchmarks/run.py [--workloads W1 W3] [--rounds 7]`.
+
+Every contender lives in a process of its own and works only while it is asked to; the contenders
+take turns, A B C A B C, so that a busy machine slows them all alike. Printed are medians over
+all steps and ratios of medians, minigan / peer: below 1, minigan is faster.
+"""
+
+import argparse
+import importlib
+import importlib.metadata
+import json
+import multiprocessing
+import os
+import pathlib
+import platform
+import resource
+import statistics
+import sys
+import time
+
+CONTENDERS = {
+    "minigan": ("minigan_peer", ()),
+    "naive NumPy": ("naive_peer", ()),
+    "torch eager": ("torch_peer", ()),
+    "torch best": ("torch_peer", ("freeze", "fused", "cat")),
+    "torch best, channels last": ("torch_peer", ("freeze", "fused", "channels_last")),
+    "torch best, one thread": ("torch_peer", ("freeze", "fused", "cat", "one")),
+}
+
+
+def contend(pipe, module, workload_name, flags):
+    """A contender's process: build, then time steps for as long as each request says."""
+    start = time.perf_counter()
+    sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parents[2])]
+    peer = importlib.import_module(module)
+    workloads = importlib.import_module("workloads")
+    workload = workloads.WORKLOADS[workload_name]
+    flags = flags if workload_name[:2] != "W3" else [f for f in flags if f != "cat"]
+    step = peer.stepper(workload, workloads.batches(workload), flags)
+    step(0)
+    pipe.send(time.perf_counter() - start)
+    count = 1
+    while (seconds := pipe.recv()) > 0:
+        times, deadline = [], time.perf_counter() + seconds
+        while time.perf_counter() < deadline or len(times) < 3:
+            begin = time.perf_counter()
+            step(count)
+            times.append(time.perf_counter() - begin)
+            count += 1
+        pipe.send(times[1:])  # the first step after a pause finds cold caches
+    pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def measure(workload, names, rounds, seconds):
+    """name -> {"ms": median step, "p10", "p90", "first_s", "peak_mib"}; turns alternate."""
+    context = multiprocessing.get_context("spawn")
+    pipes, processes, first, times = {}, {}, {}, {name: [] for name in names}
+    for name in names:
+        pipes[name], theirs = context.Pipe()
+        module, flags = CONTENDERS[name]
+        processes[name] = context.Process(target=contend, args=(theirs, module, workload, flags))
+        processes[name].start()
+        first[name] = pipes[name].recv()
+    for turn in range(rounds + 1):
+        for name in names:
+            pipes[name].send(seconds)
+            found = pipes[name].recv()
+            if turn:  # the first round warms up
+                times[name] += found
+    results = {}
+    for name in names:
+        pipes[name].send(0)
+        ordered = sorted(1e3 * t for t in times[name])
+        results[name] = {
+            "ms": statistics.median(ordered),
+            "p10": ordered[len(ordered) // 10],
+            "p90": ordered[len(ordered) * 9 // 10],
+            "first_s": first[name],
+            "peak_mib": pipes[name].recv(),
+        }
+        processes[name].join()
+    return results
+
+
+def machine():
+    """What the figures were measured on."""
+    versions = {}
+    for package in ("numpy", "torch"):
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return {"processor": platform.machine(), "cores": os.cpu_count(),
+            "python": platform.python_version(), **versions}  # fmt: skip
+
+
+def main():
+    sys.path.insert(0, str(pathlib.Path(__file__).parent))
+    workloads = importlib.import_module("workloads").WORKLOADS
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--workloads", nargs="+", default=list(workloads), choices=workloads)
+    parser.add_argument("--contenders", nargs="+", default=list(CONTENDERS), choices=CONTENDERS)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=1.0, help="of each turn")
+    parser.add_argument("--json", help="also write the figures to this file")
+    args = parser.parse_args()
+    if importlib.util.find_spec("torch") is None:
+        args.contenders = [name for name in args.contenders if "torch" not in name]
+    everything = {"machine": machine()}
+    print(everything["machine"])
+    for workload in args.workloads:
+        results = measure(workload, args.contenders, args.rounds, args.seconds)
+        everything[workload] = results
+        print(f"\n{workload:28} {'ms':>8} {'p10':>8} {'p90':>8} {'MiB':>6} {'first s':>8}  ratio")
+        for name, r in results.items():
+            ratio = results.get("minigan", r)["ms"] / r["ms"]
+            print(f"  {name:26} {r['ms']:8.3f} {r['p10']:8.3f} {r['p90']:8.3f} "
+                  f"{r['peak_mib']:6.0f} {r['first_s']:8.2f}  {ratio:.2f}", flush=True)  # fmt: skip
+    if args.json:
+        pathlib.Path(args.json).write_text(json.dumps(everything, indent=1))
+
+
+if __name__ == "__main__":
+    main()
