@@ -5,6 +5,8 @@ not here is ordinary array code through `backend.xp`. Each method states shapes 
 Arrays that a method returns come from a pool (`pool.py`) and belong to whoever holds them.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from minigan.backend.numpy_activations import ACTIVATIONS
@@ -15,6 +17,11 @@ __all__ = ["NumpyBackend"]
 
 #: Elements of a block of an optimizer's update: its five arrays then fit the L2 cache together.
 BLOCK = 1 << 16
+
+
+@lru_cache(maxsize=64)
+def _ones(n, dtype):
+    return np.ones(n, dtype)
 
 
 class NumpyBackend(Convolution):
@@ -76,11 +83,18 @@ class NumpyBackend(Convolution):
 
     def add_sum(self, out, x, accumulate=True):
         """out (C,) += Σ x (..., C) over all axes but the last: the gradient of a bias."""
-        rows = x.reshape(-1, x.shape[-1])
         if accumulate:
-            np.add(out, rows.sum(axis=0), out=out)
+            np.add(out, self.sum_rows(x), out=out)
         else:
-            np.sum(rows, axis=0, out=out)
+            np.copyto(out, self.sum_rows(x))
+
+    def sum_rows(self, x):
+        """Σ x (..., C) over all axes but the last, (C,).
+
+        As the product of a row of ones with x, which takes a third of the time of x.sum(axis=0).
+        """
+        rows = x.reshape(-1, x.shape[-1])
+        return np.matmul(_ones(len(rows), x.dtype), rows)
 
     # Activations -------------------------------------------------------------------------------
 
@@ -108,20 +122,21 @@ class NumpyBackend(Convolution):
     # Batch normalization -----------------------------------------------------------------------
 
     def batch_norm(self, x, gamma, beta, eps):
-        """Normalise x (..., C) over all axes but the last.
+        """Normalise x (..., C) over all axes but the last, M values a feature.
 
         mean = Σ x / M,  var = Σ (x − mean)² / M,  y = γ (x − mean) / √(var + eps) + β.
         The variance takes two passes: Σ x² / M − mean² loses every digit when |mean| ≫ √var.
-        Returns y, and centred = x − mean, inverse = 1 / √(var + eps), mean, var.
+        Returns y, and centred = x − mean, inverse = 1 / √(var + eps), mean, var · M / (M − 1).
         """
         rows = x.reshape(-1, x.shape[-1])
-        mean = rows.mean(axis=0)
+        count = x.dtype.type(self.batch_total(len(rows)))
+        mean = self.batch_total(self.sum_rows(rows)) / count
         centred = np.subtract(rows, mean, out=self.empty(rows.shape, x.dtype))
-        var = np.einsum("mc,mc->c", centred, centred) / len(rows)
-        inverse = 1 / np.sqrt(var + x.dtype.type(eps))
+        square = self.batch_total(np.einsum("mc,mc->c", centred, centred))
+        inverse = 1 / np.sqrt(square / count + eps)
         y = np.multiply(centred, gamma * inverse, out=self.empty(rows.shape, x.dtype))
         np.add(y, beta, out=y)
-        return y.reshape(x.shape), centred, inverse, mean, var
+        return y.reshape(x.shape), centred, inverse, mean, square / (count - 1)
 
     def batch_norm_gradient(self, dy, centred, inverse, gamma):
         """dx, dγ, dβ of `batch_norm`. With x̂ = centred · inverse and means over the batch:
@@ -131,14 +146,19 @@ class NumpyBackend(Convolution):
         (Ioffe & Szegedy 2015, arXiv:1502.03167, section 3.)
         """
         rows = dy.reshape(-1, dy.shape[-1])
-        dbeta = rows.sum(axis=0)
+        dbeta = self.sum_rows(rows)
         dgamma = np.einsum("mc,mc->c", rows, centred) * inverse
-        count = len(rows)
-        dx = np.multiply(centred, -inverse * dgamma / count, out=self.empty(rows.shape, dy.dtype))
+        count = dy.dtype.type(self.batch_total(len(rows)))
+        mean_dy, mean_product = self.batch_total(np.stack([dbeta, dgamma])) / count
+        dx = np.multiply(centred, -inverse * mean_product, out=self.empty(rows.shape, dy.dtype))
         np.add(dx, rows, out=dx)
-        np.subtract(dx, dbeta / count, out=dx)
+        np.subtract(dx, mean_dy, out=dx)
         np.multiply(dx, gamma * inverse, out=dx)
         return dx.reshape(dy.shape), dgamma, dbeta
+
+    def batch_total(self, local):
+        """A sum over the batch from its part here, which is all of it: see `parallel.py`."""
+        return local
 
     # Losses ------------------------------------------------------------------------------------
 
@@ -183,21 +203,20 @@ class NumpyBackend(Convolution):
             np.subtract(w, step, out=w)
 
     def adam(self, parameters, gradients, mean, square, lr, beta1, beta2, eps, t):
-        """m = β₁ m + (1 − β₁) g;  v = β₂ v + (1 − β₂) g²;  w −= lr · m̂ / (√v̂ + eps),
+        """m = β₁ m + g;  v = β₂ v + g²;  w −= lr · m̂ / (√v̂ + eps),
 
-        m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ) (Kingma & Ba 2015, algorithm 1). The scalars are
-        drawn out of the loop: m̂ / (√v̂ + eps) = c · m / (√v + e), e = eps √(1 − β₂ᵗ),
-        c = √(1 − β₂ᵗ) / (1 − β₁ᵗ).
+        m̂ = m (1 − β₁) / (1 − β₁ᵗ), v̂ = v (1 − β₂) / (1 − β₂ᵗ). Kingma & Ba 2015, algorithm 1,
+        has the factors 1 − β in m and v; here they wait for the end, where one scalar holds them
+        all, which saves two of twelve passes over the vectors: m̂ / (√v̂ + eps) = c · m / (√v + e)
+        with e = eps √k, c = √k (1 − β₁) / (1 − β₁ᵗ), k = (1 − β₂ᵗ) / (1 − β₂).
         """
-        correction = (1 - beta2**t) ** 0.5
-        scale, eps = lr * correction / (1 - beta1**t), eps * correction
+        root = ((1 - beta2**t) / (1 - beta2)) ** 0.5
+        scale, eps = lr * root * (1 - beta1) / (1 - beta1**t), eps * root
         for w, g, m, v, step in self._blocks(parameters, gradients, mean, square):
             np.multiply(m, beta1, out=m)
-            np.multiply(g, 1 - beta1, out=step)
-            np.add(m, step, out=m)
+            np.add(m, g, out=m)
             np.multiply(v, beta2, out=v)
             np.multiply(g, g, out=step)
-            np.multiply(step, 1 - beta2, out=step)
             np.add(v, step, out=v)
             np.sqrt(v, out=step)
             np.add(step, eps, out=step)

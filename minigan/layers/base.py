@@ -188,6 +188,20 @@ class Sequential:
             layer.rng = copy.deepcopy(original.rng)
         return twin
 
+    def replica(self, backend, shared_buffers):
+        """A network on the same parameters with gradients of its own, for another thread."""
+        twin = copy.copy(self)
+        twin.backend = backend
+        twin.layers = [copy.copy(layer) for layer in self.layers]
+        for layer in twin.layers:
+            layer.network, layer.backend, layer.rng = twin, backend, layer.rng.spawn(1)[0]
+        specs = [(i, layer, layer.parameters()) for i, layer in enumerate(twin.layers)]
+        twin.gradients, twin._gradients = twin._views(specs, "d")
+        if not shared_buffers:
+            stats = [(i, layer, layer.buffers()) for i, layer in enumerate(twin.layers)]
+            twin.buffers, twin._buffers = twin._views(stats, "")
+        return twin
+
     def check_double_backward(self):
         """Raise NoDoubleBackward, naming the layer, unless every layer has `double_backward`."""
         for i, layer in enumerate(self.layers):

@@ -51,13 +51,14 @@ class BatchNorm(Layer):
         )
 
     def _forward_train(self, x):
-        count = x.size // self.num_features
-        if count < 2:
+        if x.size // self.num_features < 2:
             raise ValueError("BatchNorm needs more than one value per feature in training")
-        y, centred, inverse, mean, var = self.backend.batch_norm(x, self.gamma, self.beta, self.eps)
+        y, centred, inverse, mean, unbiased = self.backend.batch_norm(
+            x, self.gamma, self.beta, self.eps
+        )
         m = self.momentum
         self.running_mean += m * (mean - self.running_mean)
-        self.running_var += m * (var * (count / (count - 1)) - self.running_var)
+        self.running_var += m * (unbiased - self.running_var)
         return y, (True, centred, inverse)
 
     def _backward_train(self, dy, centred, inverse):
