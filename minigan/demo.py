@@ -4,12 +4,13 @@ Nothing here belongs to a lesson. A demo calls `start` once, on top:
 
     options, out = start("toy", __doc__, files=["picture.png"], more_options=...)
 
-and then writes to `out.path("picture.png")` and, at the end, `out.save_metrics({...})`.
+and then writes to `out.path("picture.png")` and, at the end, `out.save_metrics(...)`.
 """
 
 import argparse
 import json
 import math
+import os
 import sys
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from minigan.data import MnistError
 from minigan.divergence import TrainingDiverged
 from minigan.plotting import replacing
 
-__all__ = ["Output", "OutputRefused", "count", "save_json", "start"]
+__all__ = ["Output", "OutputRefused", "count", "start"]
 
 METRICS = "metrics.json"
 
@@ -60,7 +61,9 @@ def start(name, lesson, files, add_options=None, argv=None):
     options = parser.parse_args(argv)
     try:
         options.backend = get_backend(options.backend)
-        out = Output(options.out, name, files)
+        settings = {**vars(options), "backend": options.backend.name}
+        del settings["out"]
+        out = Output(options.out, name, files, settings)
     except (BackendUnavailable, OutputRefused) as error:
         parser.error(str(error))
     sys.excepthook = _message_for_expected
@@ -90,9 +93,10 @@ class Output:
     folder are left alone.
     """
 
-    def __init__(self, folder, demo, files):
+    def __init__(self, folder, demo, files, settings):
         self.folder, self.demo, self.files = Path(folder), demo, (*files, METRICS)
-        existing = [name for name in self.files if self.path(name).exists()]
+        self.settings = settings
+        existing = [name for name in self.files if os.path.lexists(self.path(name))]
         if existing and self._owner() != demo:
             raise OutputRefused(
                 f"{self.folder} holds {', '.join(existing)}, not written by this demo ({demo}): "
@@ -101,7 +105,7 @@ class Output:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             # At once, so that an interrupted run can be run again.
-            self.save_metrics({"finished": False})
+            self.save_metrics(finished=False)
         except OSError as error:
             raise OutputRefused(f"cannot write to {self.folder}: {error}") from None
 
@@ -111,9 +115,15 @@ class Output:
             raise ValueError(f"{name!r} is not one of this demo's files: {', '.join(self.files)}")
         return self.folder / name
 
-    def save_metrics(self, metrics):
-        """Write metrics.json: `metrics`, and whose they are."""
-        save_json(self.path(METRICS), {"demo": self.demo, "finished": True, **metrics})
+    def save_metrics(self, finished=True, **metrics):
+        """Write metrics.json: whose it is, the options of the run, and `metrics`.
+
+        NaN and infinity, which JSON lacks, become null.
+        """
+        values = {"demo": self.demo, "finished": finished, **self.settings, **metrics}
+        text = json.dumps({key: _plain(value) for key, value in values.items()}, indent=2)
+        with replacing(self.path(METRICS)) as temporary:
+            Path(temporary).write_text(text + "\n", encoding="utf-8")
 
     def _owner(self):
         """Which demo wrote the files, as far as metrics.json tells."""
@@ -124,16 +134,9 @@ class Output:
             return None
 
 
-def save_json(path, values):
-    """Write a dict as JSON; NaN and infinity, which JSON lacks, become null."""
-    clean = {
-        key: None if isinstance(value, float) and not math.isfinite(value) else value
-        for key, value in values.items()
-    }
-    with replacing(path) as temporary:
-        Path(temporary).write_text(
-            json.dumps(clean, indent=2, allow_nan=False) + "\n", encoding="utf-8"
-        )
+def _plain(value):
+    """A number as JSON has it."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _message_for_expected(kind, error, traceback):

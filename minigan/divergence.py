@@ -23,8 +23,7 @@ def first_bad_output(network, x, whose):
     for name, array in network.named_parameters().items():
         if not finite(array):
             return f"{whose}'s parameter {name}", x
-    for position, layer in enumerate(network.layers):
-        x, _ = layer.forward(x, True)
+    for position, layer, x in network.activations(x):  # noqa: B020
         if not finite(x):
             return f"the output of {whose}'s layer {position} ({layer!r})", x
     return None, x

@@ -172,7 +172,9 @@ class GAN:
     # Checks --------------------------------------------------------------------------------
 
     def _check_parts(self, regularizer):
-        G, D = self.generator, self.discriminator
+        G, D, extra = self.generator, self.discriminator, self._extra_inputs()
+        noise = self.latent.dimension + extra
+        shown = (*G.output_shape[:-1], G.output_shape[-1] + extra)
         demands = [
             (
                 G.backend is D.backend is self.objective.backend,
@@ -181,12 +183,12 @@ class GAN:
             ),
             (G.dtype == D.dtype, f"dtypes differ: generator {G.dtype}, discriminator {D.dtype}"),
             (
-                G.input_shape == (self.latent.dimension,),
-                f"the generator takes {G.input_shape}, the noise is ({self.latent.dimension},)",
+                G.input_shape == (noise,),
+                f"the generator takes {G.input_shape}, it will be given ({noise},)",
             ),
             (
-                G.output_shape == D.input_shape,
-                f"the generator makes {G.output_shape}, the discriminator takes {D.input_shape}",
+                D.input_shape == shown,
+                f"the discriminator takes {D.input_shape}, it will be shown {shown}",
             ),
             (D.output_shape == (1,), f"the discriminator must end in (1,), not {D.output_shape}"),
             (
@@ -208,6 +210,10 @@ class GAN:
             if not holds:
                 raise ValueError(message)
         self.regularizer.check(D)
+
+    def _extra_inputs(self):
+        """What both players see beside noise and sample: a label, in a conditional game."""
+        return 0
 
     def _refuse_divergence(self, player, figures, x, z):
         """Raise before the update, so that the parameters stay at their last good values."""

@@ -63,8 +63,8 @@ class WeightClipping(Regularizer):
 class GradientPenalty(Regularizer):
     """P = weight · mean ρ(‖g_i‖). Subclasses give the points and ρ.
 
-    every: apply the penalty in one of so many training steps only, with `every` times the weight (lazy
-    regularisation, Karras et al. 2020, arXiv:1912.04958, section 3.1).
+    every: apply the penalty in one of so many training steps only, with `every` times the weight
+    (lazy regularisation, Karras et al. 2020, arXiv:1912.04958, section 3.1).
     """
 
     def __init__(self, weight, *, every=1):
@@ -88,19 +88,19 @@ class GradientPenalty(Regularizer):
         """P for the points x (N, ...), its gradients added to those of D, both times `every`."""
         logits, caches = D.forward(x)
         g, trace = D.backward_trace(D.backend.xp.ones_like(logits), caches)
-        axes = tuple(range(1, g.ndim))
-        norms = (g * g).sum(axis=axes, keepdims=True) ** 0.5
-        value, slope_over_norm = self.rho(norms)
-        u = g * (slope_over_norm * (self.every * self.weight / len(x)))
-        D.double_backward(u, trace, caches)
-        return value.sum() * (self.weight / len(x))
+        rows = g.reshape(len(logits), -1)  # one norm a logit: of a whole pack, behind `Pack`
+        value, slope_over_norm = self.rho((rows * rows).sum(axis=1, keepdims=True) ** 0.5)
+        scale = self.weight / len(rows)
+        u = rows * (self.every * scale * slope_over_norm)
+        D.double_backward(u.reshape(g.shape), trace, caches)
+        return value.sum() * scale
 
     def points(self, real, fake, uniform):
         """Where the gradient is taken, (N, ...); uniform(*shape) draws U(0, 1)."""
         raise NotImplementedError
 
     def rho(self, norms):
-        """ρ(n) and ρ'(n) / n for n (N, 1, ..., 1) >= 0; finite at n = 0."""
+        """ρ(n) and ρ'(n) / n for n (N, 1) >= 0; finite at n = 0."""
         raise NotImplementedError
 
     def __repr__(self):

@@ -11,7 +11,8 @@ from minigan.layers.dense import Dense
 from minigan.layers.initializers import Glorot, He, Normal
 from minigan.layers.layer_norm import LayerNorm
 from minigan.layers.normalization import BatchNorm
-from minigan.layers.shape import Dropout, Flatten, Reshape
+from minigan.layers.shape import Dropout, Flatten, Pack, Reshape
+from minigan.layers.spectral_norm import SpectralNorm
 
 __all__ = [
     "BatchNorm",
@@ -27,10 +28,12 @@ __all__ = [
     "LeakyReLU",
     "NoDoubleBackward",
     "Normal",
+    "Pack",
     "ReLU",
     "Reshape",
     "Sequential",
     "Sigmoid",
     "Softplus",
+    "SpectralNorm",
     "Tanh",
 ]

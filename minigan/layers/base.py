@@ -116,6 +116,12 @@ class Sequential:
             caches.append(cache)
         return x, caches
 
+    def activations(self, x):
+        """Position, layer and output of every layer in turn, for x (N, *input_shape)."""
+        for position, layer in enumerate(self.layers):
+            x, _ = layer.forward(x, True)
+            yield position, layer, x
+
     def backward(self, dy, caches, parameter_gradients=True, input_gradient=True, accumulate=True):
         """dx (N, *input_shape) for dy (N, *output_shape); adds to `gradients`.
 
@@ -200,6 +206,7 @@ class Sequential:
         if not shared_buffers:
             stats = [(i, layer, layer.buffers()) for i, layer in enumerate(twin.layers)]
             twin.buffers, twin._buffers = twin._views(stats, "")
+            twin.buffers[...] = self.buffers
         return twin
 
     def check_double_backward(self):

@@ -1,11 +1,11 @@
-"""Layers that move no numbers, only shapes; and `Dropout`, which removes some."""
+"""Layers that change shapes and no numbers; and `Dropout`, which removes some numbers."""
 
 import math
 
-from minigan.checks import check_number, check_shape
+from minigan.checks import check_integer, check_number, check_shape
 from minigan.layers.base import Layer
 
-__all__ = ["Dropout", "Flatten", "Reshape"]
+__all__ = ["Dropout", "Flatten", "Pack", "Reshape"]
 
 
 class Reshape(Layer):
@@ -46,6 +46,42 @@ class Flatten(Layer):
 
     def output_shape(self, input_shape):
         return (math.prod(input_shape),)
+
+
+class Pack(Layer):
+    """(N, ..., C) -> (N / m, ..., m·C): m samples side by side become one.
+
+    As the first layer of a discriminator it makes D judge m samples together (PacGAN: Lin et al.
+    2018, arXiv:1712.04086): a pack of m fakes that are too alike gives itself away, so that mode
+    collapse is punished. Logits are then (N / m, 1).
+    """
+
+    def __init__(self, size):
+        self.size = check_integer("size", size, 1)
+
+    def forward(self, x, train):
+        if len(x) % self.size:
+            raise ValueError(f"a batch of {len(x)} cannot be packed by {self.size}")
+        packs = x.reshape(-1, self.size, *x.shape[1:])
+        last_but_one = tuple(range(2, packs.ndim - 1))
+        y = packs.transpose(0, *last_but_one, 1, packs.ndim - 1)
+        return y.reshape(*y.shape[:-2], -1), x.shape
+
+    def backward(self, dy, shape, parameter_gradients=True, input_gradient=True, accumulate=True):
+        split = dy.reshape(*dy.shape[:-1], self.size, -1)
+        between = tuple(range(1, split.ndim - 2))
+        return split.transpose(0, split.ndim - 2, *between, split.ndim - 1).reshape(shape)
+
+    def double_backward(self, u, dy, shape):
+        return self.forward(u, True)[0], None
+
+    def output_shape(self, input_shape):
+        if not input_shape:
+            raise ValueError("expected at least one axis beside the batch")
+        return (*input_shape[:-1], input_shape[-1] * self.size)
+
+    def describe(self):
+        return str(self.size)
 
 
 class Dropout(Layer):

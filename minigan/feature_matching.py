@@ -1,0 +1,39 @@
+"""Feature matching: G learns to reproduce the mean of what D looks at, not to fool it."""
+
+from minigan.checks import check_integer
+from minigan.gan import GAN
+
+__all__ = ["FeatureMatchingGAN"]
+
+
+class FeatureMatchingGAN(GAN):
+    """G minimises ‖mean_i φ(x_i) − mean_i φ(G(z_i))‖², φ the output of D's first `layer` layers.
+
+    D trains as in its objective. Salimans et al. 2016 (arXiv:1606.03498, section 3.1): D still
+    finds what tells real from fake, but G's goal no longer runs away from it.
+    """
+
+    def __init__(self, *args, layer, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.layer = check_integer("layer", layer, 1)
+        if self.layer >= len(self.discriminator.layers):
+            raise ValueError(
+                f"layer: expected 1 to {len(self.discriminator.layers) - 1}, got {layer}"
+            )
+
+    def generator_gradients(self, x, z):
+        """Fill G's gradients for the fakes G(z), z (N, dimension), and real samples x (M, ...).
+
+        With δ = mean φ(G(z)) − mean φ(x), the loss is Σ δ² and its gradient with respect to each
+        φ(G(z_i)) is 2 δ / N; from there it flows through the first layers of D into G.
+        """
+        G, D = self.generator, self.discriminator
+        fake, fake_cache = G.forward(z)
+        real_features, _ = D.forward(x, stop=self.layer)
+        features, cache = D.forward(fake, stop=self.layer)
+        delta = features.mean(axis=0) - real_features.mean(axis=0)
+        d_features = D.backend.xp.zeros_like(features) + delta * (2 / len(z))
+        d_fake = D.backward(d_features, cache, parameter_gradients=False)
+        G.backward(d_fake, fake_cache, input_gradient=False, accumulate=False)
+        norm = G.backend.norm(G.gradients)
+        return {"generator_loss": (delta * delta).sum(), "generator_gradient_norm": norm}

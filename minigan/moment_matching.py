@@ -1,0 +1,113 @@
+"""Moment matching: a generator without an adversary, trained on a distance between samples.
+
+The maximum mean discrepancy compares all moments of two samples at once, through a kernel:
+
+    MMD² = E k(x, x') + E k(y, y') − 2 E k(x, y)      (Gretton et al. 2012, JMLR 13, lemma 6)
+
+It is zero only if both come from one distribution, and differentiable in y, so that it can serve
+as a generator's loss (GMMN: Li, Swersky & Zemel 2015, arXiv:1502.02761). The kernel is a sum of
+Gaussians, k(a, b) = Σ_s exp(−‖a − b‖² / 2 s²): narrow ones see detail, wide ones see far.
+"""
+
+from minigan.checks import as_generator, check_number
+from minigan.divergence import TrainingDiverged
+from minigan.schedules import constant
+
+__all__ = ["MomentMatching", "mmd_squared"]
+
+#: Rows of a kernel matrix that are computed at once: memory grows linearly with the batch.
+ROWS = 256
+
+
+def mmd_squared(x, y, bandwidths, *, backend, unbiased=False):
+    """MMD² between samples x (N, D) and y (M, D), and its gradient with respect to y.
+
+    The biased estimator takes means over all pairs and is never negative; the unbiased one
+    leaves out the pairs of a sample with itself (their k is constant, so only the weights
+    change) and is zero on average for equal distributions. With k' = Σ_s exp(·) / s²,
+
+        ∂k(a, b)/∂a = −(a − b) k'(a, b).
+    """
+    n, m = len(x), len(y)
+    off = 1 if unbiased else 0
+    value_xx, _ = _kernel_sums(x, x, bandwidths, backend)
+    value_yy, toward_y = _kernel_sums(y, y, bandwidths, backend)
+    value_yx, toward_x = _kernel_sums(y, x, bandwidths, backend)
+    pairs_x, pairs_y = n * (n - off), m * (m - off)
+    diagonal = off * len(bandwidths)
+    value = (value_xx - diagonal * n) / pairs_x + (value_yy - diagonal * m) / pairs_y
+    value = value - 2 * value_yx / (n * m)
+    return value, (2 / pairs_y) * toward_y - (2 / (n * m)) * toward_x
+
+
+def _kernel_sums(a, b, bandwidths, backend):
+    """Σ_ij k(a_i, b_j), and for each i Σ_j ∂k(a_i, b_j)/∂a_i, (len(a), D)."""
+    xp, total, gradient = backend.xp, 0.0, backend.xp.empty_like(a)
+    for start in range(0, len(a), ROWS):
+        part = a[start : start + ROWS]
+        squares = (part * part).sum(axis=1)[:, None] + (b * b).sum(axis=1) - 2 * part @ b.T
+        weights = xp.zeros_like(squares)
+        for s in bandwidths:
+            k = xp.exp(squares.clip(0, None) * (-0.5 / s**2))
+            total = total + k.sum()
+            weights += k / s**2
+        gradient[start : start + ROWS] = weights @ b - part * weights.sum(axis=1)[:, None]
+    return total, gradient
+
+
+class MomentMatching:
+    """The game without a second player: G minimises MMD² to each batch of real samples.
+
+    generator, optimizer, latent, rng, schedule: as in `GAN`. bandwidths: the kernel's widths s.
+    For `train` and `sample` it is used like a `GAN`.
+    """
+
+    def __init__(
+        self, generator, optimizer, *, bandwidths, latent, rng, unbiased=False, schedule=constant
+    ):
+        self.generator, self.optimizer = generator, optimizer
+        infinity = float("inf")
+        self.bandwidths = [
+            check_number("bandwidths", s, 0, infinity, low_open=True) for s in bandwidths
+        ]
+        if not self.bandwidths:
+            raise ValueError("bandwidths: expected at least one")
+        if optimizer.network is not generator:
+            raise ValueError("optimizer has another network")
+        if generator.input_shape != (latent.dimension,):
+            raise ValueError(
+                f"the generator takes {generator.input_shape}, the noise is ({latent.dimension},)"
+            )
+        self.latent, self.rng, self.unbiased = latent, as_generator(rng), unbiased
+        self.schedule, self.steps = schedule, 0
+
+    def step(self, batches):
+        """One update of G on the next batch."""
+        G = self.generator
+        x = G.backend.asarray(next(batches), G.dtype)
+        z = G.backend.asarray(self.latent.sample(len(x), self.rng), G.dtype)
+        figures = self.generator_gradients(x, z)
+        if not G.backend.is_finite(figures["generator_gradient_norm"]):
+            raise TrainingDiverged(self.steps + 1, "generator", "the gradient of MMD²")
+        self.optimizer.step(self.schedule(self.steps))
+        return figures
+
+    def generator_gradients(self, x, z):
+        """Fill G's gradients for real samples x (N, ...) and fakes G(z), z (M, dimension)."""
+        G = self.generator
+        fake, cache = G.forward(z)
+        loss, d_fake = mmd_squared(
+            x.reshape(len(x), -1),
+            fake.reshape(len(fake), -1),
+            self.bandwidths,
+            backend=G.backend,
+            unbiased=self.unbiased,
+        )
+        G.backward(d_fake.reshape(fake.shape), cache, input_gradient=False, accumulate=False)
+        return {"generator_loss": loss, "generator_gradient_norm": G.backend.norm(G.gradients)}
+
+    def sample(self, n, rng):
+        """n samples as a host array (n, ...), in evaluation mode; the noise comes from `rng`."""
+        G = self.generator
+        z = G.backend.asarray(self.latent.sample(n, as_generator(rng)), G.dtype)
+        return G.backend.to_numpy(G(z))
