@@ -1,15 +1,17 @@
 """Do the peers do the same work? Gradients of minigan against PyTorch's, in float64."""
 
+import minigan_peer
 import numpy as np
 import torch
-from workloads import WORKLOADS, batches
-
 import torch_peer
+from workloads import WORKLOADS, batches
 
 
 def largest_difference(workload):
     """The largest relative difference over all gradients of both players' steps."""
     data = batches(workload, 1)
+    if workload.penalty:
+        return _critic_difference(workload, data)
     G, D, converted, pairs_g, pairs_d, game = torch_peer.build(workload, data, (), torch.float64)
     torch.set_default_dtype(torch.float64)
     discriminator_loss, generator_loss = torch_peer.losses(G, D, workload.batch, ())
@@ -25,11 +27,23 @@ def largest_difference(workload):
     return max(worst, _difference(game.generator, pairs_g))
 
 
+def _critic_difference(workload, data):
+    network = minigan_peer.critic(workload, "float64")
+    D, pairs = torch_peer.build_player(workload.discriminator, network, torch.float64)
+    torch_batch = [torch_peer.channels_first(a, torch.float64) for a in data[0]]
+    torch_peer.critic_loss(D, *torch_batch, ()).backward()
+    x, fake, _ = (a.astype(np.float64) for a in data[0])
+    minigan_peer.critic_gradients(network, x, fake, minigan_peer.FixedWeights(data))
+    return _difference(network, pairs)
+
+
 def _difference(network, pairs):
     worst = 0.0
     for name, gradient in network.named_gradients().items():
         parameter, convert = pairs[name]
         theirs, mine = parameter.grad, convert(gradient)
+        if theirs is None:  # the penalty does not know the last bias
+            theirs = torch.zeros_like(mine)
         worst = max(worst, ((mine - theirs).abs().max() / theirs.abs().max()).item())
     return worst
 

@@ -2,6 +2,7 @@
 
 import minigan as mg
 from minigan.layers import Normal
+from minigan.parallel import ShardedGAN
 
 RATES = {"lr": 2e-4, "betas": (0.5, 0.999)}
 
@@ -34,7 +35,7 @@ def layer(spec):
     return builders[kind](*sizes)
 
 
-def build(workload, batches, dtype="float32"):
+def build(workload, batches, dtype="float32", game=mg.GAN):
     """The game of a workload, its noise taken from `batches`."""
     noise = [z for _, *pair in batches for z in pair]
     generator = mg.Sequential(
@@ -43,7 +44,7 @@ def build(workload, batches, dtype="float32"):
     discriminator = mg.Sequential(
         [layer(spec) for spec in workload.discriminator], workload.sample, rng=1, dtype=dtype
     )
-    return mg.GAN(
+    return game(
         generator,
         discriminator,
         "non-saturating",
@@ -54,9 +55,54 @@ def build(workload, batches, dtype="float32"):
     )
 
 
+class FixedWeights:
+    """Deals out the interpolation weights of the penalty, in the place of a generator."""
+
+    def __init__(self, batches):
+        self.weights, self.turn = [weights for *_, weights in batches], 0
+
+    def random(self, shape):
+        self.turn += 1
+        return self.weights[(self.turn - 1) % len(self.weights)].reshape(shape)
+
+
+def critic_gradients(D, x, fake, rng):
+    """Fill a critic's gradients, as `GAN.discriminator_gradients` does under WGANGP."""
+    objective, penalty = mg.Wasserstein(), mg.WGANGP(10.0)
+    real_logits, real_cache = D.forward(x)
+    fake_logits, fake_cache = D.forward(fake)
+    _, d_real, d_fake = objective.discriminator(real_logits, fake_logits)
+    D.backward(d_real, real_cache, input_gradient=False, accumulate=False)
+    D.backward(d_fake, fake_cache, input_gradient=False)
+    penalty.penalize(D, x, fake, rng)
+
+
+def critic(workload, dtype="float32"):
+    layers = [layer(spec) for spec in workload.discriminator]
+    return mg.Sequential(layers, workload.sample, rng=1, dtype=dtype)
+
+
+def critic_stepper(workload, batches):
+    """step(i): one update of the critic under WGAN-GP."""
+    D, rng = critic(workload), FixedWeights(batches)
+    optimizer = mg.Adam(D, **RATES)
+
+    def step(i):
+        x, fake, _ = batches[i % len(batches)]
+        critic_gradients(D, x, fake, rng)
+        optimizer.step()
+
+    return step
+
+
 def stepper(workload, batches, flags=()):
-    """step(i): one update of D and one of G, as `minigan.train` does them."""
-    gan = build(workload, batches)
+    """step(i): one update of D and one of G, as `minigan.train` does them.
+
+    Flag: shards (two threads, each with half of the batch).
+    """
+    if workload.penalty:
+        return critic_stepper(workload, batches)
+    gan = build(workload, batches, game=ShardedGAN if "shards" in flags else mg.GAN)
 
     def step(i):
         x = batches[i % len(batches)][0]

@@ -4,9 +4,8 @@ Fresh arrays everywhere, `np.where` masks, im2col by fancy indexing and col2im b
 Adam per parameter, parameter gradients of D computed in G's step although nobody uses them.
 """
 
-import numpy as np
-
 import minigan_peer
+import numpy as np
 
 
 def sigmoid(x):

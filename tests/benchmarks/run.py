@@ -8,6 +8,7 @@ all steps and ratios of medians, minigan / peer: below 1, minigan is faster.
 import argparse
 import importlib
 import importlib.metadata
+import importlib.util
 import json
 import multiprocessing
 import os
@@ -20,6 +21,7 @@ import time
 
 CONTENDERS = {
     "minigan": ("minigan_peer", ()),
+    "minigan, two shards": ("minigan_peer", ("shards",)),
     "naive NumPy": ("naive_peer", ()),
     "torch eager": ("torch_peer", ()),
     "torch best": ("torch_peer", ("freeze", "fused", "cat")),

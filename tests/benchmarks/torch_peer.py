@@ -4,11 +4,10 @@ Flags: freeze (no gradients for D in G's step), fused (fused Adam), cat (real an
 batch, where D has no batch norm), channels_last, one (one thread).
 """
 
+import minigan_peer
 import torch
 from torch import nn
 from torch.nn import functional
-
-import minigan_peer
 
 
 class Reshape(nn.Module):
@@ -84,11 +83,13 @@ def build(workload, batches, flags, dtype=torch.float32):
     if images:
         G, D = G.to(memory_format=layout), D.to(memory_format=layout)
 
-    def convert(x):
-        x = torch.from_numpy(x).to(dtype)
-        return x.permute(0, 3, 1, 2).contiguous(memory_format=layout) if x.ndim == 4 else x
+    batches = [[channels_first(x, dtype, layout) for x in batch] for batch in batches]
+    return G, D, batches, pairs_g, pairs_d, game
 
-    return G, D, [[convert(x) for x in batch] for batch in batches], pairs_g, pairs_d, game
+
+def channels_first(x, dtype, layout=torch.contiguous_format):
+    x = torch.from_numpy(x).to(dtype)
+    return x.permute(0, 3, 1, 2).contiguous(memory_format=layout) if x.ndim == 4 else x
 
 
 def losses(G, D, batch, flags):
@@ -107,8 +108,41 @@ def losses(G, D, batch, flags):
     return discriminator, lambda z: bce(D(G(z)), one)
 
 
+def critic_loss(D, x, fake, weights, flags):
+    """The loss of a WGAN-GP critic; `autograd` differentiates through the gradient."""
+    if "cat" in flags:
+        logits = D(torch.cat([x, fake]))
+        distance = logits[len(x) :].mean() - logits[: len(x)].mean()
+    else:
+        distance = D(fake).mean() - D(x).mean()
+    points = (fake + weights * (x - fake)).requires_grad_(True)
+    (gradient,) = torch.autograd.grad(D(points).sum(), points, create_graph=True)
+    norms = gradient.flatten(1).norm(2, dim=1)
+    return distance + 10 * ((norms - 1) ** 2).mean()
+
+
+def critic_stepper(workload, batches, flags):
+    network = minigan_peer.critic(workload)
+    D, _ = build_player(workload.discriminator, network, torch.float32)
+    layout = torch.channels_last if "channels_last" in flags else torch.contiguous_format
+    if len(workload.sample) == 3:
+        D = D.to(memory_format=layout)
+    batches = [[channels_first(a, torch.float32, layout) for a in batch] for batch in batches]
+    fused = {"fused": True} if "fused" in flags else {}
+    optimizer = torch.optim.Adam(D.parameters(), **minigan_peer.RATES, **fused)
+
+    def step(i):
+        optimizer.zero_grad(set_to_none=True)
+        critic_loss(D, *batches[i % len(batches)], flags).backward()
+        optimizer.step()
+
+    return step
+
+
 def stepper(workload, batches, flags=()):
     torch.set_num_threads(1 if "one" in flags else 2)
+    if workload.penalty:
+        return critic_stepper(workload, batches, flags)
     G, D, batches, *_ = build(workload, batches, flags)
     kwargs = dict(minigan_peer.RATES, **({"fused": True} if "fused" in flags else {}))
     optimizer_g = torch.optim.Adam(G.parameters(), **kwargs)

@@ -5,6 +5,7 @@ translate it. Weights are drawn here, with NumPy, in minigan's layout.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -14,7 +15,7 @@ LATENT = 100
 def mlp(sizes, activation, last=()):
     """Dense layers with an activation between them."""
     layers = []
-    for a, b in zip(sizes, sizes[1:], strict=False):
+    for a, b in pairwise(sizes):
         layers += [("dense", a, b, True), activation]
     return [*layers[:-1], *last]
 
@@ -69,13 +70,24 @@ WORKLOADS = {
         _workload("W2", 64, *W2, last=[TANH]),
         *(Workload(name, batch, DCGAN_G, DCGAN_D, LATENT, (28, 28, 1))
           for name, batch in [("W3", 64), ("W3-128", 128)]),
+        _workload("W4-mlp", 256, *W1, penalty=True),
+        Workload("W4-conv", 64, DCGAN_G, CRITIC, LATENT, (28, 28, 1), penalty=True),
     ]
 }  # fmt: skip
 
 
 def batches(workload, count=4, seed=1):
-    """`count` tuples of float32 arrays: real samples, noise of D's step, noise of G's step."""
+    """`count` tuples of float32 arrays: real samples, noise of D's step, noise of G's step.
+
+    For a penalty workload: real samples, fakes, and one interpolation weight a sample.
+    """
     rng = np.random.default_rng(seed)
     real, noise = (workload.batch, *workload.sample), (workload.batch, workload.latent)
+    if workload.penalty:
+        weights = workload.batch, *[1] * len(workload.sample)
+        return [
+            tuple(rng.uniform(0, 1, shape).astype(np.float32) for shape in (real, real, weights))
+            for _ in range(count)
+        ]
     draw = lambda shape: rng.standard_normal(shape).astype(np.float32)  # noqa: E731
     return [(np.tanh(draw(real)), draw(noise), draw(noise)) for _ in range(count)]

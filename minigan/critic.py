@@ -1,0 +1,91 @@
+"""Half of the game: a discriminator that learns alone, between two fixed distributions.
+
+What theory says of an optimal discriminator, D* = p / (p + q) or the height whose slope gives the
+Wasserstein distance, it says of a fixed q. `CriticGame` is that experiment: `GAN`'s own
+discriminator step, with a generator that hands on the fakes it is given and never learns.
+"""
+
+import math
+
+from minigan.gan import GAN
+from minigan.layers import Reshape, Sequential
+from minigan.optimizers import SGD
+from minigan.schedules import constant
+
+__all__ = ["CriticGame", "critic_difference"]
+
+
+class CriticGame(GAN):
+    """The discriminator's steps alone, real batches from `train`, fake ones from `fakes`.
+
+        game = CriticGame(D, "minimax", Adam(D, 1e-3), Batches(q, 256, rng), rng=rng)
+        for record in train(game, Batches(p, 256, rng), 1000): ...
+
+    discriminator, objective, regularizer, schedule: as in `GAN`. optimizer: the discriminator's.
+    fakes: an iterator of host arrays (N, ...), each as long as the real batch of its step. rng:
+    for the regularizer. The records hold a discriminator's figures and none of a generator.
+    """
+
+    def __init__(
+        self,
+        discriminator,
+        objective,
+        optimizer,
+        fakes,
+        *,
+        rng,
+        regularizer=None,
+        schedule=constant,
+    ):
+        shape = discriminator.input_shape
+        passage = Sequential(
+            [Reshape(*shape)],
+            (math.prod(shape),),
+            rng=0,  # nothing is drawn: it has no parameters
+            dtype=discriminator.dtype,
+            backend=discriminator.backend,
+        )
+        super().__init__(
+            passage,
+            discriminator,
+            objective,
+            generator_optimizer=SGD(passage),
+            discriminator_optimizer=optimizer,
+            latent=_Given(fakes, math.prod(shape)),
+            rng=rng,
+            regularizer=regularizer,
+            schedule=schedule,
+        )
+
+    def step(self, batches):
+        """One update of D, on the next real batch and the next fakes; the step's figures."""
+        return self.discriminator_step(self.asarray(next(batches)))
+
+
+class _Given:
+    """Fakes in the place of noise: `sample` gives the next batch, its samples as rows."""
+
+    def __init__(self, batches, dimension):
+        self.batches, self.dimension = iter(batches), dimension
+
+    def sample(self, n, rng):
+        fake = next(self.batches)
+        if len(fake) != n:
+            raise ValueError(
+                f"fakes: expected batches as long as the real ones, {n}, got {len(fake)}"
+            )
+        return fake.reshape(n, -1)
+
+
+def critic_difference(discriminator, real, fake):
+    """mean D(real) − mean D(fake), for host arrays (N, ...) and (M, ...), as a float.
+
+    For a 1-Lipschitz D a lower bound of the Wasserstein-1 distance between the two samples, and
+    for the best such D the distance itself (Kantorovich and Rubinstein; Arjovsky et al. 2017,
+    arXiv:1701.07875, equation 2).
+    """
+    means = []
+    for x in (real, fake):
+        logits = discriminator(discriminator.backend.asarray(x, discriminator.dtype))
+        means.append(discriminator.backend.to_numpy(logits).mean(dtype="float64"))
+    return float(means[0] - means[1])

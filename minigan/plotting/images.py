@@ -1,0 +1,58 @@
+"""Generated images: as one sheet, over the steps of training, along a walk through the noise."""
+
+import math
+
+import numpy as np
+
+from minigan.plotting.curves import draw_losses
+from minigan.plotting.style import styled
+
+__all__ = ["draw_images", "draw_progress", "tile"]
+
+
+def tile(images, columns, gap=2):
+    """One image of all, row by row: (N, H, W, C) -> (rows (H + gap) - gap, ..., C).
+
+    Values are in [-1, 1], as networks make them; gaps and places without an image are white (1).
+    """
+    n, height, width, channels = images.shape
+    rows = math.ceil(n / columns)
+    sheet = np.ones((rows, height + gap, columns, width + gap, channels), images.dtype)
+    for i, image in enumerate(images):
+        row, column = divmod(i, columns)
+        sheet[row, :height, column, :width] = image
+    sheet = sheet.reshape(rows * (height + gap), columns * (width + gap), channels)
+    return sheet[: -gap or None, : -gap or None]
+
+
+@styled
+def draw_images(figure, images, columns, title=""):
+    """Images (N, H, W, 1 or 3) in [-1, 1] as one sheet."""
+    axes = figure.subplots()
+    _show(axes, tile(images, columns))
+    axes.set_title(title)
+
+
+@styled
+def draw_progress(figure, steps, images, losses, *, title="", balance=None, unit=""):
+    """Images (T, M, H, W, C) of the same M latent vectors, a row for each of T steps; the losses.
+
+    losses: two arrays (of D, of G) over all steps. balance, unit: see `draw_losses`.
+    """
+    history, curves = figure.subplots(1, 2, width_ratios=[1.45, 1])
+    count, height, gap = images.shape[1], images.shape[2], 2
+    _show(history, tile(images.reshape(-1, *images.shape[2:]), count, gap))
+    history.set_axis_on()
+    history.spines[:].set_visible(False)
+    history.tick_params(length=0)
+    history.set_xticks([])
+    middles = np.arange(len(steps)) * (height + gap) + (height - 1) / 2
+    history.set_yticks(middles, [f"{step:,}" for step in steps])
+    history.set(ylabel="step", title=title)
+    draw_losses(curves, *losses, balance=balance, unit=unit)
+
+
+def _show(axes, sheet):
+    """Greys for one channel, colours for three."""
+    axes.imshow(sheet[..., 0] if sheet.shape[2] == 1 else (sheet + 1) / 2, "gray", vmin=-1, vmax=1)
+    axes.set_axis_off()

@@ -1,0 +1,111 @@
+"""A GAN on 2-D data: the samples, what D makes of the plane, and where it sends the fakes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.lines import Line2D
+
+from minigan.plotting.curves import draw_losses, draw_shares
+from minigan.plotting.style import FAKE, INK, JUDGEMENT, REAL, styled
+
+__all__ = ["Moment", "draw_frame", "draw_moment", "draw_moments"]
+
+
+#: Margins of an animation's frame, as shares of its width and height.
+FRAME = {"left": 0.06, "right": 0.965, "bottom": 0.17, "top": 0.82, "wspace": 0.28}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The game at one step of training.
+
+    step: how many steps were made. fake: generated samples (n, 2). push: (m, 2) with m <= n, the
+    direction in which the generator's loss falls fastest at the first m of them. judgement:
+    (rows, columns), what D makes of the points of a grid over the window, the first row at the
+    bottom, from -1 (fake) over 0 (cannot tell) to 1 (real). caption: a line about the samples.
+    """
+
+    step: int
+    fake: np.ndarray
+    push: np.ndarray
+    judgement: np.ndarray
+    caption: str = ""
+
+
+@styled
+def draw_moments(figure, moments, extent, real, losses, *, shares=(), balance=None, unit=""):
+    """A row of moments above the losses and, where there are modes, their coverage.
+
+    moments: a list of `Moment`. extent: the window (xmin, xmax, ymin, ymax). real: samples (n, 2).
+    losses: two arrays (of D, of G), (steps,). shares: for `draw_shares`; empty without modes.
+    balance, unit: see `draw_losses`.
+    """
+    above, below = figure.subfigures(2, 1, height_ratios=[1.15, 1])
+    panels = above.subplots(1, len(moments), squeeze=False)[0]
+    for axes, moment in zip(panels, moments, strict=True):
+        judgement = draw_moment(axes, moment, extent, real)
+        axes.label_outer()
+    bar = above.colorbar(judgement, ax=panels, pad=0.01, aspect=15, ticks=[-1, 0, 1])
+    bar.ax.set_yticklabels(["fake", "unsure", "real"])
+    bar.set_label("D's verdict")
+    _draw_legend(figure)
+    curves = below.subplots(1, 2 if len(shares) else 1, squeeze=False)[0]
+    draw_losses(curves[0], *losses, balance=balance, unit=unit)
+    if len(shares):
+        draw_shares(curves[1], shares)
+
+
+@styled
+def draw_moment(axes, moment, extent, real):
+    """The samples on D's judgement of the plane, an arrow on each fake that has a push.
+
+    Returns the image of the judgement, for a colour bar.
+    """
+    image = axes.imshow(
+        moment.judgement, JUDGEMENT, extent=extent, origin="lower", vmin=-1, vmax=1,
+        interpolation="bilinear", aspect="equal",
+    )  # fmt: skip
+    axes.scatter(*real.T, s=8, color=REAL, linewidths=0, zorder=2)
+    axes.scatter(*moment.fake.T, s=5, color=FAKE, linewidths=0, zorder=3)
+    points, arrows = moment.fake[: len(moment.push)], _arrows(moment.push, extent)
+    axes.quiver(
+        *points.T, *arrows.T, color=INK, angles="xy", scale_units="xy", scale=1, width=0.006,
+        zorder=4,
+    )  # fmt: skip
+    axes.set(xlim=extent[:2], ylim=extent[2:], title=f"step {moment.step:,}")
+    axes.set_xlabel(moment.caption)
+    axes.locator_params(nbins=5)
+    axes.spines[:].set_visible(True)
+    return image
+
+
+@styled
+def draw_frame(figure, moment, extent, real, losses, *, balance=None, unit=""):
+    """One frame of an animation: the moment, and the losses of the whole run up to then."""
+    figure.set_layout_engine("none")  # laid out by hand: three times as fast, and nothing jumps
+    left, right = figure.subplots(1, 2, width_ratios=[1, 1.25], gridspec_kw=FRAME)
+    draw_moment(left, moment, extent, real)
+    draw_losses(right, *losses, balance=balance, now=moment.step, unit=unit)
+    _draw_legend(figure)
+
+
+def _draw_legend(figure):
+    marks = [
+        ("o", REAL, "real"),
+        ("o", FAKE, "generated"),
+        (r"$\rightarrow$", INK, "push of the gradient"),
+    ]
+    handles = [
+        Line2D([], [], linestyle="", marker=marker, color=colour, label=label, markersize=size)
+        for (marker, colour, label), size in zip(marks, (2, 2, 6), strict=True)
+    ]
+    figure.legend(handles=handles, loc="outside upper left", ncols=3, columnspacing=1)
+
+
+def _arrows(push, extent):
+    """Arrows whose lengths show the pushes' relative sizes, at most a tenth of the window."""
+    length = np.linalg.norm(push, axis=1, keepdims=True)
+    longest = np.quantile(length, 0.9) if len(push) else 0
+    if longest == 0:
+        return np.zeros_like(push)
+    return push / np.maximum(length, longest) * 0.1 * (extent[1] - extent[0])

@@ -1,0 +1,125 @@
+"""The look of all pictures, and how they are written.
+
+Figures are made without pyplot: no window system, no global list of open figures, nothing to
+close. What is real is blue and what is generated is orange, everywhere; the colours are Okabe
+and Ito's, which colour-blind people can tell apart, on screens and on a projector.
+"""
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from PIL import Image
+
+__all__ = [
+    "FAKE",
+    "INK",
+    "JUDGEMENT",
+    "PAPER",
+    "REAL",
+    "STYLE",
+    "picture",
+    "replacing",
+    "save_animation",
+    "save_picture",
+    "styled",
+]
+
+REAL, FAKE, INK, PAPER = "#0072B2", "#D55E00", "#222222", "#FFFFFF"
+
+#: What the discriminator says: pale orange for "fake", white for "cannot tell", pale blue for
+#: "real". Pale, so that the samples show on it; in 15 shades, whose edges are contour lines.
+JUDGEMENT = LinearSegmentedColormap.from_list("judgement", ["#F3B48B", PAPER, "#86BEE3"], N=15)
+
+STYLE = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so that all machines draw alike
+    "font.size": 12,
+    "axes.titlesize": 13,
+    "axes.titleweight": "bold",
+    "axes.labelsize": 12,
+    "axes.edgecolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "lines.linewidth": 2,
+    "legend.frameon": False,
+    "legend.fontsize": 11,
+    "legend.markerscale": 3,
+    "image.interpolation": "nearest",
+    "figure.facecolor": PAPER,
+    "savefig.facecolor": PAPER,
+}
+
+#: Decorator: what is drawn inside has the style, and the user's own settings stay as they are.
+styled = matplotlib.rc_context(STYLE)
+
+DPI = 100
+
+
+@styled
+def picture(width, height):
+    """An empty figure of width × height inches, 100 pixels each."""
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+@styled
+def save_picture(figure, path):
+    """Write the figure to `path` as PNG, all of it or nothing."""
+    with replacing(path) as temporary:
+        _render(figure).save(temporary, "PNG", optimize=True)
+
+
+@styled
+def save_animation(figure, path, draw, frames, *, seconds=0.125, last=2.0):
+    """Write a GIF that repeats for ever: draw(frame) fills the emptied figure for each frame.
+
+    seconds: how long a frame is shown; last: how long the last one.
+    """
+    images = []
+    for frame in frames:
+        figure.clear()
+        draw(frame)
+        images.append(_render(figure))
+    if not images:
+        raise ValueError("an animation needs at least one frame, got none")
+    duration = [round(1000 * seconds)] * (len(images) - 1) + [round(1000 * last)]
+    with replacing(path) as temporary:
+        images[0].save(
+            temporary, "GIF", save_all=True, append_images=images[1:], duration=duration, loop=0
+        )
+
+
+def _render(figure):
+    """The figure as an image of 256 colours, a fifth of the size of one with all colours.
+
+    "Maximum coverage" keeps rare colours, such as those of a few dots, as they are.
+    """
+    figure.canvas.draw()
+    image = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
+    return image.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """A temporary name beside `path`; renamed to `path` at the end, removed after an error.
+
+    So whoever looks at `path` finds the old file or the whole new one, never half of it.
+    """
+    path = Path(path)
+    handle, temporary = tempfile.mkstemp(path.suffix, f".{path.stem}.", path.parent)
+    os.close(handle)
+    try:
+        yield temporary
+        os.chmod(temporary, 0o644)  # mkstemp's files are for their owner alone
+        os.replace(temporary, path)
+    except BaseException:  # KeyboardInterrupt too
+        os.unlink(temporary)
+        raise

@@ -1,0 +1,50 @@
+"""Running a demo inside the test, so that its variables can be looked at."""
+
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+DEMOS = Path(__file__).resolve().parents[2] / "demos"
+
+
+@pytest.fixture
+def run_demo(monkeypatch):
+    """run_demo("toy", "--quick", ...) -> the demo's variables."""
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+
+    def run(name, *arguments):
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *map(str, arguments)])
+        return runpy.run_path(str(DEMOS / f"{name}.py"), run_name="__main__")
+
+    return run
+
+
+@pytest.fixture
+def metrics():
+    """metrics(folder) -> what metrics.json holds."""
+    return lambda folder: json.loads((folder / "metrics.json").read_text())
+
+
+@pytest.fixture
+def check_pictures():
+    """check_pictures(folder): every picture there can be decoded and shows something."""
+
+    def check(folder):
+        for path in folder.glob("*.png"):
+            with Image.open(path) as image:
+                pixels = np.asarray(image.convert("RGB"))
+            assert pixels.shape[0] >= 300 and pixels.std() > 5, path.name
+        with Image.open(folder / "animation.gif") as image:
+            frames = []
+            for k in range(image.n_frames):
+                image.seek(k)
+                frames.append(np.asarray(image.convert("RGB")))
+        assert len(frames) == 5
+        assert all((frame != frames[0]).any() for frame in frames[1:])
+
+    return check

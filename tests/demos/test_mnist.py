@@ -1,0 +1,101 @@
+"""Tests of the MNIST demo; only the first needs the real images."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import minigan.data
+from minigan import OBJECTIVES
+
+MNIST = Path(__file__).resolve().parents[2] / "demos" / "mnist.py"
+FILES = {"picture.png", "samples.png", "walk.png", "animation.gif", "metrics.json"}
+
+
+@pytest.mark.skipif(not os.environ.get("MINIGAN_DATA"), reason="MINIGAN_DATA names no folder")
+def test_on_the_real_images(run_demo, metrics, tmp_path):
+    demo = run_demo("mnist", "--quick", "--out", tmp_path)
+    assert demo["images"].shape == (60000, 28, 28, 1)
+    assert metrics(tmp_path)["finished"]
+
+
+@pytest.fixture
+def stand_in(monkeypatch):
+    """Bright squares on black, instead of digits."""
+    images = np.full((200, 28, 28, 1), -1, np.float32)
+    images[:, 8:20, 8:20] = np.random.default_rng(0).uniform(0, 1, (200, 1, 1, 1))
+    load = lambda split, data_dir: (images, np.zeros(200, int))  # noqa: E731
+    monkeypatch.setattr(minigan.data, "load_mnist", load)
+
+
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize("model", ["mlp", "dcgan"])
+def test_a_quick_run_writes_all_files(model, run_demo, metrics, check_pictures, tmp_path, capsys):
+    arguments = ["--quick", "--steps", 6, "--model", model, "--samples", 7]
+    demo = run_demo("mnist", *arguments, "--out", tmp_path)
+    check_pictures(tmp_path)
+    assert {p.name for p in tmp_path.iterdir()} == FILES | {"samples.npy"}
+    samples = np.load(tmp_path / "samples.npy", allow_pickle=False)
+    assert (samples.shape, samples.dtype) == ((7, 28, 28, 1), np.float32)
+    assert -1 <= samples.min() < samples.max() <= 1
+    found = metrics(tmp_path)
+    assert (found["demo"], found["model"], found["steps"]) == ("mnist", model, 6)
+    assert {"discriminator_loss", "generator_loss", "seconds", "steps_per_second"} <= set(found)
+    assert demo["gan"].discriminator.output_shape == (1,)
+    assert "6/6" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+def test_every_objective(objective, run_demo, metrics, tmp_path):
+    arguments = ["--quick", "--steps", 2, "--model", "mlp", "--objective", objective]
+    run_demo("mnist", *arguments, "--out", tmp_path)
+    assert metrics(tmp_path)["objective"] == objective
+    assert {p.name for p in tmp_path.iterdir()} == FILES
+
+
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize("latent", ["uniform", "normal"])
+def test_the_walk_stays_where_the_noise_is(latent, run_demo, tmp_path):
+    arguments = ["--quick", "--steps", 1, "--model", "mlp", "--latent", latent]
+    demo = run_demo("mnist", *arguments, "--out", tmp_path)
+    a, b = demo["z"][:2]
+    between = demo["between"]
+    np.testing.assert_allclose([between(a, b, 0), between(a, b, 1)], [a, b], atol=1e-12)
+    middle = between(a, b, 0.5)
+    if latent == "uniform":
+        np.testing.assert_allclose(middle, (a + b) / 2)
+    else:  # on the sphere, half-way in angle
+        a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
+        m = demo["between"](a, b, 0.5)
+        assert np.linalg.norm(m) == pytest.approx(1)
+        assert m @ a == pytest.approx(m @ b)
+        assert np.linalg.norm(middle) > 7  # the straight line's middle is at about 7.1 of 10
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_without_mnist_there_is_a_message(named, tmp_path):
+    environment = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+    environment.pop("MINIGAN_DATA", None)
+    for variable in ("HOME", "XDG_CACHE_HOME", "LOCALAPPDATA", "USERPROFILE"):
+        environment[variable] = str(tmp_path / "home")
+    environment["https_proxy"] = "http://127.0.0.1:9"  # nobody listens: fails at once
+    command = [sys.executable, str(MNIST), "--quick", "--out", str(tmp_path / "out")]
+    command += ["--data-dir", str(tmp_path / "nowhere")] if named else []
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "train-images-idx3-ubyte" in done.stderr and "What to do" in done.stderr
+    assert ("nowhere" if named else "no mirror") in done.stderr
+
+
+def test_unknown_names_are_refused(run_demo, tmp_path, capsys):
+    for option in ("--model", "--objective", "--latent"):
+        with pytest.raises(SystemExit) as exit:
+            run_demo("mnist", option, "nonsense", "--out", tmp_path)
+        assert exit.value.code == 2
+        assert "nonsense" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,111 @@
+"""Tests of the toy demo: its files, its options, its arrows."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minigan import OBJECTIVES
+
+TOY = Path(__file__).resolve().parents[2] / "demos" / "toy.py"
+
+
+def test_a_quick_run_writes_all_files(run_demo, metrics, check_pictures, tmp_path, capsys):
+    run_demo("toy", "--quick", "--steps", 40, "--out", tmp_path)
+    check_pictures(tmp_path)
+    names = {"picture.png", "animation.gif", "metrics.json"}
+    assert {p.name for p in tmp_path.iterdir()} == names
+    assert (tmp_path / "picture.png").stat().st_size < 300_000
+    found = metrics(tmp_path)
+    assert found["demo"] == "toy" and found["finished"]
+    assert (found["data"], found["objective"], found["seed"]) == ("ring", "non-saturating", 0)
+    assert (found["steps"], found["modes_total"]) == (40, 8)
+    assert 0 <= found["modes"] <= 8 and 0 <= found["high_quality"] <= 1
+    assert {"reverse_kl", "discriminator_loss", "generator_loss", "backend"} <= set(found)
+    assert found["seconds"] > 0
+    assert found["steps_per_second"] == pytest.approx(40 / found["seconds"])
+    bar = capsys.readouterr().err
+    assert "40/40" in bar and "losses: D" in bar and "/8 modes" in bar
+
+
+@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+def test_every_objective_and_data_without_modes(objective, run_demo, metrics, tmp_path):
+    data = "moons" if objective == "non-saturating" else "ganlab-gaussians"
+    arguments = ["--quick", "--steps", 3, "--data", data, "--objective", objective]
+    run_demo("toy", *arguments, "--out", tmp_path)
+    found = metrics(tmp_path)
+    assert found["objective"] == objective
+    for key in ("modes", "modes_total", "high_quality", "reverse_kl"):
+        assert found[key] is None
+
+
+def test_same_seed_same_figures(run_demo, metrics, tmp_path):
+    figures = []
+    for seed in (1, 1, 2):
+        run_demo("toy", "--quick", "--steps", 5, "--seed", seed, "--out", tmp_path)
+        figures.append((metrics(tmp_path)["discriminator_loss"], metrics(tmp_path)["modes"]))
+    assert figures[0] == figures[1] != figures[2]
+
+
+@pytest.mark.parametrize("objective", ["non-saturating", "wasserstein"])
+def test_arrows_point_where_the_generators_loss_falls(objective, run_demo, tmp_path):
+    arguments = ["--quick", "--steps", 30, "--objective", objective, "--out", tmp_path]
+    demo = run_demo("toy", *arguments)
+    gan, D = demo["gan"], demo["gan"].discriminator
+    fake = gan.asarray(gan.generate(demo["z"][:50]))
+    before = D.gradients.copy()
+    push = demo["push"](fake)
+    np.testing.assert_array_equal(D.gradients, before)  # looking leaves no trace
+    twin = D.clone(dtype="float64")
+    for i in range(0, 50, 7):
+        for k in range(2):
+            losses = []
+            for h in (1e-6, -1e-6):
+                moved = fake.astype("float64")
+                moved[i, k] += h
+                losses.append(float(gan.objective.generator(twin(moved))[0]))
+            slope = (losses[0] - losses[1]) / 2e-6
+            assert push[i, k] == pytest.approx(-slope, rel=1e-3, abs=1e-5)
+
+
+def test_pictures_are_in_the_datas_units(run_demo, tmp_path):
+    """The networks see standardised data; pictures and metrics do not."""
+    demo = run_demo("toy", "--quick", "--steps", 2, "--data", "ganlab-disjoint", "--out", tmp_path)
+    real = demo["real"]
+    assert real.mean() == pytest.approx(0.55, abs=0.05) and real.std() < 0.3
+    standardised = next(demo["batches"])
+    assert abs(standardised.mean()) < 0.2 and standardised.std() == pytest.approx(1, abs=0.2)
+    network_units = demo["gan"].generate(demo["z"])
+    shown = demo["moments"][-1].fake
+    np.testing.assert_allclose((shown - demo["centre"]) / demo["scale"], network_units, atol=1e-5)
+
+
+@pytest.mark.parametrize("option", ["--data", "--objective", "--backend"])
+def test_unknown_names_are_refused(option, run_demo, tmp_path, capsys):
+    with pytest.raises(SystemExit) as exit:
+        run_demo("toy", option, "nonsense", "--out", tmp_path)
+    assert exit.value.code == 2
+    assert "nonsense" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_as_a_program_without_a_display(tmp_path):
+    """Whatever window system is configured, nothing asks for it."""
+    environment = {**os.environ, "MPLBACKEND": "tkagg"}
+    environment.pop("DISPLAY", None)
+
+    def run(*arguments):
+        command = [sys.executable, str(TOY), *arguments]
+        return subprocess.run(
+            command, capture_output=True, text=True, env=environment, cwd=tmp_path
+        )
+
+    help = run("--help")
+    assert help.returncode == 0 and "eight Gaussians" in help.stdout and "--quick" in help.stdout
+    assert list(tmp_path.iterdir()) == []
+    done = run("--quick", "--steps", "2")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "toy" / "picture.png").exists()

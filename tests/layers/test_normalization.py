@@ -1,0 +1,120 @@
+"""BatchNorm and LayerNorm: SciPy's z-scores, running statistics, and the two modes."""
+
+import numpy as np
+import pytest
+from scipy.stats import zscore
+
+from minigan import BatchNorm, LayerNorm, Sequential
+
+SHAPES = pytest.mark.parametrize("shape", [(3,), (2, 4, 3)], ids=["2-D", "4-D"])
+
+
+def batch(shape, n=6, seed=0):
+    return np.random.default_rng(seed).normal(2, 3, (n, *shape))
+
+
+def bound(layer, shape):
+    return Sequential([layer], shape, rng=0, dtype="float64")
+
+
+@SHAPES
+def test_training_normalises_each_feature_over_the_batch(shape, randomized):
+    network = randomized([BatchNorm(3, eps=1e-12)], shape)
+    gamma, beta = network.named_parameters().values()
+    x = batch(shape)
+    y, _ = network.forward(x)
+    expected = gamma * zscore(x.reshape(-1, 3)) + beta
+    np.testing.assert_allclose(y.reshape(-1, 3), expected, atol=1e-9)
+
+
+@SHAPES
+def test_running_statistics(shape):
+    """running = (1 − m) running + m · batch, from 0 and 1; the variance with 1/(M − 1)."""
+    network = bound(BatchNorm(3, momentum=0.3), shape)
+    mean, var = np.zeros(3), np.ones(3)
+    for seed in range(4):
+        x = batch(shape, seed=seed)
+        network.forward(x)
+        rows = x.reshape(-1, 3)
+        mean = 0.7 * mean + 0.3 * rows.mean(0)
+        var = 0.7 * var + 0.3 * rows.var(0, ddof=1)
+    buffers = network.named_buffers()
+    np.testing.assert_allclose(buffers["0.running_mean"], mean, rtol=1e-12)
+    np.testing.assert_allclose(buffers["0.running_var"], var, rtol=1e-12)
+
+
+@SHAPES
+def test_evaluation_uses_them_and_leaves_them_alone(shape, randomized):
+    network = randomized([BatchNorm(3, eps=0.1)], shape)
+    gamma, beta = network.named_parameters().values()
+    mean, var = network.named_buffers().values()
+    before, x = network.buffers.copy(), batch(shape)
+    y = network(x)
+    np.testing.assert_allclose(y, gamma * (x - mean) / np.sqrt(var + 0.1) + beta, atol=1e-12)
+    np.testing.assert_allclose(network(x[:1]), y[:1], atol=1e-12)  # nobody else matters
+    np.testing.assert_array_equal(network.buffers, before)
+
+
+def test_after_many_equal_batches_both_modes_agree():
+    network, x = bound(BatchNorm(3, momentum=0.5), (3,)), batch((3,), n=200)
+    for _ in range(60):
+        y, _ = network.forward(x)
+    np.testing.assert_allclose(network(x), y, rtol=1e-2, atol=1e-2)  # 1/M against 1/(M − 1)
+
+
+@pytest.mark.parametrize("momentum", [0, 1])
+def test_extreme_momentum(momentum):
+    network, x = bound(BatchNorm(3, momentum=momentum), (3,)), batch((3,))
+    network.forward(x)
+    expected = [0, 0, 0, 1, 1, 1] if momentum == 0 else [*x.mean(0), *x.var(0, ddof=1)]
+    np.testing.assert_allclose(network.buffers, expected)
+
+
+def test_the_two_modes_have_two_backward_passes(randomized):
+    """In evaluation mean and variance are constants: dx = dy · γ / √(var + eps), and no more."""
+    network = randomized([BatchNorm(3, eps=0.1)], (3,))
+    gamma, var = network.named_parameters()["0.gamma"], network.named_buffers()["0.running_var"]
+    x, dy = batch((3,)), batch((3,), seed=1)
+    _, caches = network.forward(x, train=False)
+    constant = dy * gamma / np.sqrt(var + 0.1)
+    np.testing.assert_allclose(network.backward(dy, caches), constant, atol=1e-12)
+    _, caches = network.forward(x, train=True)
+    dx = network.backward(dy, caches)
+    np.testing.assert_allclose(dx.sum(0), 0, atol=1e-12)  # shifting the batch changes nothing
+    assert abs(dx - constant).max() > 0.1
+
+
+def test_a_batch_norm_of_one_value_is_refused():
+    network = bound(BatchNorm(3), (3,))
+    before = network.buffers.copy()
+    with pytest.raises(ValueError, match="more than one value per feature"):
+        network.forward(batch((3,), n=1))
+    np.testing.assert_array_equal(network.buffers, before)
+    assert network(batch((3,), n=1)).shape == (1, 3)  # evaluation has no such need
+    bound(BatchNorm(3), (2, 1, 3)).forward(batch((2, 1, 3), n=1))  # two pixels are two values
+
+
+@SHAPES
+def test_layer_norm_normalises_each_sample(shape, randomized):
+    network = randomized([LayerNorm(3, eps=1e-12)], shape)
+    gamma, beta = network.named_parameters().values()
+    x = batch(shape)
+    y, _ = network.forward(x)
+    normalized = zscore(x.reshape(6, -1), axis=1).reshape(x.shape)
+    np.testing.assert_allclose(y, gamma * normalized + beta, atol=1e-9)
+    np.testing.assert_allclose(network(x[2:3]), y[2:3], atol=1e-12)
+
+
+@pytest.mark.parametrize("make", [BatchNorm, LayerNorm])
+def test_float32_stays_float32(make):
+    network = Sequential([make(3)], (2, 3), rng=0)
+    x = batch((2, 3)).astype("float32")
+    for train in (True, False):
+        y, caches = network.forward(x, train)
+        assert y.dtype == network.backward(x, caches).dtype == np.float32
+
+
+def test_arguments_that_could_be_swapped_are_keyword_only():
+    with pytest.raises(TypeError):
+        BatchNorm(3, 0.8)
+    assert repr(BatchNorm(3)) == "BatchNorm(3)" and repr(LayerNorm(3)) == "LayerNorm(3)"

@@ -1,0 +1,195 @@
+"""`SpectralNorm`: σ by SciPy's SVD, the Lipschitz constant it promises, and its gradient."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.linalg import svdvals
+
+from minigan import (
+    Conv2d,
+    ConvTranspose2d,
+    Dense,
+    Flatten,
+    LeakyReLU,
+    ReLU,
+    Sequential,
+    SpectralNorm,
+    Tanh,
+    gradcheck,
+)
+
+KINDS = {
+    "dense": (lambda: Dense(5, 4), (5,)),
+    "dense, wide": (lambda: Dense(2, 6, bias=False), (2,)),
+    "one output": (lambda: Dense(5, 1), (5,)),
+    "convolution": (lambda: Conv2d(2, 3, 3, 2, 1), (5, 4, 2)),
+    "transposed": (lambda: ConvTranspose2d(2, 3, 3, 2, 1), (3, 2, 2)),
+}
+kinds = pytest.mark.parametrize("kind", KINDS)
+
+
+def build(kind, randomized, passes, seed=0):
+    make, shape = KINDS[kind]
+    network = randomized([SpectralNorm(make())], shape, seed)
+    for _ in range(passes):
+        network.forward(np.ones((1, *shape)))
+    return network
+
+
+def matrix(network):
+    weight = network.named_parameters()["0.weight"]
+    return weight.reshape(-1, weight.shape[-1])
+
+
+@kinds
+def test_power_iteration_finds_the_largest_singular_value(kind, randomized):
+    network = build(kind, randomized, 300)
+    left, right = network.named_buffers()["0.left"], network.named_buffers()["0.right"]
+    np.testing.assert_allclose([left @ left, right @ right], 1, rtol=1e-9)
+    np.testing.assert_allclose(left @ matrix(network) @ right, svdvals(matrix(network))[0])
+
+
+@kinds
+def test_is_the_layer_with_its_weight_divided(kind, randomized):
+    network, (make, shape) = build(kind, randomized, 300), KINDS[kind]
+    plain = Sequential([make()], shape, rng=0, dtype="float64")
+    for name, w in network.named_parameters().items():
+        sigma = svdvals(matrix(network))[0] if name == "0.weight" else 1
+        plain.named_parameters()[name][...] = w / sigma
+    x = np.random.default_rng(1).normal(size=(4, *shape))
+    np.testing.assert_allclose(network(x), plain(x), rtol=1e-9, atol=1e-12)
+
+
+@given(seed=st.integers(0, 99), kind=st.sampled_from(["dense", "dense, wide", "one output"]))
+def test_dense_is_1_lipschitz(seed, kind, randomized):
+    network = build(kind, randomized, 200, seed)
+    x, step = np.random.default_rng(seed).normal(size=(2, 50, *network.input_shape))
+    rise = np.linalg.norm(network(x + step) - network(x), axis=1)
+    assert (rise <= np.linalg.norm(step, axis=1) * (1 + 1e-3)).all()
+    right = np.linalg.svd(matrix(network))[0][:, 0]  # the direction that is stretched most
+    assert np.linalg.norm(network(right[None]) - network(0 * right[None])) == pytest.approx(1, 1e-3)
+
+
+def test_a_critic_of_such_layers_is_1_lipschitz(randomized):
+    layers = [SpectralNorm(Dense(3, 8)), LeakyReLU(), SpectralNorm(Dense(8, 8)), ReLU()]
+    critic = randomized([*layers, SpectralNorm(Dense(8, 1))], (3,))
+    critic.parameters[...] *= 10
+    x, y = np.random.default_rng(1).normal(size=(2, 200, 3))
+    for _ in range(100):
+        critic.forward(x)
+    slopes = abs(critic(x) - critic(y))[:, 0] / np.linalg.norm(x - y, axis=1)
+    assert 0.01 < slopes.max() <= 1
+
+
+@kinds
+@pytest.mark.parametrize("passes", [0, 3, 300])
+def test_gradient(kind, passes, randomized):
+    """In evaluation σ = uᵀ W v with fixed u and v, so the gradient is exact at every stage."""
+    network = build(kind, randomized, passes)
+    x = np.random.default_rng(1).normal(size=(4, *network.input_shape))
+    report = gradcheck(network, x, train=False)
+    assert report.passed and report.relative_error < 1e-6, str(report)
+
+
+def test_gradient_in_a_network(randomized):
+    layers = [SpectralNorm(Conv2d(2, 3, 3, 2, 1)), Tanh(), Flatten(), SpectralNorm(Dense(18, 4))]
+    network = randomized([*layers, LeakyReLU(), SpectralNorm(Dense(4, 1, bias=False))], (5, 4, 2))
+    x = np.random.default_rng(1).normal(size=(4, 5, 4, 2))
+    report = gradcheck(network, x, train=False)
+    assert report.passed and report.relative_error < 1e-6, str(report)
+
+
+@kinds
+def test_gradient_of_the_true_singular_value(kind, randomized):
+    """After convergence the change of u and v drops out: σ of the SVD gives the same gradient."""
+    network = build(kind, randomized, 500)
+    make, shape = KINDS[kind]
+    plain = Sequential([make()], shape, rng=0, dtype="float64")
+    x = np.random.default_rng(1).normal(size=(4, *shape))
+    y, caches = network.forward(x, train=False)
+    dy = np.random.default_rng(2).normal(size=y.shape)
+    network.zero_gradients()
+    network.backward(dy, caches)
+    weight, by_hand = network.named_parameters()["0.weight"], network.named_gradients()["0.weight"]
+
+    def loss(change):
+        changed = weight + change
+        sigma = svdvals(changed.reshape(-1, changed.shape[-1]))[0]
+        plain.named_parameters()["0.weight"][...] = changed / sigma
+        return (plain(x) * dy).sum()
+
+    for direction in np.random.default_rng(3).normal(size=(5, *weight.shape)):
+        numerical = (loss(1e-5 * direction) - loss(-1e-5 * direction)) / 2e-5
+        scale = abs(by_hand).max()
+        assert (by_hand * direction).sum() == pytest.approx(numerical, 1e-6, abs=1e-6 * scale)
+
+
+def test_one_round_a_training_pass_and_none_in_evaluation(randomized):
+    network = randomized([SpectralNorm(Dense(4, 3))], (4,))
+    x = np.ones((2, 4))
+    w, left = matrix(network), network.named_buffers()["0.left"]
+    start = network.buffers.copy()
+    network(x)
+    np.testing.assert_array_equal(network.buffers, start)
+    right = w.T @ left / np.linalg.norm(w.T @ left)
+    expected = w @ right / np.linalg.norm(w @ right)
+    network.forward(x)
+    np.testing.assert_allclose(left, expected, rtol=1e-9)
+    np.testing.assert_allclose(network.named_buffers()["0.right"], right, rtol=1e-9)
+
+
+def test_two_passes_may_be_open(randomized):
+    """The second forward pass moves u and v; the first one's backward pass uses its own."""
+    network = randomized([SpectralNorm(Dense(4, 3)), Tanh(), SpectralNorm(Dense(3, 1))], (4,))
+    x, other = np.random.default_rng(1).normal(size=(2, 5, 4))
+    start = network.buffers.copy()
+
+    def gradients(between):
+        network.buffers[...] = start
+        y, caches = network.forward(x)
+        if between:
+            network.backward(np.ones((5, 1)), network.forward(other)[1])
+        dx = network.backward(np.ones_like(y), caches, accumulate=False)
+        return np.concatenate([dx.ravel(), network.gradients])
+
+    np.testing.assert_array_equal(gradients(True), gradients(False))
+
+
+def test_parameter_gradients_are_set_or_added_or_left(randomized):
+    network = randomized([SpectralNorm(Dense(4, 3))], (4,))
+    _, caches = network.forward(np.ones((2, 4)))
+    dy = np.ones((2, 3))
+    network.zero_gradients()
+    network.backward(dy, caches, parameter_gradients=False)
+    assert not network.gradients.any()
+    network.backward(dy, caches)
+    once = network.gradients.copy()
+    network.backward(dy, caches)
+    np.testing.assert_allclose(network.gradients, 2 * once)
+    network.backward(dy, caches, accumulate=False)
+    np.testing.assert_array_equal(network.gradients, once)
+
+
+def test_a_clone_shares_nothing_with_its_original(randomized):
+    """The wrapped layer is written to in every pass, so that each network needs its own."""
+    network = randomized([SpectralNorm(Dense(4, 3))], (4,))
+    twin = network.clone()
+    x = np.ones((2, 4))
+    np.testing.assert_array_equal(twin(x), network(x))
+    assert twin.layers[0].layer is not network.layers[0].layer
+    replica = network.replica(network.backend, shared_buffers=False)
+    assert replica.layers[0].layer is not network.layers[0].layer
+
+
+@pytest.mark.parametrize("layer", [Tanh(), LeakyReLU(), None, "Dense"])
+def test_only_affine_layers(layer):
+    with pytest.raises(TypeError, match="SpectralNorm: expected a Dense or convolution layer"):
+        SpectralNorm(layer)
+
+
+def test_shapes_are_those_of_the_layer():
+    with pytest.raises(ValueError, match=r"layer 0 \(SpectralNorm\(Dense\(4, 3\)\)\)"):
+        Sequential([SpectralNorm(Dense(4, 3))], (5,), rng=0)
+    network = Sequential([SpectralNorm(Conv2d(2, 3, 3, 2, 1))], (5, 4, 2), rng=0)
+    assert network.output_shape == (3, 2, 3)

@@ -1,0 +1,153 @@
+"""Objectives: values by SciPy, gradients against values, signs, and extreme logits."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.optimize import check_grad
+from scipy.special import expit, log_expit
+
+from minigan import OBJECTIVES, Minimax, NonSaturating, gradcheck
+from minigan.objectives import get_objective
+
+
+def cross_entropy(r, f):
+    return -log_expit(r).mean() - log_expit(-f).mean()
+
+
+# name: discriminator's loss of (r, f), generator's of f, with D = expit(logit)
+VALUES = {
+    "minimax": (cross_entropy, lambda f: log_expit(-f).mean()),
+    "non-saturating": (cross_entropy, lambda f: -log_expit(f).mean()),
+    "maximum-likelihood": (cross_entropy, lambda f: -np.exp(f).mean()),
+    "wasserstein": (lambda r, f: f.mean() - r.mean(), lambda f: -f.mean()),
+    "absolute-error": (
+        lambda r, f: ((1 - expit(r)).mean() + expit(f).mean()) / 2,
+        lambda f: -expit(f).mean() / 2,
+    ),
+    "least-squares": (
+        lambda r, f: ((r - 1) ** 2).mean() / 2 + (f**2).mean() / 2,
+        lambda f: ((f - 1) ** 2).mean() / 2,
+    ),
+    "hinge": (
+        lambda r, f: np.maximum(0, 1 - r).mean() + np.maximum(0, 1 + f).mean(),
+        lambda f: -f.mean(),
+    ),
+}
+objectives = pytest.mark.parametrize("name", OBJECTIVES)
+
+
+def logits(low=-15.0, high=15.0):
+    numbers = st.floats(low, high, width=32)
+    return st.integers(1, 6).flatmap(lambda n: arrays("float64", (n, 1), elements=numbers))
+
+
+def random_logits(seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(6, 1)), rng.normal(size=(4, 1))
+
+
+@objectives
+@given(r=logits(), f=logits())
+def test_value(name, r, f):
+    objective, (value_d, value_g) = get_objective(name), VALUES[name]
+    np.testing.assert_allclose(
+        objective.discriminator(r, f)[0], value_d(r, f), rtol=1e-12, atol=1e-12
+    )
+    np.testing.assert_allclose(objective.generator(f)[0], value_g(f), rtol=1e-12, atol=1e-12)
+
+
+@objectives
+@given(seed=st.integers(0, 999))
+def test_gradient_is_that_of_the_value(name, seed):
+    report = gradcheck(get_objective(name), *random_logits(seed), rng=1)
+    assert report.passed, str(report)
+    assert {row.name for row in report.rows} == {
+        "real_logits (D)",
+        "fake_logits (D)",
+        "fake_logits (G)",
+    }
+
+
+@objectives
+def test_scipy_confirms_the_gradient(name):
+    objective, (value_d, value_g) = get_objective(name), VALUES[name]
+    r, f = random_logits()
+    _, d_real, d_fake = objective.discriminator(r, f)
+    assert d_real.shape == r.shape and d_fake.shape == f.shape
+    for value, gradient, start in (
+        (lambda x: value_d(x[:, None], f), d_real, r),
+        (lambda x: value_d(r, x[:, None]), d_fake, f),
+        (lambda x: value_g(x[:, None]), objective.generator(f)[1], f),
+    ):
+        assert check_grad(value, lambda _, g=gradient: g.ravel(), start.ravel()) < 1e-6
+
+
+@objectives
+def test_sign_convention(name):
+    """Bug 3: both minimise; D pushes real logits up and fake ones down, G pushes fake ones up."""
+    logit = np.array([[0.1], [0.5], [0.9]])
+    _, d_real, d_fake = get_objective(name).discriminator(logit, logit)
+    _, g_fake = get_objective(name).generator(logit)
+    assert (d_real < 0).all() and (d_fake > 0).all() and (g_fake < 0).all()
+
+
+@objectives
+def test_a_loss_is_a_mean(name):
+    """The same samples twice change neither the loss nor the gradient's sum: 1/N is in it."""
+    r, f = random_logits()
+    objective = get_objective(name)
+    once, twice = (
+        objective.discriminator(r, f),
+        objective.discriminator(np.tile(r, (2, 1)), np.tile(f, (3, 1))),
+    )
+    np.testing.assert_allclose([a.sum() for a in once], [a.sum() for a in twice], rtol=1e-12)
+    once, twice = objective.generator(f), objective.generator(np.tile(f, (3, 1)))
+    np.testing.assert_allclose([a.sum() for a in once], [a.sum() for a in twice], rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", sorted(set(OBJECTIVES) - {"maximum-likelihood"}))
+@pytest.mark.parametrize("size", [0, 40, 100, 1e4])
+def test_extreme_logits(name, dtype, size):
+    """Bug 11: log(1 − σ(40)) is −inf even in float64; through softplus nothing overflows."""
+    r = np.array([[size], [-size]], dtype)
+    objective = get_objective(name)
+    for loss, *gradients in (objective.discriminator(r, -r), objective.generator(r)):
+        assert np.isfinite(loss) and loss.dtype == dtype
+        assert all(np.isfinite(g).all() and g.dtype == dtype for g in gradients)
+    if name == "minimax":
+        np.testing.assert_allclose(
+            objective.discriminator(r, -r)[0], max(size, 2 * np.log(2)), rtol=1e-6
+        )
+
+
+def test_maximum_likelihood_overflows_only_where_it_says():
+    objective = get_objective("maximum-likelihood")
+    assert np.isfinite(objective.generator(np.array([[88], [-1e4]], "float32"))[0])
+    assert np.isfinite(objective.discriminator(*np.array([[[1e4]], [[-1e4]]]))[0])
+
+
+def test_saturation():
+    """Where D is sure of its case, minimax's gradient is gone, and non-saturating's is whole."""
+    f = np.array([[-20.0]])
+    assert abs(Minimax().generator(f)[1]) < 1e-8 < 0.99 < abs(NonSaturating().generator(f)[1])
+
+
+@pytest.mark.parametrize("make", [Minimax, NonSaturating])
+def test_label_smoothing(make):
+    objective, (r, f) = make(real_label=0.9), random_logits()
+    expected = -(0.9 * log_expit(r) + 0.1 * log_expit(-r)).mean() - log_expit(-f).mean()
+    loss, d_real, _ = objective.discriminator(r, f)
+    np.testing.assert_allclose(loss, expected, rtol=1e-12)
+    np.testing.assert_allclose(d_real, (expit(r) - 0.9) / len(r), rtol=1e-12)
+    assert gradcheck(objective, r, f).passed
+    assert objective.generator(f)[0] == make().generator(f)[0]
+
+
+def test_names():
+    assert set(OBJECTIVES) == set(VALUES)
+    objective = NonSaturating()
+    assert get_objective(objective) is objective
+    assert repr(objective) == "NonSaturating()"

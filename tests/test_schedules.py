@@ -1,0 +1,62 @@
+"""Schedules of the learning rate, by themselves and in a game."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minigan import SGD, LinearDecay, train
+from minigan.schedules import constant
+
+TABLE = [
+    # steps, hold, factors at 0, 1, 2, ...
+    (4, 0, [1, 0.75, 0.5, 0.25, 0, 0]),
+    (4, 0.5, [1, 1, 1, 0.5, 0, 0]),
+    (10, 0.5, [1, 1, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2, 0]),
+    (1, 0, [1, 0]),
+]
+
+
+@pytest.mark.parametrize("steps, hold, factors", TABLE)
+def test_linear_decay(steps, hold, factors):
+    schedule = LinearDecay(steps, hold)
+    np.testing.assert_allclose([schedule(i) for i in range(len(factors))], factors, atol=1e-12)
+
+
+@given(st.integers(1, 10_000), st.floats(0, 0.99), st.integers(0, 10_000))
+def test_linear_decay_falls_within_its_bounds(steps, hold, step):
+    schedule = LinearDecay(steps, hold)
+    assert 0 <= schedule(step + 1) <= schedule(step) <= 1
+    assert schedule(0) == 1 and schedule(steps) == 0
+
+
+def test_constant():
+    assert constant(0) == constant(10**6) == 1
+
+
+def test_repr():
+    assert repr(LinearDecay(100, 0.25)) == "LinearDecay(100, hold=0.25)"
+
+
+def test_a_game_asks_once_per_update_with_its_step(dense_gan):
+    asked = []
+
+    def schedule(step):
+        asked.append(step)
+        return 1.0
+
+    gan = dense_gan(schedule=schedule, discriminator_steps=2)
+    list(train(gan, iter([np.ones((4, 2)) * i for i in range(6)]), 3))
+    assert asked == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+
+
+def test_a_factor_of_zero_stops_both_players(dense_gan):
+    gan = dense_gan(schedule=LinearDecay(2, hold=0), optimizer=SGD)
+    batches = iter(np.random.default_rng(0).normal(size=(9, 4, 2)))
+    moved = []
+    for _ in range(3):
+        before = [gan.generator.parameters.copy(), gan.discriminator.parameters.copy()]
+        next(train(gan, batches, 1))
+        after = [gan.generator.parameters, gan.discriminator.parameters]
+        moved.append([not np.array_equal(a, b) for a, b in zip(after, before, strict=True)])
+    assert moved == [[True, True], [True, True], [False, False]]
