@@ -10,7 +10,6 @@ import math
 from minigan.gan import GAN
 from minigan.layers import Reshape, Sequential
 from minigan.optimizers import SGD
-from minigan.schedules import constant
 
 __all__ = ["CriticGame", "critic_difference"]
 
@@ -21,40 +20,24 @@ class CriticGame(GAN):
         game = CriticGame(D, "minimax", Adam(D, 1e-3), Batches(q, 256, rng), rng=rng)
         for record in train(game, Batches(p, 256, rng), 1000): ...
 
-    discriminator, objective, regularizer, schedule: as in `GAN`. optimizer: the discriminator's.
-    fakes: an iterator of host arrays (N, ...), each as long as the real batch of its step. rng:
-    for the regularizer. The records hold a discriminator's figures and none of a generator.
+    discriminator, objective: as in `GAN`. optimizer: the discriminator's. fakes: an iterator of
+    host arrays (N, ...), each as long as the real batch of its step. rng: for the regularizer.
+    options: `regularizer` and `schedule`, as in `GAN`. The records lack a generator's figures.
     """
 
-    def __init__(
-        self,
-        discriminator,
-        objective,
-        optimizer,
-        fakes,
-        *,
-        rng,
-        regularizer=None,
-        schedule=constant,
-    ):
-        shape = discriminator.input_shape
-        passage = Sequential(
-            [Reshape(*shape)],
-            (math.prod(shape),),
-            rng=0,  # nothing is drawn: it has no parameters
-            dtype=discriminator.dtype,
-            backend=discriminator.backend,
-        )
+    def __init__(self, discriminator, objective, optimizer, fakes, *, rng, **options):
+        shape, size = discriminator.input_shape, math.prod(discriminator.input_shape)
+        same = {"dtype": discriminator.dtype, "backend": discriminator.backend}
+        passage = Sequential([Reshape(*shape)], (size,), rng=0, **same)  # nothing to draw
         super().__init__(
             passage,
             discriminator,
             objective,
             generator_optimizer=SGD(passage),
             discriminator_optimizer=optimizer,
-            latent=_Given(fakes, math.prod(shape)),
+            latent=_Given(fakes, size),
             rng=rng,
-            regularizer=regularizer,
-            schedule=schedule,
+            **options,
         )
 
     def step(self, batches):

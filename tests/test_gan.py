@@ -235,6 +235,25 @@ def test_a_records_figures_are_those_of_the_step(game):
     assert record.generator_gradient_norm == np.linalg.norm(twin.generator.gradients)
 
 
+@pytest.mark.parametrize("objective", ["minimax", "least-squares"])
+def test_figures_by_hand(objective, game):
+    """Both networks run in training mode, each batch by itself, and losses are means."""
+    gan, x = game("conv", objective)
+    G, D = gan.generator.clone(), gan.discriminator.clone()
+    z = gan.noise(len(x))
+    fake = G.forward(z)[0]
+    r, f = D.forward(x)[0], D.forward(fake)[0]
+    expected = {
+        "discriminator_loss": gan.objective.discriminator(r, f)[0],
+        "real_logit": r.mean(),
+        "fake_logit": f.mean(),
+        "generator_loss": gan.objective.generator(f)[0],
+    }
+    figures = gan.discriminator_gradients(x, z) | gan.generator_gradients(x, z)
+    for name, value in expected.items():
+        np.testing.assert_allclose(figures[name], value, rtol=1e-12, err_msg=name)
+
+
 def test_a_record_can_be_copied(game):
     gan, x = game("dense")
     record = next(train(gan, iter([x]), 1))

@@ -52,7 +52,7 @@ def wasserstein_assignment(x: np.ndarray, y: np.ndarray) -> float:
 
         W1 = min over permutations s of  mean_i |x_i - y_s(i)|
 
-    Among equally many equal masses some optimal plan splits none of them (Peyre & Cuturi 2019,
+    Among equally many equal masses some optimal plan splits none of them (Peyré & Cuturi 2019,
     arXiv:1803.00567, proposition 2.1), so that it is a permutation. O(n^3) time and n^2 numbers
     of memory: fit for up to some thousand samples.
 
@@ -73,7 +73,7 @@ def sliced_wasserstein(
 
     over `projections` directions theta drawn uniformly from the unit sphere by `rng`. On a line
     the smallest goes with the smallest, so W_p(a, b)^p = mean_i |a_(i) - b_(i)|^p of the sorted
-    samples (Bonneel et al. 2015, J. Math. Imaging Vis. 51, definition 7). p >= 1.
+    samples (Bonneel et al. 2015, J. Math. Imaging Vis. 51). p >= 1.
 
     Cheap, O(n log n) a direction, and its bias is that of one dimension. But it is another
     distance: SW_p <= W_p, and a direction sees little of a shift s, |cos| |s|, so that

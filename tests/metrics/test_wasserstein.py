@@ -85,7 +85,7 @@ def test_two_samples_of_one_distribution_are_apart_and_slowly_get_closer():
     few, many = (wasserstein_assignment(normal(n, 5, 1), normal(n, 5, 2)) for n in (64, 512))
     # 8 times the samples in 5 dimensions: 8^(−1/5) = 0.66 of the bias.
     assert many / few == pytest.approx(8 ** (-1 / 5), rel=0.1)
-    assert many > 1
+    assert many > 0.5  # of a standard deviation, where the distributions are at distance 0
 
 
 def test_the_same_seed_gives_the_same_bits_and_inputs_stay_untouched():

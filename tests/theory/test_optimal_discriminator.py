@@ -15,7 +15,7 @@ from minigan.critic import CriticGame
 from minigan.data import Batches
 from minigan.data.distributions import GaussianMixture
 
-STEPS, BATCH = 800, 512
+STEPS, BATCH = 1400, 512
 PAIRS = {
     "shifted": (GaussianMixture([[-1.0]], 1.0), GaussianMixture([[1.0]], 1.0)),
     "two modes against one": (

@@ -85,8 +85,8 @@ def estimate(x, y, regularizer, *, wrap=plain, steps=600, optimizer=None):
     ],
 )
 def test_penalised_critic_estimates_the_distance_within_5_percent(pair, penalty):
-    x, y = points(pair)
-    assert estimate(x, y, penalty(10.0)) == pytest.approx(exact(x, y), rel=0.05)
+    x, y = points(pair)  # at distances of 0.6 to 0.9: a bias of 1.5 to 2.2 % (see the next test)
+    assert estimate(x, y, penalty(20.0)) == pytest.approx(exact(x, y), rel=0.05)
 
 
 @pytest.mark.parametrize("weight", [1.0, 3.0, 10.0])
