@@ -68,9 +68,9 @@ def check_shape(name, shape):
 def check_dtype(dtype):
     """float32 or float64, as a `numpy.dtype`."""
     try:
-        found = numpy_dtype(dtype)
+        found = None if dtype is None else numpy_dtype(dtype)  # NumPy takes None for float64
     except TypeError:
         found = None
-    if found not in (numpy_dtype("float32"), numpy_dtype("float64")):
+    if found is None or found.name not in ("float32", "float64"):
         raise ValueError(f"dtype: expected float32 or float64, got {dtype!r}")
     return found

@@ -20,7 +20,10 @@ class Conditioned:
     def __init__(self, network, labels):
         self.network, self.labels = network, labels
         self.backend, self.dtype = network.backend, network.dtype
-        self.gradients = network.gradients
+        self.parameters, self.gradients = network.parameters, network.gradients
+        *axes, channels = network.input_shape
+        self.input_shape = (*axes, channels - labels.shape[1])
+        self.check_batch = network.check_batch
         self.named_parameters, self.named_gradients = (
             network.named_parameters,
             network.named_gradients,
@@ -40,6 +43,10 @@ class Conditioned:
     def clone(self, dtype):
         network = self.network.clone(dtype=dtype)
         return Conditioned(network, network.backend.asarray(self.labels, network.dtype))
+
+    @property
+    def layers(self):
+        return self.network.layers
 
     def activations(self, x):
         return self.network.activations(self.join(x))

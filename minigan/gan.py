@@ -13,6 +13,7 @@ from minigan.checks import as_generator, check_integer
 from minigan.divergence import TrainingDiverged, first_bad_gradient, first_bad_output
 from minigan.layers import Sigmoid
 from minigan.objectives import get_objective
+from minigan.optimizers import Optimizer
 from minigan.regularizers import Regularizer
 from minigan.schedules import constant
 
@@ -74,6 +75,7 @@ class GAN:
 
     def discriminator_step(self, x):
         """One update of D on a real batch x (N, ...); the step's figures."""
+        self._check_real(x, "discriminator")
         z = self.noise(len(x))
         figures = self.discriminator_gradients(x, z)
         self._refuse_divergence("discriminator", figures, x, z)
@@ -107,6 +109,7 @@ class GAN:
 
     def generator_step(self, x):
         """One update of G on as many fakes as x (N, ...) has samples; the step's figures."""
+        self._check_real(x, "generator")
         z = self.noise(len(x))
         figures = self.generator_gradients(x, z)
         self._refuse_divergence("generator", figures, x, z)
@@ -172,10 +175,12 @@ class GAN:
     # Checks --------------------------------------------------------------------------------
 
     def _check_parts(self, regularizer):
+        self._check_kinds(regularizer)
         G, D, extra = self.generator, self.discriminator, self._extra_inputs()
         noise = self.latent.dimension + extra
         shown = (*G.output_shape[:-1], G.output_shape[-1] + extra)
         demands = [
+            (G is not D, "generator and discriminator are the same network"),
             (
                 G.backend is D.backend is self.objective.backend,
                 f"generator, discriminator and objective must share one backend, got "
@@ -211,9 +216,44 @@ class GAN:
                 raise ValueError(message)
         self.regularizer.check(D)
 
+    def _check_kinds(self, regularizer):
+        kinds = [
+            (
+                "generator_optimizer",
+                isinstance(self.generator_optimizer, Optimizer),
+                "an Optimizer",
+            ),
+            (
+                "discriminator_optimizer",
+                isinstance(self.discriminator_optimizer, Optimizer),
+                "an Optimizer",
+            ),
+            (
+                "latent",
+                hasattr(self.latent, "dimension"),
+                "a distribution such as NormalLatent(2)",
+            ),
+            (
+                "regularizer",
+                regularizer is None or isinstance(regularizer, Regularizer),
+                "a Regularizer",
+            ),
+            ("schedule", callable(self.schedule), "a function of the step"),
+        ]
+        for name, holds, expected in kinds:
+            if not holds:
+                raise TypeError(f"{name}: expected {expected}, got {getattr(self, name)!r}")
+
     def _extra_inputs(self):
         """What both players see beside noise and sample: a label, in a conditional game."""
         return 0
+
+    def _check_real(self, x, player):
+        """Refuse a batch before it enters anything: running statistics would remember it."""
+        D = self.discriminator
+        D.check_batch(x, D.input_shape, "x")
+        if not D.backend.is_finite(x):
+            raise TrainingDiverged(self.steps + 1, player, "the batch of real samples")
 
     def _refuse_divergence(self, player, figures, x, z):
         """Raise before the update, so that the parameters stay at their last good values."""
@@ -223,8 +263,6 @@ class GAN:
 
     def _first_bad(self, player, x, z):
         G, D = self.generator, self.discriminator
-        if not D.backend.is_finite(x):
-            return "the batch of real samples"
         place, fake = first_bad_output(G, z, "the generator")
         if place is None:
             place, _ = first_bad_output(D, x, "the discriminator")
@@ -248,9 +286,10 @@ class Record:
         self.step, self.seconds, self._figures = step, seconds, figures
 
     def __getattr__(self, name):
-        if name.startswith("_") or name not in self._figures:
-            raise AttributeError(f"this record holds step, seconds, {', '.join(self._figures)}")
-        return float(self._figures[name])
+        figures = self.__dict__.get("_figures", {})  # a copy being made has none yet
+        if name not in figures:
+            raise AttributeError(f"{name!r}: this record holds step, seconds, {', '.join(figures)}")
+        return float(figures[name])
 
     def __repr__(self):
         figures = (f"{name}={float(value):.4g}" for name, value in self._figures.items())
@@ -264,11 +303,15 @@ def train(game, batches, steps):
     batches, host arrays (N, ...), such as `data.Batches`. Being a generator, it trains only
     while it is asked for records.
 
-    Raises TrainingDiverged when a loss or gradient is not finite, before it enters any weight.
+    Raises TrainingDiverged when a loss or gradient is not finite, before it enters any weight;
+    ValueError when the batches run out.
     """
     batches = iter(batches)
     for _ in range(check_integer("steps", steps, 0)):
         start = time.perf_counter()
-        figures = game.step(batches)
+        try:
+            figures = game.step(batches)
+        except StopIteration:
+            raise ValueError(f"batches ran out in step {game.steps + 1}") from None
         game.steps += 1
         yield Record(game.steps, time.perf_counter() - start, figures)

@@ -12,7 +12,6 @@ formula differs in the first.
 `print(gradcheck(network, x))` shows a table. Nothing that is passed in is changed.
 """
 
-import copy
 import math
 from dataclasses import dataclass
 
@@ -200,7 +199,9 @@ def gradcheck(target, *inputs, rng=0, train=True, tolerance=1e-6, max_entries=64
     GradientReport. `rng` (a generator or a seed) draws the upstream gradient, the noise and the
     entries to check. Raises TypeError for other targets, ValueError for inputs that do not fit.
     """
-    options = {"rng": as_generator(rng), "tolerance": tolerance, "max_entries": max_entries}
+    # a stream of its own: seeded like the input, the upstream gradient would equal the input
+    rng = as_generator(rng).spawn(1)[0]
+    options = {"rng": rng, "tolerance": tolerance, "max_entries": max_entries}
     inputs = [x if isinstance(x, Sequential) else _as_input(x) for x in inputs]
     if isinstance(target, Layer | Sequential):
         return _check_network(target, *inputs, train=train, **options)
@@ -227,11 +228,10 @@ def _check_network(target, x, *, rng, train, **options):
     network = _float64(target, x.shape[1:], rng)
     backend = network.backend
     x = backend.asarray(x)
-    states = [copy.deepcopy(layer.rng.bit_generator.state) for layer in network.layers]
+    rewind = _rewinder(network)
 
     def forward():
-        for layer, state in zip(network.layers, states, strict=True):
-            layer.rng.bit_generator.state = state  # dropout: the same masks every time
+        rewind()
         return network.forward(x, train=train)
 
     y, caches = forward()
@@ -250,7 +250,19 @@ def _float64(target, input_shape, rng):
         return target.clone(dtype="float64")
     if target.network is not None:
         raise ValueError(f"{target!r} is part of a network: check the network, or a new layer")
-    return Sequential([copy.copy(target)], input_shape, rng=rng, dtype="float64")
+    return Sequential([target.unbound()], input_shape, rng=rng, dtype="float64")
+
+
+def _rewinder(*networks):
+    """A function that sets the layers' generators back to now: dropout draws its masks again."""
+    layers = [layer for network in networks for layer in network.layers]
+    states = [layer.rng.bit_generator.state for layer in layers]
+
+    def rewind():
+        for layer, state in zip(layers, states, strict=True):
+            layer.rng.bit_generator.state = state
+
+    return rewind
 
 
 def _check_objective(objective, real_logits, fake_logits, *, rng, **options):
@@ -277,9 +289,10 @@ def _check_game(gan, x, *, rng, **options):
     gan = gan.clone(dtype="float64")
     x = gan.asarray(x)
     z = gan.asarray(gan.latent.sample(len(x), rng))
-    seed = int(rng.integers(1 << 31))
+    seed, rewind = int(rng.integers(1 << 31)), _rewinder(gan.generator, gan.discriminator)
 
     def figures(step):
+        rewind()
         gan.rng = np.random.default_rng(seed)  # a penalty's random numbers: the same every time
         return step(x, z)
 

@@ -4,7 +4,7 @@ Noise is drawn in float64 on the CPU and then converted, so that every dtype and
 the same numbers.
 """
 
-from minigan.checks import check_integer
+from minigan.checks import as_generator, check_integer
 
 __all__ = ["LATENTS", "NormalLatent", "UniformLatent"]
 
@@ -17,7 +17,7 @@ class Latent:
 
     def sample(self, n, rng):
         """n vectors, float64 (n, dimension), from the generator `rng`."""
-        return self.draw((check_integer("n", n, 1), self.dimension), rng)
+        return self.draw((check_integer("n", n, 1), self.dimension), as_generator(rng))
 
     def __repr__(self):
         return f"{type(self).__name__}({self.dimension})"

@@ -30,6 +30,8 @@ def mmd_squared(x, y, bandwidths, *, backend, unbiased=False):
     """
     n, m = len(x), len(y)
     off = 1 if unbiased else 0
+    if min(n, m) <= off:
+        raise ValueError(f"the unbiased MMD² needs at least two samples of each, got {n} and {m}")
     value_xx, _ = _kernel_sums(x, x, bandwidths, backend)
     value_yy, toward_y = _kernel_sums(y, y, bandwidths, backend)
     value_yx, toward_x = _kernel_sums(y, x, bandwidths, backend)

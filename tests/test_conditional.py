@@ -307,7 +307,7 @@ def test_networks_that_do_not_see_the_labels():
 
 
 def test_batch_norm_refuses_a_penalty():
-    with pytest.raises(ValueError, match="layer 1: BatchNorm.*gradient penalty"):
+    with pytest.raises(ValueError, match=r"layer 1: BatchNorm.*gradient penalty"):
         build("batch norm", regularizer=R1())
 
 

@@ -248,7 +248,7 @@ def test_schedule_scales_the_step():
 def test_divergence_stops_before_the_update():
     game = build(dense())
     before = game.generator.parameters.copy()
-    with pytest.raises(TrainingDiverged, match="step 1.*generator"):
+    with pytest.raises(TrainingDiverged, match=r"step 1.*generator"):
         game.step(iter([np.full((4, 2), np.nan)]))
     np.testing.assert_array_equal(game.generator.parameters, before)
 

@@ -238,7 +238,7 @@ def test_shapes_that_do_not_fit(position):
     networks = dense()
     outputs = networks[position].output_shape[0]
     networks[position] = Sequential([Dense(4, outputs)], (4,), rng=0, dtype="float64")
-    with pytest.raises(ValueError, match="do not fit each other.*forward"):
+    with pytest.raises(ValueError, match=r"do not fit each other.*forward"):
         build(networks)
 
 

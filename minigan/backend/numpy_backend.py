@@ -126,10 +126,12 @@ class NumpyBackend(Convolution):
 
         mean = Σ x / M,  var = Σ (x − mean)² / M,  y = γ (x − mean) / √(var + eps) + β.
         The variance takes two passes: Σ x² / M − mean² loses every digit when |mean| ≫ √var.
-        Returns y, and centred = x − mean, inverse = 1 / √(var + eps), mean, var · M / (M − 1).
+        ValueError if M < 2. Returns y, and centred = x − mean, inverse = 1 / √(var + eps), mean, var · M / (M − 1).
         """
         rows = x.reshape(-1, x.shape[-1])
         count = x.dtype.type(self.batch_total(len(rows)))
+        if count < 2:
+            raise ValueError("BatchNorm needs more than one value per feature in training")
         mean = self.batch_total(self.sum_rows(rows)) / count
         centred = np.subtract(rows, mean, out=self.empty(rows.shape, x.dtype))
         square = self.batch_total(np.einsum("mc,mc->c", centred, centred))

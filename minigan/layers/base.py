@@ -70,12 +70,24 @@ class Layer:
         """Why the method is missing, for the error message."""
         return f"{self!r} has no double_backward"
 
+    def unbound(self):
+        """A layer with the same arguments that is part of no network yet."""
+        layer = copy.copy(self)
+        layer.network = None
+        return layer
+
     def describe(self):
         """The layer's arguments as shown in a network's table."""
         return ""
 
     def __repr__(self):
         return f"{type(self).__name__}({self.describe()})"
+
+
+class Caches(list):
+    """What a network's forward pass remembers: a cache a layer, and how many `outputs` it made."""
+
+    outputs = 0
 
 
 class Sequential:
@@ -110,10 +122,11 @@ class Sequential:
         the layers before this position; `backward` then goes back from there.
         """
         self.check_batch(x, self.input_shape, "input")
-        caches = []
+        caches = Caches()
         for layer in self.layers[:stop]:
             x, cache = layer.forward(x, train)
             caches.append(cache)
+        caches.outputs = len(x)
         return x, caches
 
     def activations(self, x):
@@ -130,7 +143,7 @@ class Sequential:
         the gradients of the layers passed are set instead of added to: cheaper than zeroing.
         """
         layers = self.layers[: len(caches)]
-        self.check_batch(dy, self.shapes[len(caches)], "dy")
+        self.check_gradient(dy, caches)
         for layer, cache in zip(layers[:0:-1], caches[:0:-1], strict=True):
             dy = layer.backward(dy, cache, parameter_gradients, True, accumulate)
         return layers[0].backward(dy, caches[0], parameter_gradients, input_gradient, accumulate)
@@ -140,7 +153,7 @@ class Sequential:
 
         Touches no parameter gradients.
         """
-        self.check_batch(dy, self.output_shape, "dy")
+        self.check_gradient(dy, caches)
         trace = []
         for layer, cache in zip(reversed(self.layers), reversed(caches), strict=True):
             trace.append(dy)
@@ -177,9 +190,7 @@ class Sequential:
 
     def clone(self, dtype=None, backend=None):
         """A network of its own with the same layers and numbers, in another dtype or backend."""
-        layers = [copy.copy(layer) for layer in self.layers]
-        for layer in layers:
-            layer.network = None
+        layers = [layer.unbound() for layer in self.layers]
         twin = Sequential(
             layers,
             self.input_shape,
@@ -198,7 +209,7 @@ class Sequential:
         """A network on the same parameters with gradients of its own, for another thread."""
         twin = copy.copy(self)
         twin.backend = backend
-        twin.layers = [copy.copy(layer) for layer in self.layers]
+        twin.layers = [layer.unbound() for layer in self.layers]
         for layer in twin.layers:
             layer.network, layer.backend, layer.rng = twin, backend, layer.rng.spawn(1)[0]
         specs = [(i, layer, layer.parameters()) for i, layer in enumerate(twin.layers)]
@@ -235,7 +246,7 @@ class Sequential:
 
     def _bind(self, rng):
         for position, layer in enumerate(self.layers):
-            if layer.network is not None:
+            if layer.network is not None or layer in self.layers[:position]:
                 raise ValueError(f"layer {position} ({layer!r}) is already part of a network")
         specs = [(i, layer, layer.parameters()) for i, layer in enumerate(self.layers)]
         stats = [(i, layer, layer.buffers()) for i, layer in enumerate(self.layers)]
@@ -288,6 +299,12 @@ class Sequential:
             raise TypeError(f"{what}: this network works in {self.dtype}, got {x.dtype}")
         if x.shape[0] == 0:
             raise ValueError(f"{what}: the batch is empty")
+
+    def check_gradient(self, dy, caches):
+        """Raise unless dy has the shape of the output that left these caches."""
+        self.check_batch(dy, self.shapes[len(caches)], "dy")
+        if len(dy) != caches.outputs:
+            raise ValueError(f"dy: expected a batch of {caches.outputs}, got {len(dy)}")
 
     def __str__(self):
         rows = [("", "layer", "output", "parameters"), ("", "input", str(self.input_shape), "")]

@@ -25,6 +25,11 @@ class SpectralNorm(Layer):
             raise TypeError(f"SpectralNorm: expected a Dense or convolution layer, got {layer!r}")
         self.layer = layer
 
+    def unbound(self):
+        layer = super().unbound()
+        layer.layer = self.layer.unbound()
+        return layer
+
     def parameters(self):
         return self.layer.parameters()
 

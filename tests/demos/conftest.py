@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import minigan.plotting
+
 DEMOS = Path(__file__).resolve().parents[2] / "demos"
 
 
@@ -22,6 +24,14 @@ def run_demo(monkeypatch):
         return runpy.run_path(str(DEMOS / f"{name}.py"), run_name="__main__")
 
     return run
+
+
+@pytest.fixture
+def without_pictures(monkeypatch):
+    """Drawing is most of a short run's time; for tests of all else."""
+    for name in minigan.plotting.__all__:
+        if name.startswith(("draw_", "save_")):
+            monkeypatch.setattr(minigan.plotting, name, lambda *args, **options: None)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ FILES = {"picture.png", "samples.png", "walk.png", "animation.gif", "metrics.jso
 
 
 @pytest.mark.skipif(not os.environ.get("MINIGAN_DATA"), reason="MINIGAN_DATA names no folder")
+@pytest.mark.usefixtures("without_pictures")
 def test_on_the_real_images(run_demo, metrics, tmp_path):
     demo = run_demo("mnist", "--quick", "--out", tmp_path)
     assert demo["images"].shape == (60000, 28, 28, 1)
@@ -48,16 +49,15 @@ def test_a_quick_run_writes_all_files(model, run_demo, metrics, check_pictures, 
     assert "6/6" in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("stand_in")
+@pytest.mark.usefixtures("stand_in", "without_pictures")
 @pytest.mark.parametrize("objective", sorted(OBJECTIVES))
 def test_every_objective(objective, run_demo, metrics, tmp_path):
     arguments = ["--quick", "--steps", 2, "--model", "mlp", "--objective", objective]
     run_demo("mnist", *arguments, "--out", tmp_path)
     assert metrics(tmp_path)["objective"] == objective
-    assert {p.name for p in tmp_path.iterdir()} == FILES
 
 
-@pytest.mark.usefixtures("stand_in")
+@pytest.mark.usefixtures("stand_in", "without_pictures")
 @pytest.mark.parametrize("latent", ["uniform", "normal"])
 def test_the_walk_stays_where_the_noise_is(latent, run_demo, tmp_path):
     arguments = ["--quick", "--steps", 1, "--model", "mlp", "--latent", latent]
