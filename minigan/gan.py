@@ -217,27 +217,17 @@ class GAN:
         self.regularizer.check(D)
 
     def _check_kinds(self, regularizer):
+        g, d = (
+            isinstance(optimizer, Optimizer)
+            for optimizer in (self.generator_optimizer, self.discriminator_optimizer)
+        )
+        penalty = regularizer is None or isinstance(regularizer, Regularizer)
+        noise = hasattr(self.latent, "dimension")
         kinds = [
-            (
-                "generator_optimizer",
-                isinstance(self.generator_optimizer, Optimizer),
-                "an Optimizer",
-            ),
-            (
-                "discriminator_optimizer",
-                isinstance(self.discriminator_optimizer, Optimizer),
-                "an Optimizer",
-            ),
-            (
-                "latent",
-                hasattr(self.latent, "dimension"),
-                "a distribution such as NormalLatent(2)",
-            ),
-            (
-                "regularizer",
-                regularizer is None or isinstance(regularizer, Regularizer),
-                "a Regularizer",
-            ),
+            ("generator_optimizer", g, "an Optimizer"),
+            ("discriminator_optimizer", d, "an Optimizer"),
+            ("regularizer", penalty, "a Regularizer"),
+            ("latent", noise, "a distribution such as NormalLatent(2)"),
             ("schedule", callable(self.schedule), "a function of the step"),
         ]
         for name, holds, expected in kinds:

@@ -103,9 +103,10 @@ def compare_gradients(loss, arrays, gradients, *, rng=0, tolerance=1e-6, max_ent
     names -> what the backward pass said. max_entries: of larger arrays, that many random entries
     are checked (`rng`). Returns a GradientReport.
 
-    The relative error is |by hand − numerical| / max(|by hand|, |numerical|, floor). The floor,
-    1e-3 of the array's and 1e-4 of all arrays' largest numerical gradient, keeps rounding in
-    entries that should be zero from counting as an error.
+    The relative error is |by hand − numerical| / max(|by hand|, |numerical|, floor). The floor
+    keeps rounding in entries that should be zero from counting as an error: 1e-3 of the array's
+    and 1e-4 of all arrays' largest numerical gradient, and what the rounding of the loss itself
+    leaves unresolved, 4 eps (|L| + 1) / h, over the tolerance.
     """
     rng = as_generator(rng)
     max_entries = check_integer("max_entries", max_entries, 1)
@@ -119,9 +120,10 @@ def compare_gradients(loss, arrays, gradients, *, rng=0, tolerance=1e-6, max_ent
         entries[name] = [(i, *_derivative(loss, array, i, tolerance)) for i in indices.tolist()]
     sizes = {name: max((abs(d) for _, d, ok in found if ok), default=0.0)
              for name, found in entries.items()}  # fmt: skip
-    overall = 1e-4 * max(sizes.values(), default=0.0)
+    resolution = 4 * np.finfo(float).eps * (abs(float(loss())) + 1) / STEPS[0]
+    least = max(1e-4 * max(sizes.values(), default=0.0), resolution / tolerance)
     rows = [
-        _row(name, arrays[name], gradients[name], found, max(overall, 1e-3 * sizes[name], 1e-12))
+        _row(name, arrays[name], gradients[name], found, max(least, 1e-3 * sizes[name]))
         for name, found in entries.items()
     ]
     return GradientReport(tuple(rows), tolerance)

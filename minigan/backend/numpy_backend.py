@@ -126,7 +126,8 @@ class NumpyBackend(Convolution):
 
         mean = Σ x / M,  var = Σ (x − mean)² / M,  y = γ (x − mean) / √(var + eps) + β.
         The variance takes two passes: Σ x² / M − mean² loses every digit when |mean| ≫ √var.
-        ValueError if M < 2. Returns y, and centred = x − mean, inverse = 1 / √(var + eps), mean, var · M / (M − 1).
+        Returns y, and centred = x − mean, inverse = 1 / √(var + eps), mean, var · M / (M − 1).
+        Raises ValueError if M < 2.
         """
         rows = x.reshape(-1, x.shape[-1])
         count = x.dtype.type(self.batch_total(len(rows)))

@@ -171,15 +171,40 @@ def test_parameter_gradients_are_set_or_added_or_left(randomized):
     np.testing.assert_array_equal(network.gradients, once)
 
 
-def test_a_clone_shares_nothing_with_its_original(randomized):
-    """The wrapped layer is written to in every pass, so that each network needs its own."""
+@pytest.mark.parametrize("kind", ["clone", "replica"])
+def test_passes_of_two_networks_may_interleave(kind, randomized, monkeypatch):
+    """In the middle of a pass, a whole pass of a copy, as threads do: neither notices."""
     network = randomized([SpectralNorm(Dense(4, 3))], (4,))
     twin = network.clone()
-    x = np.ones((2, 4))
-    np.testing.assert_array_equal(twin(x), network(x))
-    assert twin.layers[0].layer is not network.layers[0].layer
-    replica = network.replica(network.backend, shared_buffers=False)
-    assert replica.layers[0].layer is not network.layers[0].layer
+    if kind == "replica":
+        twin = network.replica(network.backend, shared_buffers=False)
+    else:
+        twin.parameters[...] += 1
+    (x, other), dy = np.random.default_rng(1).normal(size=(2, 5, 4)), np.ones((5, 3))
+
+    def run(one, x):
+        y, caches = one.forward(x, train=False)
+        dx = one.backward(dy, caches, accumulate=False)
+        return [y.copy(), dx.copy(), one.gradients.copy()]
+
+    alone, running = run(network, x), []
+
+    def interrupted(method):
+        original = getattr(Dense, method)
+
+        def call(self, *args):
+            if not running:
+                running.append(run)
+                run(twin, other)
+                running.clear()
+            return original(self, *args)
+
+        monkeypatch.setattr(Dense, method, call)
+
+    for method in ("apply", "apply_adjoint", "add_weight_gradient"):
+        interrupted(method)
+    for found, expected in zip(run(network, x), alone, strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize("layer", [Tanh(), LeakyReLU(), None, "Dense"])
