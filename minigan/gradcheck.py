@@ -106,7 +106,7 @@ def compare_gradients(loss, arrays, gradients, *, rng=0, tolerance=1e-6, max_ent
     The relative error is |by hand − numerical| / max(|by hand|, |numerical|, floor). The floor
     keeps rounding in entries that should be zero from counting as an error: 1e-3 of the array's
     and 1e-4 of all arrays' largest numerical gradient, and what the rounding of the loss itself
-    leaves unresolved, 4 eps (|L| + 1) / h, over the tolerance.
+    leaves unresolved, 4 eps |L| / h, over the tolerance.
     """
     rng = as_generator(rng)
     max_entries = check_integer("max_entries", max_entries, 1)
@@ -120,7 +120,7 @@ def compare_gradients(loss, arrays, gradients, *, rng=0, tolerance=1e-6, max_ent
         entries[name] = [(i, *_derivative(loss, array, i, tolerance)) for i in indices.tolist()]
     sizes = {name: max((abs(d) for _, d, ok in found if ok), default=0.0)
              for name, found in entries.items()}  # fmt: skip
-    resolution = 4 * np.finfo(float).eps * (abs(float(loss())) + 1) / STEPS[0]
+    resolution = 4 * np.finfo(float).eps * abs(float(loss())) / STEPS[0]
     least = max(1e-4 * max(sizes.values(), default=0.0), resolution / tolerance)
     rows = [
         _row(name, arrays[name], gradients[name], found, max(least, 1e-3 * sizes[name]))
