@@ -121,7 +121,7 @@ def compare_gradients(loss, arrays, gradients, *, rng=0, tolerance=1e-6, max_ent
     sizes = {name: max((abs(d) for _, d, ok in found if ok), default=0.0)
              for name, found in entries.items()}  # fmt: skip
     resolution = 4 * np.finfo(float).eps * abs(float(loss())) / STEPS[0]
-    least = max(1e-4 * max(sizes.values(), default=0.0), resolution / tolerance)
+    least = max(1e-4 * max(sizes.values(), default=0.0), resolution / tolerance, 1e-12)
     rows = [
         _row(name, arrays[name], gradients[name], found, max(least, 1e-3 * sizes[name]))
         for name, found in entries.items()

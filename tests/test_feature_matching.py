@@ -54,7 +54,7 @@ def numbers(kind, n=6):
 
 @pytest.mark.parametrize(
     "kind, layer",
-    [(DENSE, 1), (DENSE, 2), (DENSE, 4), (IMAGES, 1), (IMAGES, 4), (NORMALIZED, 2), (PACKED, 2)],
+    [(DENSE, 1), (DENSE, 2), (DENSE, 4), (IMAGES, 1), (IMAGES, 4), (NORMALIZED, 3), (PACKED, 2)],
     ids=["first", "hidden", "last", "image", "above images", "batch norm", "packed"],
 )
 def test_gradient(kind, layer):
