@@ -194,7 +194,7 @@ def test_upstream_gradients_of_another_batch_are_refused(make, n, other):
     """(1, C) against (N, C) would broadcast; so would some products, without an error."""
     net = network([make()], (4,))
     _, caches = net.forward(np.ones((n, 4)), train=n > 1)
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=f"dy: expected a batch of {n}, got {other}"):
         net.backward(np.ones((other, 4)), caches)
     assert not net.gradients.any()
 
@@ -293,7 +293,7 @@ GAMES = {
         ValueError,
         r"layer 0: BatchNorm\(2\) cannot stand under a gradient penalty",
     ),
-    "one network for both": (same_network, ValueError, "discriminator"),
+    "one network for both": (same_network, ValueError, "are the same network"),
     "objective": (lambda: parts(objective="gan"), ValueError, "unknown objective 'gan'"),
     "no rng": (lambda: parts(rng=None), TypeError, "rng"),
     "no steps": (lambda: parts(discriminator_steps=0), ValueError, "discriminator_steps"),

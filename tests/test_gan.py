@@ -1,4 +1,4 @@
-"""The game: complete gradients, who moves in which step, samples, the loop, divergence."""
+"""The game: complete gradients, who moves in which step, samples, the loop."""
 
 import copy
 
@@ -12,12 +12,10 @@ from minigan import (
     BatchNorm,
     Dense,
     Dropout,
-    LeakyReLU,
     NormalLatent,
     Sequential,
     Softplus,
     Tanh,
-    TrainingDiverged,
     UniformLatent,
     WeightAverage,
     WeightClipping,
@@ -57,7 +55,7 @@ def test_both_steps_are_differentiated_rightly(kind, objective, game):
     gan, x = game(kind, objective)
     rng = np.random.default_rng(8)
     for network in (gan.generator, gan.discriminator):  # no γ of 1 and β of 0 to hide an error
-        network.parameters[...] = rng.normal(0, 0.6, network.parameters.shape)
+        network.parameters[...] = rng.normal(0, 1.5, network.parameters.shape)
     report = gradcheck(gan, x, rng=1, max_entries=6)
     assert report.passed and report.relative_error < 1e-6, str(report)
     expected = {f"discriminator {name}" for name in gan.discriminator.named_parameters()}
@@ -300,111 +298,3 @@ def test_a_clone_is_the_same_game_in_another_precision(game):
         assert single.dtype == np.float32 and double.dtype == np.float64
         np.testing.assert_allclose(single, double, rtol=1e-3, atol=1e-5)
     assert isinstance(game("dense", average_decay=0.9)[0].average, WeightAverage)
-
-
-# --- Divergence ----------------------------------------------------------------------------------
-
-
-def plain_gan(make_gan):
-    G = Sequential([Dense(2, 4), LeakyReLU(), Dense(4, 2)], (2,), rng=0)
-    D = Sequential([Dense(2, 4), LeakyReLU(), Dense(4, 1)], (2,), rng=1)
-    return make_gan(G, D, optimizer=SGD)
-
-
-def weights(network, *values):
-    """Fill the two weight matrices with one number each, and set the biases to zero."""
-    for name, array in network.named_parameters().items():
-        array[...] = 0 if name.endswith("bias") else values[int(name[0]) // 2]
-
-
-# how it is broken, value of the samples, in whose step, what is named
-DISASTERS = {
-    "data": (lambda gan: None, np.nan, "discriminator", "the batch of real samples"),
-    "G's weight": (
-        lambda gan: weights(gan.generator, 1, np.nan),
-        1,
-        "discriminator",
-        "the generator's parameter 2.weight",
-    ),
-    "D's weight": (
-        lambda gan: weights(gan.discriminator, np.inf, 1),
-        1,
-        "discriminator",
-        "the discriminator's parameter 0.weight",
-    ),
-    "G's output": (
-        lambda gan: weights(gan.generator, 1e30, 1e30),
-        1,
-        "discriminator",
-        r"the output of the generator's layer 2 \(Dense\(4, 2\)\)",
-    ),
-    "D on real samples": (
-        lambda gan: weights(gan.discriminator, -1, 100),
-        1e38,
-        "discriminator",
-        r"the output of the discriminator's layer 2 \(Dense\(4, 1\)\)",
-    ),
-    "D on fakes": (
-        lambda gan: (weights(gan.generator, 1e15, 1e15), weights(gan.discriminator, 1e10, 1e10)),
-        0,
-        "discriminator",
-        r"the output of the discriminator's layer [02] \(Dense",
-    ),
-    "D's gradient": (
-        lambda gan: weights(gan.discriminator, 1e-35, -1e20),
-        1e30,
-        "discriminator",
-        r"the gradient of the discriminator's parameter 0\.weight",
-    ),
-    "G's gradient": (
-        lambda gan: (weights(gan.generator, 1e-15, 1e-15), weights(gan.discriminator, 1e25, 1e20)),
-        0,
-        "generator",
-        "the gradient of the generator's parameter",
-    ),
-    "the norm": (
-        lambda gan: weights(gan.discriminator, 1e-30, 1),
-        1e25,
-        "discriminator",
-        "the loss or the norm of the gradient",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", DISASTERS)
-def test_divergence_is_named_before_it_enters_any_weight(name, make_gan, snapshot):
-    sabotage, value, player, place = DISASTERS[name]
-    gan = plain_gan(make_gan)
-    sabotage(gan)
-    gan.steps = 41
-    before = snapshot(gan)
-    x = np.full((6, 2), value, "float32")
-    with np.errstate(all="ignore"), pytest.raises(TrainingDiverged, match=place) as caught:
-        getattr(gan, f"{player}_step")(x)
-    assert (caught.value.step, caught.value.player) == (42, player)
-    assert caught.value.layer in str(caught.value) and "step 42" in str(caught.value)
-    after = snapshot(gan)
-    for key in before:
-        if not key.endswith("gradients") and key != "rng":
-            assert after[key] == before[key], key
-
-
-def test_exploding_training_stops_at_the_last_finite_weights(make_gan):
-    gan = plain_gan(make_gan)
-    gan.discriminator_optimizer.lr = gan.generator_optimizer.lr = 1e9
-    x = np.random.default_rng(0).normal(size=(6, 2))
-    with np.errstate(all="ignore"), pytest.raises(TrainingDiverged) as caught:
-        list(train(gan, [x] * 50, 50))
-    assert caught.value.step == gan.steps + 1 > 1
-    for network in (gan.generator, gan.discriminator):
-        assert np.isfinite(network.parameters).all()
-
-
-def test_bad_data_does_not_enter_the_running_statistics(game):
-    gan, x = game("conv")
-    gan.discriminator_step(x)
-    x[3, 2, 1, 0] = np.nan
-    with np.errstate(all="ignore"), pytest.raises(TrainingDiverged, match="batch of real samples"):
-        gan.discriminator_step(x)
-    for network in (gan.generator, gan.discriminator):
-        assert np.isfinite(network.parameters).all() and np.isfinite(network.buffers).all()

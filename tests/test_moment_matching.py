@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import approx_fprime
 from scipy.spatial.distance import cdist
@@ -59,6 +59,7 @@ def samples(n, m, features, seed=0, shift=0.5):
 
 
 @both
+@settings(max_examples=10)
 @given(
     n=st.integers(2, 7),
     m=st.integers(2, 7),
@@ -74,6 +75,7 @@ def test_value(unbiased, n, m, features, seed, bandwidths):
 
 
 @both
+@settings(max_examples=10)
 @given(n=st.integers(2, 6), m=st.integers(2, 6), seed=st.integers(0, 99))
 def test_gradient(unbiased, n, m, seed):
     x, y = samples(n, m, 3, seed)

@@ -84,7 +84,7 @@ def test_gradients_of_the_translators(make, objective):
         game,
         NAMES[:2],
         lambda: game.translator_gradients(a, b)["generator_loss"],
-        max_entries=8,
+        max_entries=4,
     )
 
 
@@ -98,7 +98,7 @@ def test_gradients_of_the_critics(make, objective):
             game,
             [name],
             lambda name=name: game.critic_gradients(a, b)[f"{name}_loss"],
-            max_entries=8,
+            max_entries=4,
         )
 
 

@@ -45,6 +45,7 @@ def draw_losses(axes, discriminator, generator, *, balance=None, now=None, unit=
     axes.set(xlim=(0, len(discriminator)), xlabel="step", title="Losses")
     axes.set_ylabel(f"loss [{unit}]" if unit else "loss")
     axes.set_ylim(_limits(np.concatenate([discriminator, generator]), balance))
+    axes.locator_params(axis="x", nbins=6)
     axes.legend(loc="upper right")
 
 
@@ -59,6 +60,7 @@ def draw_shares(axes, shares):
     axes.plot(steps, 100 * high_quality, color=FAKE, linestyle="--", label="high-quality samples")
     axes.set(xlim=(0, steps[-1]), ylim=(0, 105), xlabel="step", ylabel="share [%]")
     axes.set_title("Coverage of the modes")
+    axes.locator_params(axis="x", nbins=6)
     axes.legend(loc="lower right")
 
 
@@ -67,4 +69,4 @@ def _limits(losses, balance):
     low, high = np.quantile(losses, [0.005, 0.995])
     low, high = min([low, *(balance or [])]), max([high, *(balance or [])])
     margin = max(high - low, 1e-6)
-    return low - 0.05 * margin, high + 0.35 * margin
+    return low - 0.05 * margin, high + 0.5 * margin

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.lines import Line2D
+from matplotlib.path import Path
 
 from minigan.plotting.curves import draw_losses, draw_shares
 from minigan.plotting.style import FAKE, INK, JUDGEMENT, REAL, styled
@@ -13,6 +14,8 @@ __all__ = ["Moment", "draw_frame", "draw_moment", "draw_moments"]
 
 #: Margins of an animation's frame, as shares of its width and height.
 FRAME = {"left": 0.06, "right": 0.965, "bottom": 0.17, "top": 0.82, "wspace": 0.28}
+
+ARROW = Path([(-1, 0.1), (0.3, 0.1), (0.3, 0.4), (1, 0), (0.3, -0.4), (0.3, -0.1), (-1, -0.1)])
 
 
 @dataclass(frozen=True)
@@ -90,14 +93,13 @@ def draw_frame(figure, moment, extent, real, losses, *, balance=None, unit=""):
 
 
 def _draw_legend(figure):
-    marks = [
-        ("o", REAL, "real"),
-        ("o", FAKE, "generated"),
-        (r"$\rightarrow$", INK, "push of the gradient"),
-    ]
     handles = [
-        Line2D([], [], linestyle="", marker=marker, color=colour, label=label, markersize=size)
-        for (marker, colour, label), size in zip(marks, (2, 2, 6), strict=True)
+        Line2D([], [], linestyle="", marker=marker, markersize=size, color=colour, label=label)
+        for marker, size, colour, label in (
+            ("o", 2.5, REAL, "real"),
+            ("o", 2.5, FAKE, "generated"),
+            (ARROW, 6, INK, "push of the gradient"),
+        )
     ]
     figure.legend(handles=handles, loc="outside upper left", ncols=3, columnspacing=1)
 

@@ -113,7 +113,7 @@ class Phi:
 
 
 @pytest.mark.parametrize("name", LAYERS)
-@settings(max_examples=15)
+@settings(max_examples=12)
 @given(data=st.data())
 def test_double_backward_is_the_derivative_of_backward(name, randomized, data):
     layer, shape = data.draw(LAYERS[name])
