@@ -222,8 +222,8 @@ def load_classifier(path, network: Sequential, recipe: str) -> Classifier:
     Raises ClassifierError, naming the file and the reason, and leaves `network` as it was.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            found = {name: file[name] for name in file.files}
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            found = dict(archive)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ClassifierError(f"{path}: cannot be read: {error}") from None
     missing = {"parameters", "buffers", "recipe", "accuracy", "digest"} - set(found)
