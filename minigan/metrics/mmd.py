@@ -58,8 +58,8 @@ def mmd_test(
     bandwidths: the widths s of the kernel; without them one, `median_distance` of all points,
     which shuffling does not change. The same state of rng gives the same p.
 
-    Memory: the kernel matrix, 8 (n + m)² bytes, and 24 bytes a point and shuffle. Raises TypeError
-    or ValueError for what is not two NumPy arrays of finite numbers (n, d) and (m, d).
+    Memory: 24 (n + m)² bytes for the kernel matrix and 24 bytes a point and shuffle. Raises
+    TypeError or ValueError for what is not two NumPy arrays of finite numbers (n, d) and (m, d).
     """
     x = check_samples(x)
     y = check_samples(y, x.shape[1], "y")

@@ -61,7 +61,9 @@ def precision_recall(real: np.ndarray, fake: np.ndarray, k: int = 3) -> Precisio
         raise ValueError(
             f"k must be below the numbers of samples, {len(real)} and {len(fake)}, got {k}"
         )
-    real_radii, fake_radii = _squared_radii(real, k), _squared_radii(fake, k)
+    # A ball includes its edge, which rounding must not decide (`squared_distances`).
+    edge = 1e-14 * max(((a - real.mean(axis=0)) ** 2).sum(axis=1).max() for a in (real, fake))
+    real_radii, fake_radii = _squared_radii(real, k) + edge, _squared_radii(fake, k) + edge
     balls = np.empty(len(fake), int)  # real ones that each fake is in
     recalled, covered = np.zeros(len(real), bool), np.zeros(len(real), bool)
     for rows, squares in squared_distances(fake, real):
