@@ -2,8 +2,8 @@
 
 With a display, a window opens. Play and pause it, make single steps of D or of G, or take one
 step apart in slow motion. Change the learning rates and k while it plays; choose data "drawn" and
-click on the plane to draw your own. Without a display (or with --html or --gif), the same session
-is rendered to a file: one step in slow motion, then the whole run. About half a minute.
+click on the plane to draw your own. Without a display (or with --html or --gif), the experiment is
+rendered to a file: one step in slow motion, then the whole run. About half a minute.
 
 What to look at:
 - Blue is real, orange is generated; the background is what D believes, the arrows are where the
@@ -25,7 +25,7 @@ from dataclasses import fields
 import matplotlib.pyplot as plt
 
 from minigan.demo import start
-from minigan.lab import DATA, REGULARIZERS, Recording, Session, Settings, Window
+from minigan.lab import DATA, REGULARIZERS, Experiment, Recording, Settings, Window
 from minigan.latent import LATENTS
 from minigan.objectives import OBJECTIVES
 from minigan.optimizers import OPTIMIZERS
@@ -74,12 +74,12 @@ if not (options.html or options.gif or options.quick) and plt.get_backend().lowe
 
 short = (QUICK_STEPS, QUICK_FRAMES, QUICK_HOLD) if options.quick else (STEPS, FRAMES, HOLD)
 steps, count, hold = options.steps or short[0], *short[1:]
-session = Session(settings, options.backend)
+experiment = Experiment(settings, options.backend)
 figure = picture(10, 6)
-recording = Recording(figure, session)
+recording = Recording(figure, experiment)
 frames = recording.frames(steps, every=-(-steps // count), hold=hold)
 name, save = ("session.gif", save_animation) if options.gif else ("session.html", save_player)
 save(figure, out.path(name), recording.draw, frames, seconds=0.25)
-_, kl, js = session.divergences[-1]
-out.save_metrics(kl=kl, jensen_shannon=js, steps=session.steps, file=name)
-print(f"{session.steps} steps: KL {kl:.3f}, Jensen-Shannon {js:.3f} nats. Files: {out.folder}")
+_, kl, js = experiment.divergences[-1]
+out.save_metrics(kl=kl, jensen_shannon=js, steps=experiment.steps, file=name)
+print(f"{experiment.steps} steps: KL {kl:.3f}, Jensen-Shannon {js:.3f} nats. Files: {out.folder}")

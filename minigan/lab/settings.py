@@ -1,4 +1,4 @@
-"""What a session of the lab can be set to, with the names that the window and the demo show."""
+"""What an experiment of the lab can be set to, with the names that the window and the demo show."""
 
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ REGULARIZERS = {
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that a session needs to know; ValueError for what cannot be.
+    """Everything that an experiment needs to know; ValueError for what cannot be.
 
     data: a name in `DATA`. points: for data "drawn", ((x, y), ...) in [0, 1]². noise: a name in
     `LATENTS`. layers, width: hidden layers of both players. regularizer: a name in `REGULARIZERS`.

@@ -1,4 +1,4 @@
-"""`View`: a session on a figure, its artists kept and moved, so that it can be watched live."""
+"""`View`: an experiment on a figure, its artists kept and moved, so that it can be watched live."""
 
 import textwrap
 
@@ -25,7 +25,7 @@ class View:
     """
 
     @styled
-    def __init__(self, figure, session, left=0.0):
+    def __init__(self, figure, experiment, left=0.0):
         figure.set_layout_engine("none")  # laid out by hand: fast, and nothing jumps
         width = 1 - left
         place = lambda x, y, w, h: figure.add_axes((left + x * width, y, w * width, h))  # noqa: E731
@@ -34,19 +34,19 @@ class View:
         self.distances = place(0.67, 0.10, 0.30, 0.33)
         self.title = figure.text(left + 0.07 * width, 0.95, "", weight="bold", size=14)
         self.text = figure.text(left + 0.07 * width, 0.935, "", size=11, va="top")
-        self.show_session(session)
+        self.show_experiment(experiment)
 
     @styled
-    def show_session(self, session):
+    def show_experiment(self, experiment):
         """Begin anew: another window onto the plane, empty curves."""
         for axes in (self.plane, self.losses, self.distances):
             axes.clear()
-        self.extent = extent = session.extent
+        self.extent = extent = experiment.extent
         self._verdict = self.plane.imshow(
             np.zeros((2, 2)), JUDGEMENT, extent=extent, origin="lower", vmin=-1, vmax=1,
             interpolation="bilinear", aspect="equal",
         )  # fmt: skip
-        mesh = LineCollection if session.settings.noise_dimension == 1 else PolyCollection
+        mesh = LineCollection if experiment.settings.noise_dimension == 1 else PolyCollection
         self._mesh = self.plane.add_collection(mesh([], color=FAKE, linewidths=0.5), autolim=False)
         dots = {"linewidths": 0, "zorder": 3}
         self._real = self.plane.scatter([], [], s=16, color=REAL, label="real", **dots)
@@ -56,7 +56,7 @@ class View:
         self.plane.legend(
             loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, markerscale=2, columnspacing=1
         )
-        self._begin_curves(session.settings)
+        self._begin_curves(experiment.settings)
 
     def _begin_curves(self, settings):
         draw = self.losses.plot

@@ -1,6 +1,6 @@
 """`Window`: the lab's controls around a `View`, for any of matplotlib's interactive backends.
 
-A click changes the settings and begins a new session, except for the learning rates and k, which
+A click changes the settings and begins a new experiment, except for the learning rates and k, which
 change in mid-game. What cannot be (a Wasserstein critic that nothing constrains, say) is said in
 the window, and the game goes on as it was.
 """
@@ -12,7 +12,7 @@ from dataclasses import replace
 from matplotlib.widgets import Button, RadioButtons, Slider
 
 from minigan.divergence import TrainingDiverged
-from minigan.lab.session import Session
+from minigan.lab.experiment import Experiment
 from minigan.lab.settings import DATA, DRAWN, REGULARIZERS
 from minigan.lab.view import View
 from minigan.latent import LATENTS
@@ -63,9 +63,9 @@ class Window:
     @styled
     def __init__(self, figure, settings=None, backend="numpy"):
         self.figure, self.backend = figure, backend
-        self.session = Session(settings, backend)
+        self.experiment = Experiment(settings, backend)
         self.playing, self._pictures, self._stages, self._points = False, 0, None, []
-        self.view = View(figure, self.session, LEFT)
+        self.view = View(figure, self.experiment, LEFT)
         self.choices = self._make_choices()
         self.sliders = self._make_sliders()
         self.buttons = self._make_buttons()
@@ -93,28 +93,28 @@ class Window:
         if not self.playing:
             return
         deadline = time.perf_counter() + BURST
-        self._guard(self.session.step)
+        self._guard(self.experiment.step)
         while self.playing and time.perf_counter() < deadline:
-            self._guard(self.session.step)
+            self._guard(self.experiment.step)
         self._pictures += 1
         if self.playing and self._pictures % MEASURE_EVERY == 0:
-            self.session.measure()
+            self.experiment.measure()
         self.show()
 
     def step(self):
-        self._move(self.session.step)
+        self._move(self.experiment.step)
 
     def discriminator_step(self):
-        self._move(self.session.discriminator_step)
+        self._move(self.experiment.discriminator_step)
 
     def generator_step(self):
-        self._move(self.session.generator_step)
+        self._move(self.experiment.generator_step)
 
     def next_stage(self):
         """The next stage of a step in slow motion."""
         self._pause()
         if self._stages is None:
-            self._stages = self.session.stages()
+            self._stages = self.experiment.stages()
         look = self._guard(lambda: next(self._stages, None))
         if look is None:
             self._stages = None
@@ -128,20 +128,20 @@ class Window:
         """Begin anew with changed settings; if they cannot be, say why and change nothing."""
         self._pause()
         try:
-            session = Session(replace(self.session.settings, **settings), self.backend)
+            experiment = Experiment(replace(self.experiment.settings, **settings), self.backend)
         except ValueError as error:
             self.say(str(error))
             return False
-        self.session, self._stages = session, None
-        self.view.show_session(session)
+        self.experiment, self._stages = experiment, None
+        self.view.show_experiment(experiment)
         self.say("")
         self.show()
         return True
 
     def show(self, look=None):
         """Draw a look, or what there is to see now."""
-        session = self.session
-        self.view.show(look or session.look(), session.history, session.divergences)
+        experiment = self.experiment
+        self.view.show(look or experiment.look(), experiment.history, experiment.divergences)
         self.figure.canvas.draw_idle()
 
     def say(self, text):
@@ -152,7 +152,7 @@ class Window:
         self._pause()
         self._finish_stages()
         self._guard(action)
-        self.session.measure()
+        self.experiment.measure()
         self.show()
 
     def _pause(self):
@@ -179,8 +179,8 @@ class Window:
         """A click on the plane adds a point, once data "drawn" is chosen."""
         if event.inaxes is not self.view.plane or self.choices["data"].value_selected != DRAWN:
             return
-        if self.session.settings.data != DRAWN:
-            x0, x1, y0, y1 = self.session.extent  # the window of the data that were shown before
+        if self.experiment.settings.data != DRAWN:
+            x0, x1, y0, y1 = self.experiment.extent  # the window of the data that were shown before
             point = (event.xdata - x0) / (x1 - x0), (event.ydata - y0) / (y1 - y0)
         else:
             point = event.xdata, event.ydata
@@ -206,7 +206,7 @@ class Window:
 
     def _radio(self, axes, name):
         names = CHOICES[name]
-        active = names.index(getattr(self.session.settings, name))
+        active = names.index(getattr(self.experiment.settings, name))
         radio = RadioButtons(axes, names, active, label_props={"fontsize": [9] * len(names)})
         axes.spines[:].set_visible(False)
         radio.on_clicked(lambda label: self._choose(name, label))
@@ -219,10 +219,10 @@ class Window:
                 self._pause()
                 self.say("click on the plane to draw the data, point by point")
                 return
-        if label == getattr(self.session.settings, name):
+        if label == getattr(self.experiment.settings, name):
             return
         if not self.change(**{name: label}):
-            self._select(name, getattr(self.session.settings, name))
+            self._select(name, getattr(self.experiment.settings, name))
 
     def _select(self, name, label):
         """Move a radio button back without another change."""
@@ -235,7 +235,7 @@ class Window:
         found = {}
         for i, (name, (label, low, high)) in enumerate(SLIDERS.items()):
             axes = self.figure.add_axes((0.10, 0.33 - 0.036 * i, 0.16, 0.02))
-            value, whole = getattr(self.session.settings, name), not name.endswith("_lr")
+            value, whole = getattr(self.experiment.settings, name), not name.endswith("_lr")
             slider = Slider(
                 axes, label, low, high, valinit=value if whole else _exponent(value),
                 valstep=1 if whole else 0.25, color="#999999", valfmt="%d" if whole else "%.2f",
@@ -248,10 +248,10 @@ class Window:
 
     def _slide(self, name, value):
         if name.endswith("_lr"):
-            self.session.adjust(**{name: 10.0**value})
+            self.experiment.adjust(**{name: 10.0**value})
         elif name == "discriminator_steps":
             self._finish_stages()
-            self.session.adjust(discriminator_steps=round(value))
+            self.experiment.adjust(discriminator_steps=round(value))
         else:
             self.change(**{name: round(value)})
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.backend_bases import KeyEvent, MouseEvent
 
-from minigan.lab import Recording, Session, Settings, View, Window
+from minigan.lab import Experiment, Recording, Settings, View, Window
 from minigan.plotting import picture, save_player
 
 SMALL = {"width": 8, "batch": 16}
@@ -41,36 +41,36 @@ def choose(window, name, label):
 
 
 def test_buttons_move_the_game(window):
-    session = window.session
+    experiment = window.experiment
     click(window, window.buttons["One step"].ax)
-    assert session.steps == 1 and len(session.divergences) == 1
-    D, G = session.gan.discriminator, session.gan.generator
+    assert experiment.steps == 1 and len(experiment.divergences) == 1
+    D, G = experiment.gan.discriminator, experiment.gan.generator
     before = D.parameters.copy(), G.parameters.copy()
     click(window, window.buttons["Only D"].ax)
     assert (D.parameters != before[0]).any() and (G.parameters == before[1]).all()
     click(window, window.buttons["Only G"].ax)
-    assert session.steps == 2
+    assert experiment.steps == 2
     click(window, window.buttons["Start again"].ax)
-    assert window.session is not session and window.session.steps == 0
+    assert window.experiment is not experiment and window.experiment.steps == 0
 
 
 def test_keys_are_the_buttons_keys(window):
     press(window, "right")
-    assert window.session.steps == 1
+    assert window.experiment.steps == 1
     press(window, "g")
-    assert window.session.steps == 2
+    assert window.experiment.steps == 2
     press(window, "x")
-    assert window.session.steps == 2
+    assert window.experiment.steps == 2
 
 
 def test_play_and_pause(window):
     window.tick()
-    assert window.session.steps == 0  # not playing yet
+    assert window.experiment.steps == 0  # not playing yet
     click(window, window.buttons["Play / pause"].ax)
     for _ in range(4):
         window.tick()
-    assert window.playing and window.session.steps >= 4
-    assert len(window.session.divergences) == 1
+    assert window.playing and window.experiment.steps >= 4
+    assert len(window.experiment.divergences) == 1
     press(window, " ")
     assert not window.playing
 
@@ -84,68 +84,71 @@ def test_slow_motion_shows_every_stage_and_is_finished_by_any_move(window):
     assert titles[7] == "Step 1"
     press(window, "m")
     press(window, "right")
-    assert window.session.steps == 3  # the step taken apart, then one more
+    assert window.experiment.steps == 3  # the step taken apart, then one more
 
 
 def test_choices_begin_a_new_session(window):
     for name, label in [("data", "moons"), ("noise", "uniform"), ("optimizer", "sgd")]:
         choose(window, name, label)
-        assert getattr(window.session.settings, name) == label
-    assert window.session.settings.data == "moons"
+        assert getattr(window.experiment.settings, name) == label
+    assert window.experiment.settings.data == "moons"
 
 
 def test_a_choice_that_cannot_be_is_explained_and_taken_back(window):
-    session = window.session
+    experiment = window.experiment
     choose(window, "objective", "wasserstein")
     assert "Lipschitz" in window.message.get_text()
-    assert window.session is session
+    assert window.experiment is experiment
     assert window.choices["objective"].value_selected == "non-saturating"
     choose(window, "regularizer", "wgan-gp")
     choose(window, "objective", "wasserstein")
-    assert window.session.settings.objective == "wasserstein"
+    assert window.experiment.settings.objective == "wasserstein"
     assert window.message.get_text() == ""
 
 
 def test_sliders(window):
-    session = window.session
+    experiment = window.experiment
     window.sliders["generator_lr"].set_val(-2)
     window.sliders["discriminator_steps"].set_val(3)
-    assert window.session is session and session.gan.generator_optimizer.lr == pytest.approx(0.01)
-    assert session.gan.discriminator_steps == 3
+    assert (
+        window.experiment is experiment
+        and experiment.gan.generator_optimizer.lr == pytest.approx(0.01)
+    )
+    assert experiment.gan.discriminator_steps == 3
     window.sliders["layers"].set_val(3)
-    assert window.session is not session and window.session.settings.layers == 3
-    assert window.session.settings.generator_lr == pytest.approx(0.01)
+    assert window.experiment is not experiment and window.experiment.settings.layers == 3
+    assert window.experiment.settings.generator_lr == pytest.approx(0.01)
 
 
 def test_points_drawn_with_the_mouse(window):
     click(window, window.view.plane, 0.25, 0.5)
-    assert window.session.settings.data == "ring"  # no drawing before it is chosen
+    assert window.experiment.settings.data == "ring"  # no drawing before it is chosen
     choose(window, "data", "drawn")
     assert "click" in window.message.get_text()
     click(window, window.view.plane, 0.25, 0.5)
     click(window, window.view.plane, 0.75, 0.25)
-    settings = window.session.settings
+    settings = window.experiment.settings
     assert settings.data == "drawn"
     np.testing.assert_allclose(settings.points, [(0.25, 0.5), (0.75, 0.25)], atol=0.01)
     choose(window, "data", "ring")
     choose(window, "data", "drawn")
     click(window, window.view.plane, 0.5, 0.5)
-    assert len(window.session.settings.points) == 1
+    assert len(window.experiment.settings.points) == 1
 
 
 def test_divergence_stops_the_game_with_a_message(window):
     window.toggle()
-    window.session.gan.generator.parameters[:] = np.nan
+    window.experiment.gan.generator.parameters[:] = np.nan
     window.tick()
     assert not window.playing and "diverged" in window.message.get_text()
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 3])
 def test_a_view_draws_what_a_look_shows(dimension):
-    figure, session = picture(10, 6), Session(Settings(noise_dimension=dimension, **SMALL))
-    view, pixels = View(figure, session), []
+    figure, experiment = picture(10, 6), Experiment(Settings(noise_dimension=dimension, **SMALL))
+    view, pixels = View(figure, experiment), []
     for shows in ({"real"}, {"real", "fake"}, {"real", "fake", "push"}, {"verdict"}, {"mesh"}):
-        view.show(session.look(shows=frozenset(shows)))
+        view.show(experiment.look(shows=frozenset(shows)))
         figure.canvas.draw()
         pixels.append(np.asarray(figure.canvas.buffer_rgba()).copy())
     changed = [(a != b).any() for a, b in pairwise(pixels)]
@@ -153,8 +156,8 @@ def test_a_view_draws_what_a_look_shows(dimension):
 
 
 def test_a_recording_as_one_html_file(tmp_path):
-    figure, session = picture(5, 3), Session(Settings(**SMALL))
-    recording, path = Recording(figure, session), tmp_path / "session.html"
+    figure, experiment = picture(5, 3), Experiment(Settings(**SMALL))
+    recording, path = Recording(figure, experiment), tmp_path / "session.html"
     shown = []
 
     def draw(look):
@@ -166,13 +169,13 @@ def test_a_recording_as_one_html_file(tmp_path):
     assert text.count("data:image/png;base64") == len(shown) and "<script" in text
     assert "http" not in text.replace("http://www.w3.org", "")  # nothing is loaded from elsewhere
     assert '.fa-play::before { content: "▶" }' in text
-    assert shown[-2:] == [4, 5] and session.steps == 5
+    assert shown[-2:] == [4, 5] and experiment.steps == 5
     assert [p.name for p in tmp_path.iterdir()] == ["session.html"]
 
 
 def test_a_recording_begins_in_slow_motion():
-    session = Session(Settings(**SMALL))
-    looks = list(Recording(picture(5, 3), session).frames(2, every=1, slow=1))
+    experiment = Experiment(Settings(**SMALL))
+    looks = list(Recording(picture(5, 3), experiment).frames(2, every=1, slow=1))
     titles = list(dict.fromkeys(look.title for look in looks))
     assert titles[0] == "Before the first step" and len(titles) == 9
     assert looks[-1].step == 2 and "KL" in looks[-1].text

@@ -1,4 +1,4 @@
-"""`Session`: a GAN on the plane that is moved step by step, or half a step, and looked at.
+"""`Experiment`: a GAN on the plane that is moved step by step, or half a step, and looked at.
 
 Nothing here draws: `look` gives what there is to see as arrays, and `stages` takes one step of
 training apart into moments with a caption each, in the order of algorithm 1 of Goodfellow et al.
@@ -17,7 +17,7 @@ from minigan.lab.settings import Settings
 from minigan.layers import Dense, LeakyReLU, ReLU, Sequential
 from minigan.metrics.divergences import Grid, divergences
 
-__all__ = ["Look", "Session"]
+__all__ = ["Experiment", "Look"]
 
 #: Samples shown of each kind, of them with an arrow, and points a side of the discriminator's map.
 SHOWN, ARROWS, GRID = 400, 50, 40
@@ -51,7 +51,7 @@ class Look:
     shows: frozenset = field(default=ALL)
 
 
-class Session:
+class Experiment:
     """A game in progress. settings: a `Settings`; backend: a backend or its name.
 
     history: one row (step, D's loss, G's loss) for each update of G; divergences: one row (step,
@@ -162,7 +162,7 @@ class Session:
     # Looking -------------------------------------------------------------------------------
 
     def look(self, title="", text="", shows=ALL, real=None, z=None):
-        """What there is to see now: of the session's own samples, or of a batch."""
+        """What there is to see now: of the experiment's own samples, or of a batch."""
         fake = self.gan.asarray(self.gan.generate(self.z if z is None else z))
         return Look(
             step=self.steps,
