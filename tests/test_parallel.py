@@ -35,6 +35,7 @@ from minigan import (
     gradcheck,
     train,
 )
+from minigan.objectives import get_objective
 from minigan.parallel import ShardedGAN
 
 KINDS = {
@@ -177,8 +178,53 @@ def test_each_shard_draws_points_of_its_own():
     x, z = (np.tile(a[:4], (2, *[1] * (a.ndim - 1))) for a in numbers("layer norm"))
     sharded = build("layer norm", 2, regularizer=WGANGP(5.0))
     in_time(sharded, lambda: sharded.discriminator_gradients(x, z))
-    first, second = (game.discriminator.gradients for game in sharded._games)
+    first, second = (replica["discriminator"].gradients for replica in sharded._replicas)
     assert abs(first - second).max() > 1e-6
+
+
+class AllOnes:
+    """Random numbers that are all alike, so that the same are drawn for any shard."""
+
+    def random(self, shape):
+        return np.ones(shape)
+
+
+def test_dragan_takes_the_deviation_of_the_whole_batch():
+    """In these shards it is three times as large, and a third, around means far apart."""
+    x, z = numbers("layer norm")
+    x[:6], x[6:] = 3 * x[:6] + 20, x[6:] / 3
+    plain, sharded = (build("layer norm", s, regularizer=DRAGAN(5.0)) for s in (None, 2))
+    plain.rng = AllOnes()
+    for replica in sharded._replicas:
+        replica["rng"] = AllOnes()
+    expected = plain.discriminator_gradients(x, z)
+    found = in_time(sharded, lambda: sharded.discriminator_gradients(x, z))
+    assert found["discriminator_loss"] == pytest.approx(expected["discriminator_loss"], 1e-12)
+    assert_close(sharded.discriminator.gradients, plain.discriminator.gradients)
+
+
+@pytest.mark.parametrize(
+    "setting, value, player",
+    [
+        ("regularizer", R1(50.0), "discriminator"),
+        ("objective", get_objective("least-squares"), "discriminator"),
+        ("objective", get_objective("least-squares"), "generator"),
+    ],
+)
+def test_settings_may_change_after_the_game_is_built(setting, value, player):
+    """All shards play by what the game says now, as `GAN` does."""
+    x, z = numbers("layer norm")
+    plain, sharded = build("layer norm"), build("layer norm", 2)
+    losses = []
+    for _ in range(2):
+        expected = getattr(plain, f"{player}_gradients")(x, z)[f"{player}_loss"]
+        found = in_time(sharded, lambda: getattr(sharded, f"{player}_gradients")(x, z))
+        assert found[f"{player}_loss"] == pytest.approx(expected, 1e-12)
+        assert_close(getattr(sharded, player).gradients, getattr(plain, player).gradients)
+        losses.append(expected)
+        setattr(plain, setting, value)
+        setattr(sharded, setting, value)
+    assert abs(losses[0] - losses[1]) > 1e-3
 
 
 def run(kind, shards, steps=5, **options):
@@ -279,6 +325,18 @@ def test_a_batch_that_cannot_be_split(n):
     np.testing.assert_array_equal(game.discriminator.parameters, before)
 
 
+@pytest.mark.parametrize("player", PLAYERS)
+def test_noise_that_cannot_be_split(player):
+    """As many fakes as there is noise for, in `GAN`: none of them is dropped here."""
+    game, (x, z) = build("dense", 2), numbers("dense", 12)
+    with pytest.raises(ValueError, match="noise: a batch of 11 cannot be cut into 2 equal"):
+        getattr(game, f"{player}_gradients")(x, z[:11])
+    plain = build("dense")
+    for one in (plain, game):  # fewer fakes than samples, in equal shares
+        in_time(one, lambda g=one: getattr(g, f"{player}_gradients")(x, z[:8]))
+    assert_close(getattr(game, player).gradients, getattr(plain, player).gradients)
+
+
 class Boom(RuntimeError):
     pass
 
@@ -293,7 +351,7 @@ def test_an_error_in_a_shard_comes_through_as_itself(rank, player, monkeypatch):
         raise Boom(f"in shard {rank}")
 
     with monkeypatch.context() as patched:
-        patched.setattr(game._games[rank].generator.layers[0], "forward", fail)
+        patched.setattr(game._replicas[rank]["generator"].layers[0], "forward", fail)
         for _ in range(3):  # and again: the barrier is whole after each
             with pytest.raises(Boom, match=f"in shard {rank}"):
                 in_time(game, lambda: getattr(game, f"{player}_gradients")(x, z))
@@ -311,7 +369,7 @@ def test_an_error_in_the_backward_pass(monkeypatch):
     def fail(*args, **kwargs):
         raise Boom
 
-    monkeypatch.setattr(game._games[1].discriminator.layers[-1], "backward", fail)
+    monkeypatch.setattr(game._replicas[1]["discriminator"].layers[-1], "backward", fail)
     with pytest.raises(Boom):
         in_time(game, lambda: game.discriminator_gradients(x, z))
 
@@ -323,8 +381,8 @@ def test_errors_in_all_shards(monkeypatch):
         raise Boom
 
     with monkeypatch.context() as patched:
-        for replica in game._games:
-            patched.setattr(replica.generator.layers[0], "forward", fail)
+        for replica in game._replicas:
+            patched.setattr(replica["generator"].layers[0], "forward", fail)
         with pytest.raises(Boom):
             in_time(game, lambda: game.generator_gradients(x, z))
     in_time(game, lambda: game.generator_gradients(x, z))

@@ -166,7 +166,7 @@ def test_gradient_through_spectral_norm(randomized):
 def points_of(regularizer, real, fake, seed=4):
     """The points that a penalty takes with numbers from default_rng(seed)."""
     rng = np.random.default_rng(seed)
-    return regularizer.points(real, fake, lambda *shape: rng.random(shape))
+    return regularizer.points(real, fake, lambda *shape: rng.random(shape), lambda part: part)
 
 
 # --- An oracle without backward passes -----------------------------------------------------------

@@ -99,7 +99,7 @@ def alphas(n):
     """The α of each of the numbers of n samples (5,): points between ones and zeros."""
     rng = RNG(0)
     ones = np.ones((n, 5))
-    return WGANGP().points(ones, 0 * ones, lambda *shape: rng.random(shape))
+    return WGANGP().points(ones, 0 * ones, lambda *shape: rng.random(shape), None)
 
 
 def one_alpha_a_sample():
@@ -198,15 +198,15 @@ def no_weight_term_in_the_up_sweep(self, u, dy, cache):
     return self.apply(u)[0], None
 
 
-def alpha_for_the_batch(self, real, fake, uniform):
+def alpha_for_the_batch(self, real, fake, uniform, batch_total):
     return fake + uniform(*[1] * real.ndim) * (real - fake)
 
 
-def alpha_for_each_number(self, real, fake, uniform):
+def alpha_for_each_number(self, real, fake, uniform, batch_total):
     return fake + uniform(*real.shape) * (real - fake)
 
 
-def alpha_from_a_normal(self, real, fake, uniform):
+def alpha_from_a_normal(self, real, fake, uniform, batch_total):
     return fake + RNG(0).normal(size=(len(real), *[1] * (real.ndim - 1))) * (real - fake)
 
 
@@ -259,7 +259,7 @@ def not_one_sided(self, norms):
     return self.of_excess(norms, norms - 1)
 
 
-def points_are_fakes(self, real, fake, uniform):
+def points_are_fakes(self, real, fake, uniform, batch_total):
     return fake
 
 
