@@ -22,6 +22,7 @@ class Conditioned:
         self.network, self.labels = network, labels
         self.backend, self.dtype = network.backend, network.dtype
         self.parameters, self.gradients = network.parameters, network.gradients
+        self.buffers = network.buffers
         *axes, channels = network.input_shape
         self.input_shape = (*axes, channels - labels.shape[1])
         self.named_parameters, self.named_gradients = (

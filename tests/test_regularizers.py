@@ -154,12 +154,12 @@ def test_gradient_of_packed_samples(randomized):
 
 
 def test_gradient_through_spectral_norm(randomized):
-    """With converged vectors: what is left of their movement is of the order of 1e-6."""
+    """With converged vectors: before that, σ's gradient leaves out their movement."""
     layers = [SpectralNorm(Dense(3, 6)), Tanh(), SpectralNorm(Dense(6, 1))]
     network = randomized(layers, (3,))
     for _ in range(300):
         network.forward(np.ones((2, 3)))
-    report = gradcheck(WGANGP(3.0), network, *batches((3,)), tolerance=1e-5)
+    report = gradcheck(WGANGP(3.0), network, *batches((3,)))
     assert report.passed, str(report)
 
 
