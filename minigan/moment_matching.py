@@ -64,12 +64,19 @@ def _kernel_sums(a, b, bandwidths, backend):
     xp, total, gradient = backend.xp, 0.0, backend.xp.empty_like(a)
     for start in range(0, len(a), ROWS):
         part = a[start : start + ROWS]
-        squares = (part * part).sum(axis=1)[:, None] + (b * b).sum(axis=1) - 2 * part @ b.T
-        weights = xp.zeros_like(squares)
+        squares = backend.matmul(part, b.T)
+        squares *= -2
+        squares += (part * part).sum(axis=1)[:, None]
+        squares += (b * b).sum(axis=1)
+        squares.clip(0, None, out=squares)
+        weights = backend.zeros(squares.shape, squares.dtype)
+        k = backend.empty(squares.shape, squares.dtype)
         for s in bandwidths:
-            k = xp.exp(squares.clip(0, None) * (-0.5 / s**2))
+            xp.multiply(squares, -0.5 / s**2, out=k)
+            xp.exp(k, out=k)
             total = total + k.sum()
-            weights += k / s**2
+            k /= s**2
+            weights += k
         gradient[start : start + ROWS] = weights @ b - part * weights.sum(axis=1)[:, None]
     return total, gradient
 

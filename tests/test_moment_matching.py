@@ -13,8 +13,10 @@ from minigan import (
     Adam,
     Conv2d,
     Dense,
+    LinearDecay,
     MomentMatching,
     NormalLatent,
+    ReLU,
     Reshape,
     Sequential,
     Tanh,
@@ -25,6 +27,8 @@ from minigan import (
     moment_matching,
     train,
 )
+from minigan.data import Batches, toy
+from minigan.metrics import mode_coverage
 
 BACKEND = get_backend("numpy")
 both = pytest.mark.parametrize("unbiased", [False, True], ids=["biased", "unbiased"])
@@ -258,6 +262,22 @@ def test_learns_a_shifted_normal():
     fakes = game.sample(1000, 5)
     np.testing.assert_allclose(fakes.mean(axis=0), [2, -1], atol=0.3)
     assert game.steps == 150 and fakes.shape == (1000, 2)
+
+
+@pytest.mark.parametrize(
+    "bandwidths, covers", [([0.05, 0.1, 0.2, 0.5, 1.0], True), ([1.0], False)], ids=["mixture", "1"]
+)
+def test_covers_the_ring(bandwidths, covers):
+    """Eight modes of width 0.01 on a circle of radius 1: a kernel of one width sees no modes."""
+    ring = toy("ring")
+    G = Sequential([Dense(2, 64), ReLU(), Dense(64, 64), ReLU(), Dense(64, 2)], (2,), rng=0)
+    options = {"bandwidths": bandwidths, "schedule": LinearDecay(1000, hold=0.5)}
+    game = MomentMatching(G, Adam(G, 1e-2), latent=NormalLatent(2), rng=0, **options)
+    for _ in train(game, Batches(ring, 128, np.random.default_rng(100)), 1000):
+        pass
+    found = mode_coverage(game.sample(2500, 9), ring.means, ring.sigma)
+    assert (found.high_quality > 0.25) == covers
+    assert not covers or (found.modes == 8 and found.reverse_kl < 0.1)
 
 
 def test_same_seed_same_bits():
