@@ -36,6 +36,7 @@ from minigan.layers import (
 )
 from minigan.moment_matching import MomentMatching, mmd_squared
 from minigan.objectives import (
+    KL,
     OBJECTIVES,
     AbsoluteError,
     Hinge,
@@ -43,6 +44,9 @@ from minigan.objectives import (
     MaximumLikelihood,
     Minimax,
     NonSaturating,
+    Pearson,
+    ReverseKL,
+    SquaredHellinger,
     Wasserstein,
 )
 from minigan.optimizers import SGD, Adam, RMSProp
@@ -55,6 +59,7 @@ __version__ = "0.1.0"
 __all__ = [
     "DRAGAN",
     "GAN",
+    "KL",
     "OBJECTIVES",
     "R1",
     "R2",
@@ -89,14 +94,17 @@ __all__ = [
     "NormalLatent",
     "OneSidedPenalty",
     "Pack",
+    "Pearson",
     "RMSProp",
     "ReLU",
     "Record",
     "Reshape",
+    "ReverseKL",
     "Sequential",
     "Sigmoid",
     "Softplus",
     "SpectralNorm",
+    "SquaredHellinger",
     "Tanh",
     "TrainingDiverged",
     "UniformLatent",
