@@ -23,7 +23,8 @@ FLAGS = [
     "-O1",
     "-fsanitize=thread",  # only the calls of __tsan_*: runtime.cpp has its own
     "--param=tsan-instrument-func-entry-exit=0",
-    "-fsanitize=signed-integer-overflow,integer-divide-by-zero,shift,bounds,float-cast-overflow",
+    "-fsanitize=signed-integer-overflow,integer-divide-by-zero,shift,bounds,alignment,"
+    "float-cast-overflow",
     "-Werror=double-promotion",  # double arithmetic in a float kernel: slow on a GPU
     "-Werror=return-type",
     "-Wno-unknown-pragmas",
@@ -146,9 +147,10 @@ class Compiled:
     def place(self, pc, line):
         """The line of the source that a program counter stands at, in words."""
         if pc:
-            command = ["addr2line", "-e", self.path, hex(pc - 1 - self._base)]
+            command = ["addr2line", "-i", "-e", self.path, hex(pc - 1 - self._base)]
             answer = subprocess.run(command, capture_output=True, text=True).stdout
-            line = int((re.search(r"kernels\.cu:(\d+)", answer) or [0, 0])[1])
+            found = re.search(r"(?:kernels\.cu|source\.cpp):(\d+)", answer)
+            line = int(found[1]) if found else 0
         return f"\n  line {line}: {self.code.splitlines()[line - 1].strip()}" if line else ""
 
 

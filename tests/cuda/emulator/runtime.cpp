@@ -49,7 +49,7 @@ struct Thread {
   bool present;
 };
 struct Stamp { int block, thread; unsigned barriers, warp_barriers; };  // who, and when; block 0: nobody
-struct Cell { Stamp write, read; int first_reader; bool atomic; };
+struct Cell { Stamp write, reads[2]; bool atomic; };
 struct Region : EmuRegion { std::vector<Cell> cells; };
 
 void (*kernel)(void**);
@@ -217,11 +217,27 @@ Stamp now() {
 }
 
 // Did that access happen before this one, whatever the order in which threads run?
-bool ordered(const Stamp& s, int thread) {
+bool ordered(const Stamp& s) {
   int me = self->thread;
+  if (!s.block) return true;
   if (s.block != block + 1) return false;
-  bool same_warp = thread / 32 == me / 32;
-  return thread == me || s.barriers < barriers || (same_warp && s.warp_barriers < warp_barriers[me / 32]);
+  bool same_warp = s.thread / 32 == me / 32;
+  return s.thread == me || s.barriers < barriers || (same_warp && s.warp_barriers < warp_barriers[me / 32]);
+}
+
+int distance(const Stamp& a, const Stamp& b) {
+  return a.block != b.block ? 3 : a.thread / 32 != b.thread / 32 ? 2 : a.thread != b.thread;
+}
+
+// Two readers are remembered, as far from each other as can be: whoever writes next without a
+// barrier in between, be it one of the two, then conflicts with at least one of them.
+void remember_reader(Cell& c, const Stamp& reader) {
+  for (auto& r : c.reads)
+    if (ordered(r)) {
+      r = reader;
+      return;
+    }
+  if (distance(c.reads[0], reader) > distance(c.reads[0], c.reads[1])) c.reads[1] = reader;
 }
 
 Region* find(char* a, unsigned size) {
@@ -250,27 +266,15 @@ void out_of_bounds(char* a, unsigned size, const char* what, void* pc) {
 void check_cell(Cell& c, const Region& r, long offset, bool write, bool atomic, const char* what, void* pc) {
   if (!write && r.shared && !c.write.block)
     fail(pc, 0, "read of unwritten shared memory: %s, offset %ld", r.name, offset);
-  const char* done = nullptr;
-  int by = 0, in = 0;
-  if (c.write.block && !(atomic && c.atomic) && !ordered(c.write, c.write.thread))
-    done = "written", by = c.write.thread, in = c.write.block;
-  else if (write && c.read.block) {
-    bool first = ordered(c.read, c.first_reader), latest = ordered(c.read, c.read.thread);
-    if (!(first && latest)) done = "read", by = first ? c.read.thread : c.first_reader, in = c.read.block;
-  }
-  if (done)
+  const Stamp* before = nullptr;
+  if (!(atomic && c.atomic) && !ordered(c.write)) before = &c.write;
+  for (auto& reader : c.reads)
+    if (write && !ordered(reader)) before = &reader;
+  if (before)
     fail(pc, 0, "data race: %s of %s, offset %ld, %s by thread %d of block %d with no barrier between", what, r.name,
-         offset, done, by, in - 1);
-  Stamp stamp = now();
-  if (write) {
-    c.write = stamp;
-    c.atomic = atomic;
-    return;
-  }
-  bool same = c.read.block == stamp.block && c.read.barriers == stamp.barriers &&
-              c.read.warp_barriers == stamp.warp_barriers;
-  if (!same) c.first_reader = stamp.thread;  // of this interval between barriers
-  c.read = stamp;
+         offset, before == &c.write ? "written" : "read", before->thread, before->block - 1);
+  if (write) c.write = now(), c.atomic = atomic;
+  else remember_reader(c, now());
 }
 
 void touch(void* address, unsigned size, bool write, bool atomic, void* pc) {

@@ -1,0 +1,45 @@
+"""CUDA without a GPU: the emulator stands in for CuPy, NVRTC compiles for GPUs that are not there."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # `import emulator`, `import nvrtc`
+
+import emulator as stand_in
+import nvrtc as compiler
+from minigan.backend import BackendUnavailable, get_backend
+
+#: Where these tests must run, so that something missing is an error and no reason to skip.
+MUST_RUN = any(os.environ.get(name) for name in ("CI", "MINIGAN_DATA"))
+
+
+def missing(what):
+    if MUST_RUN:
+        pytest.fail(f"{what}; with CI or MINIGAN_DATA set these tests must run", pytrace=False)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def emulator():
+    """The emulated CuPy, running threads in rising order, with nothing in its logs."""
+    if stand_in.compiler() is None:
+        missing("no C++ compiler: install g++, or name one in CXX")
+    return stand_in
+
+
+@pytest.fixture(scope="session")
+def nvrtc():
+    if compiler.library_path() is None:
+        missing("NVRTC is not installed: pip install nvidia-cuda-nvrtc")
+    return compiler
+
+
+@pytest.fixture(autouse=True)
+def _fresh_machine():
+    machine = stand_in.machine
+    machine.order = 0
+    machine.launches.clear()
+    machine.host_reads.clear()
