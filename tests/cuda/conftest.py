@@ -40,6 +40,6 @@ def nvrtc():
 @pytest.fixture(autouse=True)
 def _fresh_machine():
     machine = stand_in.machine
-    machine.order = 0
+    machine.order, machine.checks = 0, True
     machine.launches.clear()
     machine.host_reads.clear()

@@ -56,13 +56,17 @@ def compile_cuda(source, target, names, options=("-std=c++17",)):
     language. names: name expressions, such as "adam<float>".
     """
     program = ctypes.c_void_p()
-    _call("nvrtcCreateProgram", ctypes.byref(program), source.encode(), b"kernels.cu", 0, None, None)
+    _call(
+        "nvrtcCreateProgram", ctypes.byref(program), source.encode(), b"kernels.cu", 0, None, None
+    )
     try:
         for name in names:
             _call("nvrtcAddNameExpression", program, name.encode())
         flags = [option.encode() for option in (f"--gpu-architecture={target}", *options)]
         try:
-            _call("nvrtcCompileProgram", program, len(flags), (ctypes.c_char_p * len(flags))(*flags))
+            _call(
+                "nvrtcCompileProgram", program, len(flags), (ctypes.c_char_p * len(flags))(*flags)
+            )
         except CompileError as error:
             raise CompileError(f"{error}\n{_read(program, 'ProgramLog').decode()}") from None
         lowered = {name: _lowered(program, name) for name in names}

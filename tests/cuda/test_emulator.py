@@ -83,7 +83,9 @@ def test_an_error_names_thread_block_and_line(emulator, module):
         run(emulator, module.get_function("no_bound<true>"), *MISTAKES["no_bound"][:3])
     line = next(i for i, text in enumerate(SOURCE.splitlines(), 1) if "x[i] *= 2.0f" in text)
     message = str(caught.value)
-    assert message.startswith("no_bound<true>: read out of bounds: 4 bytes, 4 bytes past the end of")
+    assert message.startswith(
+        "no_bound<true>: read out of bounds: 4 bytes, 4 bytes past the end of"
+    )
     assert "argument 0, float32 (1000,) of 4000 bytes" in message
     assert "by thread (232, 0, 0) of block (3, 0, 0)" in message
     assert f"line {line}: if (wrong || i < n) x[i] *= 2.0f;" in message
@@ -200,9 +202,7 @@ WRONG_SOURCES = {
 def test_what_does_not_compile(old, new, complaint, emulator):
     assert SOURCE.count(old) == 1
     source = SOURCE.replace(old, new)
-    module = emulator.RawModule(
-        code=source, options=OPTIONS, name_expressions=["no_bound<false>"]
-    )
+    module = emulator.RawModule(code=source, options=OPTIONS, name_expressions=["no_bound<false>"])
     with pytest.raises(emulator.CompileException, match=f"kernels.cu:[0-9:]+ error: .*{complaint}"):
         module.compile()
 

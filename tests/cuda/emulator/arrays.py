@@ -4,6 +4,8 @@ What works here must work on a GPU, so that this offers less than NumPy does: on
 methods that CuPy has too, no mixing with NumPy arrays, no silent conversion to one.
 """
 
+from types import SimpleNamespace
+
 import numpy as np
 
 from .machine import machine
@@ -64,6 +66,7 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
     strides = property(lambda self: self._host.strides)
     flags = property(lambda self: self._host.flags)
     T = property(lambda self: ndarray(self._host.T))
+    device = property(lambda self: SimpleNamespace(id=0))
 
     def __getattr__(self, name):
         if name not in METHODS:

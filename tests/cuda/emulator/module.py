@@ -246,6 +246,7 @@ def _run(module, name, grid, block, arguments, shared_mem):
         (Region * len(regions))(*regions),
         len(regions),
         machine.order,
+        machine.checks,
     )
     if not good:
         place = module.place(library.emu_where(), library.emu_where_line())

@@ -67,7 +67,7 @@ std::vector<unsigned> warp_barriers; // passed, by warp
 unsigned barriers;                   // passed by this block
 int block, started, alive;
 
-bool failed;
+bool failed, checking;
 char message[1024];
 void* where;        // the instruction at fault
 int where_line;     // or the line of the source
@@ -280,7 +280,7 @@ void check_cell(Cell& c, const Region& r, long offset, bool write, bool atomic, 
 void touch(void* address, unsigned size, bool write, bool atomic, void* pc) {
   char* a = (char*)address;
   auto in = [&](const void* start, size_t n) { return a >= (char*)start && a < (char*)start + n; };
-  if (!self || in(self->stack, STACK) || in(&emu_self, sizeof emu_self)) return;  // a thread's own
+  if (!checking || !self || in(self->stack, STACK) || in(&emu_self, sizeof emu_self)) return;  // a thread's own
   const char* what = atomic ? "atomic" : write ? "write" : "read";
   Region* r = find(a, size);
   if (!r) out_of_bounds(a, size, what, pc);
@@ -327,10 +327,12 @@ void* emu_where() { return where; }
 int emu_where_line() { return where_line; }
 
 // order_seed: 0 starts threads and blocks in rising order, 1 in falling order, others shuffle.
+// checks: whether accesses to memory are checked; barriers always are.
 // Returns whether the launch went well; if not, emu_message() says why.
 int emu_launch(void (*call)(void**), void** args, const unsigned* grid, const unsigned* dim, size_t dynamic,
-               char* shared_begin, char* shared_end, const EmuRegion* given, int count, unsigned order_seed) {
-  kernel = call, arguments = args, failed = false, self = nullptr;
+               char* shared_begin, char* shared_end, const EmuRegion* given, int count, unsigned order_seed,
+               int checks) {
+  kernel = call, arguments = args, failed = false, checking = checks, self = nullptr;
   emu_self = {{}, {}, {dim[0], dim[1], dim[2]}, {grid[0], grid[1], grid[2]}};
   int n = (int)(dim[0] * dim[1] * dim[2]), blocks = (int)(grid[0] * grid[1] * grid[2]);
   dynamic_shared.assign(dynamic, 0);
