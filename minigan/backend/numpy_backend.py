@@ -170,7 +170,7 @@ class NumpyBackend(Convolution):
 
     def softplus_with_gradient(self, x):
         """log(1 + eˣ) and its derivative σ(x), both finite for every finite x."""
-        return np.logaddexp(x, x.dtype.type(0)), self.sigmoid(x)
+        return self.bias_activation(x, None, "softplus"), self.sigmoid(x)
 
     def sigmoid(self, x):
         """σ(x) = 1 / (1 + e⁻ˣ); through tanh, so nothing overflows."""
