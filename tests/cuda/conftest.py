@@ -1,4 +1,4 @@
-"""CUDA without a GPU: the emulator stands in for CuPy, NVRTC compiles for GPUs that are not there."""
+"""CUDA without a GPU: an emulator stands in for CuPy, NVRTC compiles for GPUs not at hand."""
 
 import os
 import sys
@@ -10,7 +10,6 @@ sys.path.insert(0, str(Path(__file__).parent))  # `import emulator`, `import nvr
 
 import emulator as stand_in
 import nvrtc as compiler
-from minigan.backend import BackendUnavailable, get_backend
 
 #: Where these tests must run, so that something missing is an error and no reason to skip.
 MUST_RUN = any(os.environ.get(name) for name in ("CI", "MINIGAN_DATA"))

@@ -1,4 +1,4 @@
-"""A stand-in for `cupy` that needs no GPU: CUDA kernels run on the CPU, and are checked as they run.
+"""A stand-in for `cupy` without a GPU: CUDA kernels run on the CPU, and are checked as they run.
 
     sys.modules["cupy"] = emulator
 

@@ -15,7 +15,7 @@
 #define __forceinline__ inline
 #define __launch_bounds__(...)
 // One block runs at a time, so that its shared memory can be a static variable: it lies in the
-// .bss of the kernels' library, which the runtime fills with NaN before each block.
+// .bss of the kernels' library, where Python finds it by its name.
 #define __shared__ static __attribute__((aligned(256)))
 
 struct uint2 { unsigned x, y; };
@@ -132,4 +132,4 @@ template <class... A, void (*kernel)(A...)> struct EmuKernel<kernel> {
 };
 struct EmuEntry { void (*call)(void**); const EmuParameter* parameters; int count; };
 #define EMU_ENTRY(...) {&EmuKernel<&__VA_ARGS__>::call, EmuKernel<&__VA_ARGS__>::parameters, EmuKernel<&__VA_ARGS__>::count}
-extern "C" { extern __attribute__((visibility("hidden"))) char __bss_start[], _end[]; }
+extern "C" { extern __attribute__((visibility("hidden"))) char __bss_start[]; }

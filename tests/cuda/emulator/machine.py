@@ -16,8 +16,8 @@ class Machine:
     """order: in which threads and blocks run: 0 rising, 1 falling, any other number shuffles.
 
     checks: whether each access to memory is checked; without, a mistake does its harm, as on a
-    GPU. launches: (kernel, grid, block) of every launch. host_reads: what made the host wait for the
-    device (`float(x)`, `x.get()`, ...), each with the place in the source that asked for it.
+    GPU. launches: (kernel, grid, block) of every launch. host_reads: what made the host wait for
+    the device (`float(x)`, `x.get()`, ...), each with the place in the source that asked for it.
     """
 
     order: int = 0

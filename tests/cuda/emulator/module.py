@@ -113,32 +113,31 @@ class Compiled:
         self.entries = dict(
             zip(names, (Entry * len(names)).in_dll(library, "emu_table"), strict=True)
         )
-        for name in ("emu_shared_begin", "emu_shared_end"):
-            getattr(library, name).restype = ctypes.c_void_p
-        self.shared = library.emu_shared_begin(), library.emu_shared_end()
-        self._symbols = self._find_symbols()
+        library.emu_bss.restype = ctypes.c_void_p
+        self._symbols = self._find_symbols(library.emu_bss())
+        self.shared = {name: self._shared_variables(name) for name in names}
 
-    def _find_symbols(self):
+    def _find_symbols(self, bss):
         """(start, size, name) of the variables in the library's .bss: the __shared__ ones."""
         listing = subprocess.run(
             ["nm", "-SC", self.path], capture_output=True, text=True, check=True
         )
         lines = [line.split(None, 3) for line in listing.stdout.splitlines()]
         start = next(int(line[0], 16) for line in lines if line[-1] == "__bss_start")
-        self._base = self.shared[0] - start
+        self._base = bss - start
         return [
             (self._base + int(line[0], 16), int(line[1], 16), line[3])
             for line in lines
             if len(line) == 4 and line[2] in "bB" and "::" in line[3]
         ]
 
-    def shared_variables(self, kernel):
-        """Regions of the shared memory that this kernel, or a function that it calls, declares."""
+    def _shared_variables(self, kernel):
+        """Regions of the shared memory that this kernel, or a function that is none, declares."""
         found = []
         for start, size, symbol in self._symbols:
             function, variable = symbol.split("(")[0], symbol.split("::")[-1]
             if function == kernel or function.split("<")[0] not in self._kernels():
-                found.append(Region(start, size, 1, 1, f"shared {variable}".encode()))
+                found.append(Region(start, size, 4, 1, f"shared {variable}".encode()))
         return found
 
     def _kernels(self):
@@ -167,8 +166,7 @@ def _as_cpp(code, names):
         "EMU_EXPORT const EmuEntry emu_table[] = {",
         *(f"EMU_ENTRY({name})," for name in names),
         "};",
-        "EMU_EXPORT char* emu_shared_begin() { return __bss_start; }",
-        "EMU_EXPORT char* emu_shared_end() { return _end; }",
+        "EMU_EXPORT char* emu_bss() { return __bss_start; }",
     ])  # fmt: skip
 
 
@@ -217,7 +215,7 @@ def _argument(where, value, parameter):
         raise EmulatorError(f"{where}: an array of {array.dtype} for a pointer to {parameter.type}")
     if not array.flags.c_contiguous:
         raise EmulatorError(f"{where}: not C-contiguous, and a kernel sees the memory alone")
-    label = f"argument {where.split()[-1]}, {array.dtype} {array.shape}"
+    label = f"argument {where.split()[-1]} {array.shape}"
     granule = min(4, array.dtype.itemsize)
     region = Region(array.ctypes.data, array.nbytes, granule, 0, label.encode())
     return Argument(ctypes.c_void_p(array.ctypes.data), region)
@@ -234,7 +232,7 @@ def _scalar(where, value, parameter):
 
 def _run(module, name, grid, block, arguments, shared_mem):
     library, _ = runtime()
-    regions = [a.region for a in arguments if a.region] + module.shared_variables(name)
+    regions = [a.region for a in arguments if a.region] + module.shared[name]
     pointers = [ctypes.addressof(a.buffer) for a in arguments]
     good = library.emu_launch(
         ctypes.c_void_p(module.entries[name].call),
@@ -242,7 +240,6 @@ def _run(module, name, grid, block, arguments, shared_mem):
         (ctypes.c_uint * 3)(*grid),
         (ctypes.c_uint * 3)(*block),
         ctypes.c_size_t(shared_mem),
-        *map(ctypes.c_void_p, module.shared),
         (Region * len(regions))(*regions),
         len(regions),
         machine.order,

@@ -48,13 +48,16 @@ struct Thread {
   uint64_t brought, shown;   // to a shuffle; what the others see once all have come
   bool present;
 };
-struct Stamp { int block, thread; unsigned barriers, warp_barriers; };  // who, and when; block 0: nobody
+// Who touched a cell, and when. `run` counts the blocks that ever ran, so that the stamps of earlier
+// launches are out of date by themselves and nothing has to be cleared.
+struct Stamp { unsigned run; int thread; unsigned barriers, warp_barriers; };
 struct Cell { Stamp write, reads[2]; bool atomic; };
-struct Region : EmuRegion { std::vector<Cell> cells; };
+struct Region : EmuRegion { Cell* cells; };
 
 void (*kernel)(void**);
 void** arguments;
 std::vector<Region> regions;
+std::vector<Cell> cells;
 std::vector<char> dynamic_shared;
 
 std::vector<Fiber*> fibers, idle;
@@ -65,7 +68,9 @@ std::vector<Thread> threads;
 std::vector<int> order;              // in which the threads of a block start
 std::vector<unsigned> warp_barriers; // passed, by warp
 unsigned barriers;                   // passed by this block
-int block, started, alive;
+std::vector<int> block_order;
+unsigned run, first_run;             // of this block, and of the first block of this launch
+int started, alive;
 
 bool failed, checking;
 char message[1024];
@@ -213,20 +218,19 @@ void wait_at(State barrier, unsigned mask, int line) {
 
 Stamp now() {
   int me = self->thread;
-  return {block + 1, me, barriers, warp_barriers[me / 32]};
+  return {run, me, barriers, warp_barriers[me / 32]};
 }
 
 // Did that access happen before this one, whatever the order in which threads run?
 bool ordered(const Stamp& s) {
   int me = self->thread;
-  if (!s.block) return true;
-  if (s.block != block + 1) return false;
+  if (s.run != run) return s.run < first_run;  // blocks of one launch may run in any order
   bool same_warp = s.thread / 32 == me / 32;
   return s.thread == me || s.barriers < barriers || (same_warp && s.warp_barriers < warp_barriers[me / 32]);
 }
 
 int distance(const Stamp& a, const Stamp& b) {
-  return a.block != b.block ? 3 : a.thread / 32 != b.thread / 32 ? 2 : a.thread != b.thread;
+  return a.run != b.run ? 3 : a.thread / 32 != b.thread / 32 ? 2 : a.thread != b.thread;
 }
 
 // Two readers are remembered, as far from each other as can be: whoever writes next without a
@@ -264,15 +268,18 @@ void out_of_bounds(char* a, unsigned size, const char* what, void* pc) {
 }
 
 void check_cell(Cell& c, const Region& r, long offset, bool write, bool atomic, const char* what, void* pc) {
-  if (!write && r.shared && !c.write.block)
+  if (!write && r.shared && c.write.run != run)
     fail(pc, 0, "read of unwritten shared memory: %s, offset %ld", r.name, offset);
+  // each block has shared memory of its own: what another block did there does not count
+  auto in_order = [&](const Stamp& s) { return (r.shared && s.run != run) || ordered(s); };
   const Stamp* before = nullptr;
-  if (!(atomic && c.atomic) && !ordered(c.write)) before = &c.write;
+  if (!(atomic && c.atomic) && !in_order(c.write)) before = &c.write;
   for (auto& reader : c.reads)
-    if (write && !ordered(reader)) before = &reader;
+    if (write && !in_order(reader)) before = &reader;
   if (before)
     fail(pc, 0, "data race: %s of %s, offset %ld, %s by thread %d of block %d with no barrier between", what, r.name,
-         offset, before == &c.write ? "written" : "read", before->thread, before->block - 1);
+         offset, before == &c.write ? "written" : "read", before->thread,
+         block_order[before->run - first_run]);
   if (write) c.write = now(), c.atomic = atomic;
   else remember_reader(c, now());
 }
@@ -292,13 +299,10 @@ void touch(void* address, unsigned size, bool write, bool atomic, void* pc) {
 
 // ---- A launch -----------------------------------------------------------------------------------
 
-void run_block(int b, char* shared_begin, char* shared_end) {
-  block = b;
+void run_block(int b) {
   emu_self.bid = {b % emu_self.gdim.x, b / emu_self.gdim.x % emu_self.gdim.y, b / (emu_self.gdim.x * emu_self.gdim.y)};
-  memset(shared_begin, 0xff, shared_end - shared_begin);  // NaN
-  std::fill(dynamic_shared.begin(), dynamic_shared.end(), 0xff);
   for (auto& r : regions)
-    if (r.shared) std::fill(r.cells.begin(), r.cells.end(), Cell());
+    if (r.shared && !checking) memset(r.base, 0xff, r.bytes);  // NaN
   std::fill(threads.begin(), threads.end(), Thread());
   std::fill(warp_barriers.begin(), warp_barriers.end(), 0);
   barriers = started = 0;
@@ -330,7 +334,7 @@ int emu_where_line() { return where_line; }
 // checks: whether accesses to memory are checked; barriers always are.
 // Returns whether the launch went well; if not, emu_message() says why.
 int emu_launch(void (*call)(void**), void** args, const unsigned* grid, const unsigned* dim, size_t dynamic,
-               char* shared_begin, char* shared_end, const EmuRegion* given, int count, unsigned order_seed,
+               const EmuRegion* given, int count, unsigned order_seed,
                int checks) {
   kernel = call, arguments = args, failed = false, checking = checks, self = nullptr;
   emu_self = {{}, {}, {dim[0], dim[1], dim[2]}, {grid[0], grid[1], grid[2]}};
@@ -338,12 +342,19 @@ int emu_launch(void (*call)(void**), void** args, const unsigned* grid, const un
   dynamic_shared.assign(dynamic, 0);
   regions.assign(count + 1, Region());
   for (int i = 0; i < count; ++i) (EmuRegion&)regions[i] = given[i];
-  (EmuRegion&)regions[count] = {dynamic_shared.data(), dynamic, 1, 1, "dynamic shared memory"};
-  for (auto& r : regions) r.cells.assign(r.bytes / r.granule + 1, Cell());
+  (EmuRegion&)regions[count] = {dynamic_shared.data(), dynamic, 4, 1, "dynamic shared memory"};
+  size_t needed = 0;
+  for (auto& r : regions) needed += r.bytes / r.granule + 1;
+  if (cells.size() < needed) cells.resize(needed);
+  needed = 0;
+  for (auto& r : regions) {
+    r.cells = &cells[needed];
+    needed += r.bytes / r.granule + 1;
+  }
   threads.assign(n, Thread());
   warp_barriers.assign(n / 32 + 1, 0);
 
-  std::vector<int> block_order(blocks);
+  block_order.resize(blocks);
   order.resize(n);
   std::mt19937 random(order_seed);
   for (auto* list : {&order, &block_order}) {
@@ -351,8 +362,12 @@ int emu_launch(void (*call)(void**), void** args, const unsigned* grid, const un
     if (order_seed == 1) std::reverse(list->begin(), list->end());
     if (order_seed > 1) std::shuffle(list->begin(), list->end(), random);
   }
-  for (int b : block_order)
-    if (!failed) run_block(b, shared_begin, shared_end);
+  first_run = run + 1;
+  for (int b : block_order) {
+    if (failed) break;
+    ++run;
+    run_block(b);
+  }
   if (failed) {  // threads stopped half-way: their stacks are of no more use
     for (Fiber* f : fibers) munmap(f->stack, STACK), delete f;
     fibers.clear();
