@@ -82,7 +82,7 @@ class ConditionalGAN(GAN):
         """As `GAN.step`, on batches (x, labels)."""
         for _ in range(self.discriminator_steps):
             x, labels = next(batches)
-            x, labels = self.asarray(x), self.one_hot(labels)
+            x, labels = self.real(x), self.one_hot(labels)
             figures = self.given(labels).discriminator_step(x)
         return figures | self.given(labels).generator_step(x)
 

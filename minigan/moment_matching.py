@@ -12,6 +12,7 @@ Gaussians, k(a, b) = Σ_s exp(−‖a − b‖² / 2 s²): narrow ones see detai
 from minigan.checks import as_generator, check_number
 from minigan.divergence import TrainingDiverged
 from minigan.schedules import constant
+from minigan.watch import Watch
 
 __all__ = ["MomentMatching", "mmd_squared"]
 
@@ -81,7 +82,7 @@ class MomentMatching:
                 f"the generator takes {generator.input_shape}, the noise is ({latent.dimension},)"
             )
         self.latent, self.rng, self.unbiased = latent, as_generator(rng), unbiased
-        self.schedule, self.steps = schedule, 0
+        self.schedule, self.steps, self.watch = schedule, 0, Watch(generator.backend)
 
     def step(self, batches):
         """One update of G on the next batch."""
@@ -89,9 +90,10 @@ class MomentMatching:
         x = G.backend.asarray(next(batches), G.dtype)
         z = G.backend.asarray(self.latent.sample(len(x), self.rng), G.dtype)
         figures = self.generator_gradients(x, z)
-        if not G.backend.is_finite(figures["generator_gradient_norm"]):
-            raise TrainingDiverged(self.steps + 1, "generator", "the gradient of MMD²")
-        self.optimizer.step(self.schedule(self.steps))
+        error = TrainingDiverged(self.steps + 1, "generator", "the gradient of MMD²")
+        loss, norm = figures["generator_loss"], figures["generator_gradient_norm"]
+        guard = self.watch.guard(loss, norm, lambda: error)
+        self.optimizer.step(self.schedule(self.steps), guard)
         return figures
 
     def generator_gradients(self, x, z):

@@ -12,6 +12,7 @@ from minigan.checks import as_generator, check_number
 from minigan.divergence import TrainingDiverged
 from minigan.objectives import get_objective
 from minigan.schedules import constant
+from minigan.watch import Watch
 
 __all__ = ["CycleGAN"]
 
@@ -55,6 +56,7 @@ class CycleGAN:
         self.objective = get_objective(objective, forward.backend)
         self.cycle_weight = check_number("cycle_weight", cycle_weight, 0, float("inf"))
         self.rng, self.schedule, self.steps = as_generator(rng), schedule, 0
+        self.watch = Watch(forward.backend)
 
     def step(self, batches):
         """One update of both critics, then one of both translators, on a batch (a, b)."""
@@ -117,7 +119,8 @@ class CycleGAN:
     def _update(self, *names):
         for name in names:
             network = self.networks[name]
-            if not network.backend.is_finite(network.backend.norm(network.gradients)):
-                raise TrainingDiverged(self.steps + 1, name, "the gradient")
+            norm = network.backend.norm(network.gradients)
+            error = TrainingDiverged(self.steps + 1, name, "the gradient")
+            guard = self.watch.guard(norm, norm, lambda error=error: error)
         for name in names:
-            self.optimizers[name].step(self.schedule(self.steps))
+            self.optimizers[name].step(self.schedule(self.steps), guard)
