@@ -52,3 +52,8 @@ def own_kernels(device):
 def emulated(emulator):
     """The backend on the emulator alone, for tests that look into its logs."""
     return devices.make_backend("emulator")
+
+
+@pytest.fixture(scope="session")
+def own_emulated(emulator):
+    return devices.make_backend("emulator", products="tiled", convolutions="direct")

@@ -1,5 +1,6 @@
 """Every operation of a backend, with inputs of many shapes: what the tests here run over."""
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -134,18 +135,16 @@ def vector(n):
 
 VECTORS = {f"{n}": vector(n) for n in (1, 3, 255, 256, 777, 0)}
 
+
+def guard(b, loss, norm, earlier):
+    first = b.finite_guard(earlier, earlier)
+    return b.read_flags([first, b.finite_guard(loss, norm, before=first)])
+
+
 GUARDS = {
-    f"finite_guard, {loss} {norm}": Operation(
-        [number(loss), number(norm)],
-        lambda b, loss, norm: b.read_flags(
-            [
-                b.finite_guard(loss, norm),
-                b.finite_guard(loss, norm, before=b.finite_guard(norm, norm)),
-            ]
-        ),
-    )
-    for loss in (0.5, np.nan, -np.inf)
-    for norm in (2.5, np.nan, np.inf)
+    f"finite_guard, {loss} {norm} {earlier}": Operation(list(map(number, values)), guard)
+    for values in itertools.product((0.5, np.nan, -np.inf), (2.5, np.nan, np.inf), (1.0, np.nan))
+    for loss, norm, earlier in [values]
 }
 
 # --- Products (m, k) (k, n) ----------------------------------------------------------------------
@@ -219,5 +218,6 @@ CONVOLUTIONS = {
 
 
 def all_operations():
-    """label -> Operation, of one shape each: (37, 33) and the like."""
-    return MATRICES["7x5"] | VECTORS["777"] | GUARDS | PRODUCTS["70x37x65"] | CONVOLUTIONS["DCGAN"]
+    """label -> Operation, of one shape each."""
+    images = CONVOLUTIONS["odd kernel"]
+    return MATRICES["7x5"] | VECTORS["777"] | GUARDS | PRODUCTS["70x37x65"] | images

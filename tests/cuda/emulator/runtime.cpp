@@ -421,6 +421,6 @@ UNDEFINED(negate_overflow, "signed integer overflow in a negation")
 UNDEFINED(divrem_overflow, "integer division by zero")
 UNDEFINED(shift_out_of_bounds, "shift by too many bits")
 UNDEFINED(type_mismatch_v1, "misaligned access")
-UNDEFINED(out_of_bounds, "index out of the bounds of its array")
+UNDEFINED(out_of_bounds, "index out of bounds of its array")
 UNDEFINED(float_cast_overflow, "a number too large for an integer")
 }
