@@ -5,7 +5,8 @@ into the GPU's queue here, and no method waits for it, but for `to_numpy`, `is_f
 `read_flags`. CuPy keeps the memory of freed arrays in a pool, in the order of that queue.
 """
 
-from minigan.backend.cupy_convolution import CupyConvolution, _grid
+from minigan.backend.cupy_convolution import CupyConvolution
+from minigan.backend.cupy_launch import ceil_div, product_grid
 from minigan.backend.numpy_activations import ACTIVATIONS
 from minigan.backend.philox import split_key
 
@@ -96,7 +97,7 @@ class CupyBackend(CupyConvolution):
         if m and n:
             (a, *a_strides), (b, *b_strides) = self._strided(a), self._strided(b)
             sizes = m, n, k, *a_strides, *b_strides, accumulate
-            self._launch("matmul", out.dtype, _grid(m, n), a, b, out, *sizes)
+            self._launch("matmul", out.dtype, product_grid(m, n), a, b, out, *sizes)
 
     def _strided(self, x):
         """A contiguous array, and the strides with which it is x or its transpose."""
@@ -163,7 +164,7 @@ class CupyBackend(CupyConvolution):
         total = self.batch_total(self._column_sums(rows))
         width, parts = self._tiles(*rows.shape)
         centred, square = self.empty(rows.shape, dtype), self.empty((parts, columns), dtype)
-        grid, sizes = (-(-columns // width), parts), (*rows.shape, width)
+        grid, sizes = (ceil_div(columns, width), parts), (*rows.shape, width)
         self._launch("batch_norm_center", dtype, grid, rows, total, centred, square, *sizes, count)
         square = self.batch_total(self._collapse(square))
         y, (mean, inverse, unbiased) = self.empty(x.shape, dtype), self.empty((3, columns), dtype)
@@ -182,7 +183,7 @@ class CupyBackend(CupyConvolution):
         gamma = self._read("gamma", gamma, dtype, (columns,))
         width, parts = self._tiles(rows, columns)
         sums = self.empty((parts, 2 * columns), dtype)
-        grid = -(-columns // width), parts
+        grid = ceil_div(columns, width), parts
         arrays = dy_rows, centred, inverse
         self._launch("batch_norm_sums", dtype, grid, *arrays, sums, rows, columns, width)
         sums = self._collapse(sums)

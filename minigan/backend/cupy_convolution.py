@@ -11,13 +11,13 @@ Shape letters as in `numpy_convolution.py`.
 
 from typing import NamedTuple
 
-from minigan.backend.cupy_launch import MOST_BLOCKS, THREADS, Launching, ceil_div
+from minigan.backend.cupy_launch import MOST_BLOCKS, THREADS, Launching, ceil_div, product_grid
 from minigan.backend.numpy_convolution import conv_output_size
 
 __all__ = ["CupyConvolution"]
 
-#: A block's tile of a product, and the step along the sum, as in `kernels.cu`.
-SIDE, DEPTH = 64, 16
+#: A product's step along its sum, as in `kernels.cu`.
+DEPTH = 16
 #: Blocks that a weight gradient is cut into, at least, if its sum is long enough.
 ENOUGH_BLOCKS, SHORTEST_CHUNK = 256, 16 * DEPTH
 
@@ -60,17 +60,18 @@ class CupyConvolution(Launching):
         pixels = y.size // o
         if pixels:
             geometry = *x.shape[1:], *kernel, *stride, *padding, *size
-            self._launch("conv", dtype, _grid(pixels, o), x, w, y, pixels, o, *geometry)
+            self._launch("conv", dtype, product_grid(pixels, o), x, w, y, pixels, o, *geometry)
         return y, UnstoredColumns(x, kernel, stride, padding)
 
     def conv_grad_weight(self, columns, dy, out, accumulate=True):
         """out (Kh, Kw, C, O) += columnsᵀ dy, with columns = unfold(x) and dy (N, OH, OW, O)."""
-        o, places = out.shape[-1], out[..., 0].size
-        matrix = self._write("out", out, self._float(dy, "dy"), out.shape).reshape(places, o)
+        self._write("out", out, self._float(dy, "dy"), out.shape)
         if isinstance(columns, UnstoredColumns):
-            self._direct_grad_weight(columns, dy, matrix, accumulate)
+            self._direct_grad_weight(columns, dy, out, accumulate)
         else:
-            rows = columns.reshape(-1, places)
+            o = out.shape[-1]
+            matrix = out.reshape(-1, o)
+            rows = columns.reshape(-1, len(matrix))
             self.add_product(matrix, rows.T, dy.reshape(-1, o), accumulate)
 
     def conv_grad_input(self, dy, w, stride, padding, size):
@@ -86,21 +87,23 @@ class CupyConvolution(Launching):
         elif dx.size:
             # the largest phase: every S-th pixel along both axes
             pixels = n * ceil_div(size[0], stride[0]) * ceil_div(size[1], stride[1])
-            grid = *_grid(pixels, c), stride[0] * stride[1]
+            grid = *product_grid(pixels, c), stride[0] * stride[1]
             self._launch("conv_grad_input", dtype, grid, dy, w, dx, n, o, *geometry)
         return dx
 
     def _direct_grad_weight(self, columns, dy, out, accumulate):
         x, kernel, stride, padding = columns
-        size, dtype, (places, o) = dy.shape[1:3], x.dtype, out.shape
-        expected = conv_output_size(x.shape[1:3], kernel, stride, padding)
-        dy = self._read("dy", dy, dtype, (x.shape[0], *expected, o))
-        pixels, grid = x.shape[0] * size[0] * size[1], _grid(places, o)
+        (n, h, w, c), dtype, o = x.shape, x.dtype, out.shape[-1]
+        size = conv_output_size((h, w), kernel, stride, padding)
+        dy = self._read("dy", dy, dtype, (n, *size, o))
+        self._write("out", out, dtype, (*kernel, c, o))
+        pixels, places = n * size[0] * size[1], kernel[0] * kernel[1] * c
+        grid = product_grid(places, o)
         wanted = ceil_div(ENOUGH_BLOCKS, grid[0] * grid[1])
         chunk = max(ceil_div(ceil_div(pixels, wanted), DEPTH) * DEPTH, SHORTEST_CHUNK)
         parts = max(1, ceil_div(pixels, chunk))
         partial = self.xp.empty((parts, places * o), dtype)
-        geometry = *x.shape[1:], *kernel, *stride, *padding, *size
+        geometry = h, w, c, *kernel, *stride, *padding, *size
         arguments = x, dy, partial, pixels, o, chunk, *geometry
         self._launch("conv_grad_weight", dtype, (*grid, parts), *arguments)
         self._column_sums(partial, out.reshape(-1), accumulate)
@@ -115,7 +118,3 @@ class CupyConvolution(Launching):
         """(N, OH, OW, Kh, Kw, C) times (Kh, Kw, C, O) -> (N, OH, OW, O), one matrix product."""
         rows, o = columns.shape[:3], w.shape[-1]
         return self.matmul(columns.reshape(-1, w[..., 0].size), w.reshape(-1, o)).reshape(*rows, o)
-
-
-def _grid(rows, columns):
-    return ceil_div(rows, SIDE), ceil_div(columns, SIDE)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["LIMIT", "NAMES", "SOURCE", "THREADS", "Launching", "ceil_div"]
+__all__ = ["LIMIT", "NAMES", "SOURCE", "THREADS", "Launching", "ceil_div", "product_grid"]
 
 SOURCE = Path(__file__).with_name("kernels.cu").read_text(encoding="utf-8")
 #: Of all kernels, in the order of the file.
@@ -19,6 +19,8 @@ TYPES = {"float32": "float", "float64": "double"}
 
 #: Threads of every block, as in `kernels.cu`.
 THREADS = 256
+#: A block's tile of a matrix product, likewise.
+SIDE = 64
 #: Enough to fill any GPU; with more, every thread of a grid-stride loop would do less.
 MOST_BLOCKS = 4096
 #: Kernels count in 32-bit integers, and a grid-stride loop counts one stride too far.
@@ -31,6 +33,11 @@ ROWS_EACH, MOST_PARTS = 16, 256
 def ceil_div(a, b):
     """⌈a / b⌉ of integers."""
     return -(-a // b)
+
+
+def product_grid(rows, columns):
+    """The grid of a matrix product with a result (rows, columns): a block for each tile."""
+    return ceil_div(rows, SIDE), ceil_div(columns, SIDE)
 
 
 class Launching:

@@ -20,7 +20,7 @@
 //     8  convolutions               the same product over matrices that are never stored
 //
 // Above each kernel stands its NumPy twin: the same result in a few readable lines, which the tests
-// compare it with. T is float or double. Sizes are int: the backend refuses arrays of 2³¹ numbers.
+// compare it with. T is float or double. Sizes are int: the backend refuses larger arrays.
 // Constants are written T(0.5): a bare 0.5 is a double, and doubles are slow on most GPUs. Sums are
 // taken in an order that depends on sizes alone, so the same input gives the same bits.
 
@@ -28,7 +28,7 @@ constexpr int THREADS = 256;  // of every block
 constexpr int WARP = 32;
 constexpr unsigned ALL_LANES = 0xffffffffu;  // every thread of a warp takes part
 
-// ---- 1. One thread, one number -------------------------------------------------------------------
+// ---- 1. One thread, one number ------------------------------------------------------------------
 //
 // The grid-stride loop: thread i of all S threads owns the numbers i, i + S, i + 2S, … It is right
 // for every grid, also one that is smaller than the array.
@@ -120,7 +120,7 @@ __global__ void softplus_with_gradient(const T* x, T* value, T* derivative, int 
   }
 }
 
-// ---- 2. Changing state in place ------------------------------------------------------------------
+// ---- 2. Changing state in place -----------------------------------------------------------------
 //
 // An update reads and writes several long vectors and computes little: its time is that of memory.
 // As one kernel it moves each number once. `guard` is one number on the device that says whether
@@ -177,7 +177,7 @@ __global__ void interpolate(T* average, const T* w, const int* guard, int n, T r
   FOR_EACH(i, n) average[i] += rate * (w[i] - average[i]);
 }
 
-// ---- 3. Random numbers ---------------------------------------------------------------------------
+// ---- 3. Random numbers --------------------------------------------------------------------------
 //
 // A generator with a state gives its numbers one after another; a thousand threads would queue for
 // it. Philox has none: it is a fixed, thorough mixing of a counter with a key, and number i is
@@ -291,7 +291,7 @@ __global__ void philox_normal(T* out, int n, unsigned key0, unsigned key1) {
   }
 }
 
-// ---- 4. Many numbers, one sum --------------------------------------------------------------------
+// ---- 4. Many numbers, one sum -------------------------------------------------------------------
 //
 // The gradient of a bias is the sum of each column of dy (rows, columns). A block takes `width`
 // neighbouring columns, a power of two up to 32, and all its threads share the rows:
@@ -307,9 +307,9 @@ __global__ void philox_normal(T* out, int n, unsigned key0, unsigned key1) {
 //                      barrier, and the first `width` threads add up what the warps left
 //
 // A grid of several blocks below each other (gridDim.y) makes one row of partial sums each, and the
-// same kernel run once more adds those up. Blocks cannot wait for each other: the end of a launch is
-// the only barrier between them. An atomicAdd would save the second launch, but would add in any
-// order, and each run would round differently.
+// same kernel run once more adds those up. Blocks cannot wait for each other: the end of a launch
+// is the only barrier between them. An atomicAdd would save the second launch, but would add in
+// any order, and each run would round differently.
 
 // The sum over all threads of a block that have the same t % width; valid in threads t < width.
 // Every thread of the block must call it: it holds barriers.
@@ -358,7 +358,7 @@ __global__ void column_sums(const T* x, T* out, int rows, int columns, int width
   }
 }
 
-// ---- 5. Batch normalization ----------------------------------------------------------------------
+// ---- 5. Batch normalization ---------------------------------------------------------------------
 //
 // y = γ (x − mean) / √(var + eps) + β needs sums over all rows before it can write any number of y,
 // so it is several launches: Σ x (column_sums); then x − mean with Σ (x − mean)²; then y. The
@@ -424,7 +424,8 @@ __global__ void batch_norm_sums(const T* dy, const T* centred, const T* inverse,
   }
 }
 
-// Second half: dx = γ·inverse · (dy − dβ / count − x̂ · dγ / count), sums (2, columns) over the batch
+// Second half: dx = γ·inverse · (dy − dβ / count − x̂ · dγ / count); sums (2, columns): dβ and dγ of
+// the whole batch
 template <typename T>
 __global__ void batch_norm_gradient(const T* dy, const T* centred, const T* inverse,
                                     const T* gamma, const T* sums, T* dx, int n, int columns,
@@ -436,7 +437,7 @@ __global__ void batch_norm_gradient(const T* dy, const T* centred, const T* inve
   }
 }
 
-// ---- 6. Images as matrices -----------------------------------------------------------------------
+// ---- 6. Images as matrices ----------------------------------------------------------------------
 //
 // numpy_convolution.py has the shapes and their letters: images (N, H, W, C), a kernel (Kh, Kw),
 // stride S, padding P, and OH × OW windows. unfold copies every window into a row of a matrix;
@@ -515,7 +516,7 @@ __global__ void fold(const T* columns, T* x, int n, GEOMETRY) {
   }
 }
 
-// ---- 7. A matrix product -------------------------------------------------------------------------
+// ---- 7. A matrix product ------------------------------------------------------------------------
 //
 // C = A B, C[i, j] = Σ_k A[i, k] B[k, j]. A thread a number of C would read a row of A and a column
 // of B: two numbers from memory for each multiplication, and the same numbers over and over. So
@@ -553,10 +554,10 @@ struct Matrix {
   }
 };
 
-// The operand's rows first_row … + 63 and columns k0 … + 15 to shared memory, zeros beyond its ends.
-// Neighbouring threads read along whichever axis is contiguous. The 65th column of the tile is never
-// used: it sets rows apart by an odd number of the 32 banks that shared memory is divided into, as
-// threads that ask for different numbers of one bank are served one after another.
+// The operand's rows first_row … + 63 and columns k0 … + 15 to shared memory, zeros beyond its
+// ends. Neighbouring threads read along whichever axis is contiguous. The 65th column of the tile
+// is never used: it sets rows apart by an odd number of the 32 banks that shared memory is divided
+// into, as threads that ask for different numbers of one bank are served one after another.
 template <typename T, typename Operand>
 __device__ void load_tile(const Operand& operand, int first_row, int k0, T (*tile)[SIDE + 1]) {
 #pragma unroll
@@ -625,12 +626,12 @@ __global__ void matmul(const T* a, const T* b, T* c, int M, int N, int K, int a_
   }
 }
 
-// ---- 8. Convolutions -----------------------------------------------------------------------------
+// ---- 8. Convolutions ----------------------------------------------------------------------------
 //
 // A convolution is a matrix product, columns times weights, and `columns` repeats every number of
-// the image Kh · Kw times. It need not exist: when a block loads its tile of A, it can as well fetch
-// the numbers from the image itself. Nothing else changes. ("Implicit GEMM"; Chetlur et al. 2014,
-// arXiv:1410.0759, section 3.)
+// the image Kh · Kw times. It need not exist: when a block loads its tile of A, it can as well
+// fetch the numbers from the image itself. Nothing else changes. ("Implicit GEMM"; Chetlur et al.
+// 2014, arXiv:1410.0759, section 3.)
 
 template <typename T>
 struct WindowRows : Windows<T> {  // row = output pixel, k = place in the window
