@@ -51,11 +51,11 @@ class CupyConvolution(Launching):
     def conv(self, x, w, stride, padding):
         """y (N, OH, OW, O) and the columns that `conv_grad_weight` will want."""
         kernel, o = w.shape[:2], w.shape[3]
-        if self.convolutions == "columns":
-            columns = self.unfold(x, kernel, stride, padding)
-            return self._times_weight(columns, self._read("w", w, x.dtype, w.shape)), columns
         x, dtype, size = self._image(x, kernel, stride, padding)
         w = self._read("w", w, dtype, (*kernel, x.shape[3], o))
+        if self.convolutions == "columns":
+            columns = self.unfold(x, kernel, stride, padding)
+            return self._times_weight(columns, w), columns
         y = self.empty((x.shape[0], *size, o), dtype)
         pixels = y.size // o
         if pixels:
@@ -65,14 +65,16 @@ class CupyConvolution(Launching):
 
     def conv_grad_weight(self, columns, dy, out, accumulate=True):
         """out (Kh, Kw, C, O) += columnsᵀ dy, with columns = unfold(x) and dy (N, OH, OW, O)."""
-        self._write("out", out, self._float(dy, "dy"), out.shape)
         if isinstance(columns, UnstoredColumns):
             self._direct_grad_weight(columns, dy, out, accumulate)
-        else:
-            o = out.shape[-1]
-            matrix = out.reshape(-1, o)
-            rows = columns.reshape(-1, len(matrix))
-            self.add_product(matrix, rows.T, dy.reshape(-1, o), accumulate)
+            return
+        dtype, (*kernel, o) = self._float(columns, "columns"), out.shape
+        self._write("out", out, dtype, out.shape)
+        dy = self._read("dy", dy, dtype, (*columns.shape[:3], o))
+        columns = self._read("columns", columns, dtype, (*dy.shape[:3], *kernel))
+        matrix = out.reshape(-1, o)
+        rows = columns.reshape(-1, len(matrix))
+        self.add_product(matrix, rows.T, dy.reshape(-1, o), accumulate)
 
     def conv_grad_input(self, dy, w, stride, padding, size):
         """dx (N, H, W, C) for dy (N, OH, OW, O): the adjoint of x -> conv(x, w), for one `size`."""
