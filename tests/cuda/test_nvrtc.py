@@ -1,19 +1,34 @@
 """NVIDIA's compiler takes every kernel, for each kind of GPU, and makes of floats only floats."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from minigan.backend.cupy_launch import NAMES as KERNELS
 from minigan.backend.cupy_launch import SOURCE
+
+#: Turing (the oldest that CUDA 13 knows), Ampere, Hopper.
+ARCHITECTURES = ("sm_75", "sm_80", "sm_90")
 
 
 def names(*types):
     return [f"{kernel}<{t}>" for kernel in KERNELS for t in types]
 
 
-@pytest.mark.parametrize("architecture", ["sm_75", "sm_80", "sm_90"])
-def test_every_kernel_becomes_machine_code(architecture, nvrtc):
-    """Turing (the oldest that CUDA 13 knows), Ampere, Hopper."""
-    code, symbols = nvrtc.compile_cuda(SOURCE, architecture, names("float", "double"))
+@pytest.fixture(scope="module")
+def machine_code(nvrtc):
+    """architecture -> what `compile_cuda` gives for it, all compiled at the same time."""
+
+    def build(architecture):
+        return nvrtc.compile_cuda(SOURCE, architecture, names("float", "double"))
+
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(ARCHITECTURES, pool.map(build, ARCHITECTURES), strict=True))
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_every_kernel_becomes_machine_code(architecture, machine_code):
+    code, symbols = machine_code[architecture]
     assert code.startswith(b"\x7fELF")
     assert len(set(symbols.values())) == 2 * len(KERNELS) >= 40
     assert all(b".text." + symbol.encode() in code for symbol in symbols.values())

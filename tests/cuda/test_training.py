@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from devices import make_backend, orders
-from games import GAMES, batches, networks
+from games import GAMES, batches, dcgan, networks
 
 from minigan import TrainingDiverged, get_backend, train
 
@@ -116,8 +116,6 @@ def test_what_diverged_is_named_later_and_has_changed_nothing(emulator):
 
 
 def test_a_network_moves_there_and_back(device):
-    from games import dcgan
-
     here, _ = networks(dcgan, "numpy", "float32")
     there = here.clone(backend=device)
     back = there.clone(backend="numpy")
@@ -129,8 +127,6 @@ def test_a_network_moves_there_and_back(device):
 
 
 def test_the_other_backends_arrays_are_refused_with_what_to_do(device):
-    from games import dcgan
-
     here, _ = networks(dcgan, "numpy", "float32")
     there, _ = networks(dcgan, device, "float32")
     z = np.zeros((4, 3), "float32")
