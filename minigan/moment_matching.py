@@ -13,6 +13,7 @@ from minigan.checks import as_generator, check_number
 from minigan.divergence import TrainingDiverged
 from minigan.parts import check_kinds, check_optimizers
 from minigan.schedules import constant
+from minigan.watch import Watch
 
 __all__ = ["MomentMatching", "mmd_squared"]
 
@@ -108,7 +109,7 @@ class MomentMatching:
                 f"the generator takes {generator.input_shape}, the noise is ({latent.dimension},)"
             )
         self.latent, self.rng, self.unbiased = latent, as_generator(rng), unbiased
-        self.schedule, self.steps = schedule, 0
+        self.schedule, self.steps, self.watch = schedule, 0, Watch(generator.backend)
 
     def step(self, batches):
         """One update of G on the next batch."""
@@ -117,9 +118,10 @@ class MomentMatching:
         G.check_batch(x, G.output_shape, "x")
         z = G.backend.asarray(self.latent.sample(len(x), self.rng), G.dtype)
         figures = self.generator_gradients(x, z)
-        if not G.backend.is_finite(figures["generator_gradient_norm"]):
-            raise TrainingDiverged(self.steps + 1, "generator", "the gradient of MMD²")
-        self.optimizer.step(self.schedule(self.steps))
+        error = TrainingDiverged(self.steps + 1, "generator", "the gradient of MMD²")
+        loss, norm = figures["generator_loss"], figures["generator_gradient_norm"]
+        guard = self.watch.guard(loss, norm, lambda: error)
+        self.optimizer.step(self.schedule(self.steps), guard)
         return figures
 
     def generator_gradients(self, x, z):
