@@ -17,7 +17,7 @@ from pathlib import Path
 from minigan.backend import BACKENDS, BackendUnavailable, get_backend
 from minigan.data import MnistError
 from minigan.divergence import TrainingDiverged
-from minigan.plotting import replacing
+from minigan.files import replacing
 
 __all__ = ["Output", "OutputRefused", "count", "start"]
 
