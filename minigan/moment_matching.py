@@ -113,3 +113,7 @@ class MomentMatching:
         G = self.generator
         z = G.backend.asarray(self.latent.sample(n, as_generator(rng)), G.dtype)
         return G.backend.to_numpy(G(z))
+
+    def parts(self):
+        """name -> whatever training changes: what `save_checkpoint` writes."""
+        return {"generator": self.generator, "optimizer": self.optimizer, "rng": self.rng}

@@ -48,6 +48,10 @@ class ShardedGAN(GAN):
         """As `GAN.generator_gradients`, on all shards at once."""
         return self._on_shards("generator", x, z)
 
+    def parts(self):
+        """As `GAN.parts`, and what the shards have of their own."""
+        return super().parts() | {"shards": _ShardStates(self, self._games)}
+
     def clone(self, dtype):
         """The same game, unsharded, on copies of both networks: see `GAN.clone`."""
         twin = super().clone(dtype)
@@ -87,6 +91,29 @@ class ShardedGAN(GAN):
         except BaseException:
             self._team.barrier.abort()  # whoever waits for this shard must not wait for ever
             raise
+
+
+class _ShardStates:
+    """The shards' part of a checkpoint: the generators of their noise; all else is the game's."""
+
+    def __init__(self, game, shards):
+        self.game, self.shards = game, shards
+
+    def state(self):
+        return {"generators": [rng.bit_generator.state for rng in self._generators()]}
+
+    def restore(self, state):
+        for rng, of_rng in zip(self._generators(), state["generators"], strict=True):
+            rng.bit_generator.state = of_rng
+        for shard in self.shards:
+            for player in ("generator", "discriminator"):
+                getattr(shard, player).buffers[...] = getattr(self.game, player).buffers
+
+    def _generators(self):
+        for shard in self.shards:
+            yield shard.rng
+            for network in (shard.generator, shard.discriminator):
+                yield from (layer.rng for layer in network.layers)
 
 
 class ShardBackend(NumpyBackend):

@@ -100,6 +100,11 @@ class CycleGAN:
             "cycle_loss": cycle,
         }
 
+    def parts(self):
+        """name -> whatever training changes: what `save_checkpoint` writes."""
+        optimizers = {f"{name}_optimizer": part for name, part in self.optimizers.items()}
+        return self.networks | optimizers | {"rng": self.rng}
+
     def _half(self, there, back, critic, x):
         """One direction: x -> fake -> critic, and x -> fake -> x again. The two losses."""
         fake, there_cache = there.forward(x)
