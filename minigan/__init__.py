@@ -6,6 +6,7 @@ the players minimise) and `gradcheck.py` (how every gradient is checked).
 
 from minigan.averaging import WeightAverage
 from minigan.backend import BackendUnavailable, get_backend
+from minigan.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from minigan.conditional import ConditionalGAN
 from minigan.divergence import TrainingDiverged
 from minigan.feature_matching import FeatureMatchingGAN
@@ -64,6 +65,7 @@ __all__ = [
     "Adam",
     "BackendUnavailable",
     "BatchNorm",
+    "CheckpointError",
     "ConditionalGAN",
     "Conv2d",
     "ConvTranspose2d",
@@ -106,6 +108,8 @@ __all__ = [
     "compare_gradients",
     "get_backend",
     "gradcheck",
+    "load_checkpoint",
     "mmd_squared",
+    "save_checkpoint",
     "train",
 ]
