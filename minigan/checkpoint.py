@@ -70,8 +70,9 @@ def save_checkpoint(path, game, batches=None, *, configuration=None, history=Non
 def load_checkpoint(path, game, batches=None, *, configuration=None):
     """Set `game`, and its `batches`, to the state in the file `path`; return the `history`.
 
-    In the history, tuples have become lists. A `configuration` that is given is compared with
-    the one in the file.
+    Without `batches`, those in the file are left out: to generate, no data are needed. A
+    `configuration` that is given is compared with the one in the file. In the history, tuples
+    have become lists.
 
     Raises
     ------
@@ -85,8 +86,11 @@ def load_checkpoint(path, game, batches=None, *, configuration=None):
         _check_version(path, header)
         if configuration is not None:
             _check_equal(path, "configuration", header["configuration"], _plain(configuration))
+        theirs = dict(header["structure"])
+        if batches is None:
+            theirs.pop("batches", None)
         structure = {name: _structure(part) for name, part in parts.items()}
-        _check_equal(path, "architecture", header["structure"], structure)
+        _check_equal(path, "architecture", theirs, structure)
         steps = check_integer("steps", header["steps"], 0)
         state = _attach({name: header["state"][name] for name in parts}, archive, "state")
         history = _attach(header["history"], archive, "history")

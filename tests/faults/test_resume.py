@@ -1,6 +1,5 @@
 """From a checkpoint, every game goes on bit for bit; into other dtypes, as well as they fit."""
 
-import numpy as np
 import pytest
 
 from minigan import load_checkpoint, save_checkpoint, train
