@@ -30,8 +30,15 @@ def first_bad_output(network, x, whose):
 
 
 def first_bad_gradient(network, whose):
-    """The first gradient that is not finite on the way backward, or None."""
-    for name, array in reversed(network.named_gradients().items()):
-        if not network.backend.is_finite(array):
+    """The first gradient on the way backward that is not finite, or that explodes, or None.
+
+    An exploding one is finite number by number, but the sum of its squares is not.
+    """
+    backend, gradients = network.backend, network.named_gradients()
+    for name, array in reversed(gradients.items()):
+        if not backend.is_finite(array):
             return f"the gradient of {whose}'s parameter {name}"
+    for name, array in reversed(gradients.items()):
+        if not backend.is_finite(backend.norm(array.reshape(-1))):
+            return f"the norm of the gradient of {whose}'s parameter {name}"
     return None

@@ -10,7 +10,7 @@ Gaussians, k(a, b) = Σ_s exp(−‖a − b‖² / 2 s²): narrow ones see detai
 """
 
 from minigan.checks import as_generator, check_number
-from minigan.divergence import TrainingDiverged
+from minigan.divergence import TrainingDiverged, first_bad_gradient
 from minigan.schedules import constant
 
 __all__ = ["MomentMatching", "mmd_squared"]
@@ -90,7 +90,8 @@ class MomentMatching:
         z = G.backend.asarray(self.latent.sample(len(x), self.rng), G.dtype)
         figures = self.generator_gradients(x, z)
         if not G.backend.is_finite(figures["generator_gradient_norm"]):
-            raise TrainingDiverged(self.steps + 1, "generator", "the gradient of MMD²")
+            place = first_bad_gradient(G, "the generator") or "the norm of the gradient"
+            raise TrainingDiverged(self.steps + 1, "generator", place)
         self.optimizer.step(self.schedule(self.steps))
         return figures
 

@@ -9,7 +9,7 @@ asks that each translation can be undone, and so keeps what a sample is while it
 """
 
 from minigan.checks import as_generator, check_number
-from minigan.divergence import TrainingDiverged
+from minigan.divergence import TrainingDiverged, first_bad_gradient
 from minigan.objectives import get_objective
 from minigan.schedules import constant
 
@@ -123,6 +123,7 @@ class CycleGAN:
         for name in names:
             network = self.networks[name]
             if not network.backend.is_finite(network.backend.norm(network.gradients)):
-                raise TrainingDiverged(self.steps + 1, name, "the gradient")
+                place = first_bad_gradient(network, f"the {name}")
+                raise TrainingDiverged(self.steps + 1, name, place or "the norm of the gradient")
         for name in names:
             self.optimizers[name].step(self.schedule(self.steps))

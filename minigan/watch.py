@@ -16,6 +16,7 @@ __all__ = ["TrainingWarning", "watched"]
 LOOKS = 3  # in a row, before a warning
 SAMPLES = 10  # records that are read between two looks: on a GPU, each must be waited for
 WON = 0.01  # of the loss of a discriminator that cannot tell: below, it always can
+SATURATED = 0.01  # of the derivative of the generator's loss at logit 0
 VANISHED, EXPLODED = 1e-3, 1e4  # of a gradient's norm at the beginning
 
 
@@ -29,8 +30,9 @@ def watched(game, records, every=100):
     Looks at the game every so many steps, and compares with the first so many:
 
     - saturation: D's loss is below 1 % of that of a D that cannot tell (if the objective has such
-      a loss), and the norm of G's gradient below 1/1000 of what it was. D is sure everywhere, and
-      its slope, which is all that G learns from, has vanished.
+      a loss), and what is left for G to learn from has vanished: the derivative of G's loss at
+      D's logits is below 1 % of that at logit 0, as by design in the minimax game, or the norm of
+      G's gradient below 1/1000 of what it was, as where D is flat.
     - dead layers: the gradient of all parameters of a network's first layers is exactly zero, and
       that of a later layer is not. Some layer's units are off for every sample of the batch.
     - explosion: the norm of a player's gradient is above 10,000 times what it was.
@@ -71,13 +73,19 @@ class _Watch:
             return
         zero = objective.backend.xp.zeros((1, 1))
         undecided = float(objective.discriminator(zero, zero)[0])
+        if undecided <= 0 or now["discriminator_loss"] > WON * undecided:
+            return
+        slopes = [
+            abs(float(objective.generator(zero + f)[1].sum())) for f in (now["fake_logit"], 0)
+        ]
         share = self.share(now, "generator_gradient_norm")
-        if undecided > 0 and now["discriminator_loss"] < WON * undecided and share < VANISHED:
+        if slopes[0] < SATURATED * slopes[1] or share < VANISHED:
             yield (
                 "saturation",
                 f"the discriminator is sure everywhere (loss {now['discriminator_loss']:.2g}, "
-                f"{undecided:.2g} if it could not tell) and the generator's gradient has vanished "
-                f"(to {share:.1g} of what it was)",
+                f"{undecided:.2g} if it could not tell) and leaves the generator nothing to learn "
+                f"from: the slope of its loss is {slopes[0]:.1g} ({slopes[1]:.1g} at logit 0), its "
+                f"gradient {share:.1g} times what it was",
             )
 
     def explosions(self, now):
@@ -85,7 +93,8 @@ class _Watch:
             name = f"{player}_gradient_norm"
             if name in now and (share := self.share(now, name)) > EXPLODED:
                 network = self.networks[player]
-                norms = {n: network.backend.norm(g) for n, g in network.named_gradients().items()}
+                gradients = network.named_gradients().items()
+                norms = {n: float(network.backend.norm(g.reshape(-1))) for n, g in gradients}
                 yield (
                     f"exploding {player}",
                     f"the gradient of the {player} explodes: its norm is {now[name]:.2g}, "
@@ -98,12 +107,19 @@ class _Watch:
 
     def dead_layers(self):
         for name, network in self.networks.items():
-            alive = [bool((g != 0).any()) for g in network.named_gradients().values()]
-            names = list(network.named_gradients())
-            if alive and not alive[0] and any(alive):
-                last = names[alive.index(True) - 1].partition(".")[0]
+            gradients = network.named_gradients().items()
+            alive = {_layer(n): False for n, _ in gradients}
+            alive |= {_layer(n): True for n, gradient in gradients if (gradient != 0).any()}
+            positions, first = list(alive), next((i for i in alive if alive[i]), None)
+            if first is not None and first != positions[0]:
+                last = positions[positions.index(first) - 1]
                 yield (
                     f"dead {name}",
-                    f"the {name} is dead up to layer {last} ({network.layers[int(last)]!r}): the "
+                    f"the {name} is dead up to layer {last} ({network.layers[last]!r}): the "
                     f"gradient of all its parameters so far is exactly zero",
                 )
+
+
+def _layer(name):
+    """The position of the layer whose parameter has this name."""
+    return int(name.partition(".")[0])
