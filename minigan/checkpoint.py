@@ -15,6 +15,7 @@ host arrays) and `restore(state)`, which raises an error if the state is not one
 """
 
 import copy
+import dataclasses
 import reprlib
 
 import numpy as np
@@ -40,9 +41,9 @@ def save_checkpoint(path, game, batches=None, *, configuration=None, history=Non
     configuration : dict that must be the same when the run goes on, say, the options of a program
     history : dict of whatever else is to be kept, say, the losses so far
 
-    Both dicts hold numbers, text, None, and lists, tuples and dicts of these; the history also
-    host arrays. The file is written under a temporary name and renamed, so that an earlier
-    checkpoint of that name is kept until the new one is whole.
+    Both dicts hold numbers, text, None, and lists, tuples, dicts and dataclasses of these; the
+    history also host arrays. The file is written under a temporary name and renamed, so that an
+    earlier checkpoint of that name is kept until the new one is whole.
 
     Raises
     ------
@@ -72,7 +73,7 @@ def load_checkpoint(path, game, batches=None, *, configuration=None):
 
     Without `batches`, those in the file are left out: to generate, no data are needed. A
     `configuration` that is given is compared with the one in the file. In the history, tuples
-    have become lists.
+    have become lists, and dataclasses dicts.
 
     Raises
     ------
@@ -204,6 +205,8 @@ def _detach(value, arrays, place):
         return None
     if isinstance(value, np.generic):
         return value.item()
+    if dataclasses.is_dataclass(value):
+        value = vars(value)
     if isinstance(value, dict):
         for key in value:
             if not isinstance(key, str) or "/" in key:
