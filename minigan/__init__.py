@@ -49,7 +49,9 @@ from minigan.objectives import (
 from minigan.optimizers import SGD, Adam, RMSProp
 from minigan.regularizers import DRAGAN, R1, R2, WGANGP, OneSidedPenalty, WeightClipping
 from minigan.schedules import LinearDecay
+from minigan.session import Session
 from minigan.translation import CycleGAN
+from minigan.watch import TrainingWarning, watched
 
 __version__ = "0.1.0"
 
@@ -96,11 +98,13 @@ __all__ = [
     "Record",
     "Reshape",
     "Sequential",
+    "Session",
     "Sigmoid",
     "Softplus",
     "SpectralNorm",
     "Tanh",
     "TrainingDiverged",
+    "TrainingWarning",
     "UniformLatent",
     "Wasserstein",
     "WeightAverage",
@@ -112,4 +116,5 @@ __all__ = [
     "mmd_squared",
     "save_checkpoint",
     "train",
+    "watched",
 ]

@@ -169,10 +169,8 @@ class Output:
             history=history,
         )
         if self.resume:
-            found = session.resume()
-            print(
-                f"Going on from step {game.steps}." if found else "No checkpoint: from the start."
-            )
+            missing = "" if session.resume() else ", as there is no checkpoint"
+            print(f"Going on from step {game.steps}{missing}.")
         return session
 
     def _owner(self):
