@@ -84,8 +84,8 @@ class _Watch:
                 "saturation",
                 f"the discriminator is sure everywhere (loss {now['discriminator_loss']:.2g}, "
                 f"{undecided:.2g} if it could not tell) and leaves the generator nothing to learn "
-                f"from: the slope of its loss is {slopes[0]:.1g} ({slopes[1]:.1g} at logit 0), its "
-                f"gradient {share:.1g} times what it was",
+                f"from: the slope of its loss is {slopes[0]:.1g} ({slopes[1]:.1g} at logit 0), the "
+                f"norm of its gradient {now['generator_gradient_norm']:.1g}",
             )
 
     def explosions(self, now):
