@@ -12,6 +12,7 @@ from minigan.divergence import TrainingDiverged
 from minigan.feature_matching import FeatureMatchingGAN
 from minigan.gan import GAN, Record, train
 from minigan.gradcheck import GradientReport, compare_gradients, gradcheck
+from minigan.health import TrainingWarning, watched
 from minigan.latent import NormalLatent, UniformLatent
 from minigan.layers import (
     BatchNorm,
@@ -51,7 +52,6 @@ from minigan.regularizers import DRAGAN, R1, R2, WGANGP, OneSidedPenalty, Weight
 from minigan.schedules import LinearDecay
 from minigan.session import Session
 from minigan.translation import CycleGAN
-from minigan.watch import TrainingWarning, watched
 
 __version__ = "0.1.0"
 

@@ -23,7 +23,7 @@ from minigan.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from minigan.checks import check_integer
 from minigan.divergence import TrainingDiverged
 from minigan.files import remove_stale
-from minigan.watch import watched
+from minigan.health import watched
 
 __all__ = ["Session"]
 

@@ -16,7 +16,7 @@ from minigan import (
     train,
 )
 from minigan.data import Batches, toy
-from minigan.watch import TrainingWarning, watched
+from minigan.health import TrainingWarning, watched
 
 
 @pytest.fixture
