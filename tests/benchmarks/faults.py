@@ -212,6 +212,7 @@ def fuzz(count, seed=0, folder=None):
                     assert array.nbytes <= MAX_BYTES
                 else:
                     load_checkpoint(path, game, batches)
+                    assert kind != "checkpoint" or content == checkpoint, "a change was not seen"
                 found[kind, "read"] += 1
             except (IdxError, CheckpointError):
                 found[kind, "refused"] += 1
