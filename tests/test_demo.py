@@ -179,7 +179,8 @@ def game(make_gan):
 
 
 def resumable(folder, *arguments):
-    return start(folder, *arguments, files=("picture.png", "checkpoint.npz"))
+    files, argv = ["picture.png", "checkpoint.npz"], ["--out", str(folder), *arguments]
+    return demo.start("toy", "", files, lambda p: p.add_argument("--samples", type=int), argv)
 
 
 def play(out, game, batches, steps):
@@ -204,7 +205,7 @@ def test_a_demo_goes_on_where_it_was(tmp_path, game, capsys):
     _, out = resumable(tmp_path, "--resume", "--checkpoint-every", "2")
     assert play(out, *game(), 3) == [1, 2, 3]
     assert "Going on from step 0, as there is no checkpoint." in capsys.readouterr().out
-    _, out = resumable(tmp_path, "--resume", "--backend", "auto")
+    _, out = resumable(tmp_path, "--resume", "--samples", "7")
     assert play(out, *game(), 5) == [1, 2, 3, 4, 5]
     assert "Going on from step 3." in capsys.readouterr().out
     _, out = resumable(tmp_path)

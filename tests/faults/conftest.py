@@ -35,10 +35,12 @@ from minigan import (
     SpectralNorm,
     Tanh,
     UniformLatent,
+    WeightAverage,
     WeightClipping,
 )
 from minigan.critic import CriticGame
 from minigan.data import Batches, toy
+from minigan.optimizers import Optimizer
 from minigan.parallel import ShardedGAN
 
 BATCH, ROWS = 6, 20  # three batches an epoch, two rows left over
@@ -182,19 +184,21 @@ def kind(request):
 
 @pytest.fixture(scope="session")
 def numbers():
-    """numbers(game): the bytes of everything that a game has learnt."""
+    """numbers(game): the bytes of everything that a game has learnt, whatever its parts() say."""
 
     def collect(game):
         found = {"steps": game.steps}
-        for name, part in game.parts().items():
-            network = getattr(part, "network", part)
-            for vector in ("parameters", "buffers"):
-                if hasattr(network, vector):
-                    found[name, vector] = getattr(network, vector).tobytes()
-            for key, vector in getattr(part, "state", {}).items() if name.endswith("mizer") else ():
-                found[name, key] = vector.tobytes()
-            if isinstance(part, np.random.Generator):
-                found[name] = str(part.bit_generator.state)
+        held = {name: {name: part} for name, part in vars(game).items() if name[0] != "_"}
+        held |= {name: part for name, part in vars(game).items() if isinstance(part, dict)}
+        for parts in held.values():
+            for name, part in parts.items():
+                if isinstance(part, np.random.Generator):
+                    found[name] = str(part.bit_generator.state)
+                network = part.network if isinstance(part, WeightAverage) else part
+                if isinstance(network, Sequential):
+                    found[name] = network.parameters.tobytes(), network.buffers.tobytes()
+                if isinstance(part, Optimizer):
+                    found[name] = part.steps, [v.tobytes() for v in part.state.values()]
         return found
 
     return collect

@@ -112,6 +112,14 @@ def encrypted(path):
     path.write_bytes(seal(bytes(content)))
 
 
+def method(path):
+    """Stored, and said to be compressed."""
+    archive_of(path, [("a.npy", npy(np.eye(2)))])
+    content = bytearray(path.read_bytes())
+    content[content.rindex(b"PK\x01\x02") + 10] = zipfile.ZIP_BZIP2
+    path.write_bytes(seal(bytes(content)))
+
+
 def overlapping(path):
     """Many names for the same megabyte: an archive 50 times as long as its file."""
     archive_of(path, [("a.npy", npy(np.zeros(1 << 17)))])
@@ -177,6 +185,7 @@ FORGED = {
         "compressed or encrypted",
     ),
     "overlapping": (overlapping, "its members are longer than the file"),
+    "another method": (method, "compressed or encrypted"),
     "encrypted": (encrypted, "compressed or encrypted"),
     "no header": (without_header, "lacks the array header"),
     "header of floats": (of(header=np.zeros(3)), "its header is not text"),

@@ -1,5 +1,7 @@
 """What a checkpoint carries over, and what it refuses: with a reason, and nothing changed."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -50,8 +52,9 @@ def test_numpy_opens_it_without_pickle(trained):
         assert {array.dtype.kind for array in content.values()} <= set("fiu")
 
 
-def test_the_same_state_gives_the_same_bytes(trained, tmp_path):
+def test_the_same_state_gives_the_same_bytes(trained, tmp_path, monkeypatch):
     game, batches, path = trained
+    monkeypatch.setattr(time, "time", lambda: 1.5e9)  # at any time
     save_checkpoint(tmp_path / "b.npz", game, batches, configuration={"seed": 3, "layers": [1, 2]})
     assert path.read_bytes() == (tmp_path / "b.npz").read_bytes()
 

@@ -79,7 +79,8 @@ HEALTHY = {
     "a small gradient, but D cannot tell": figures(1.3, after(20, 1e-5)),
     "a bad moment": figures(after(20, 1e-3, until=40), after(20, 1e-4, until=40)),
     "a steep moment": figures(G=after(20, 1e6, until=40)),
-    "one step in each look": figures(G=lambda step: 1e9 if step % 10 == 0 else 1.0),
+    "two bad moments": figures(G=lambda step: 1e9 if step % 50 > 30 and step > 50 else 1.0),
+    "one step in each look": figures(G=lambda step: 1e9 if step % 10 == 0 and step > 20 else 1.0),
     "no gradient at first": figures(G=after(20, 1.0, before=0.0)),
 }
 
@@ -106,7 +107,15 @@ def test_an_explosion_names_the_largest_gradient(game):
 
 def test_a_wasserstein_critic_has_no_loss_to_saturate_at(make_gan, build_game):
     game, _ = build_game("penalty")
-    assert told(game, records(100, **SIGNS["flat D"][0])) == []
+    assert told(game, records(100, **figures(-3.0, after(20, 1e-4)))) == []
+
+
+def test_a_gradient_that_is_small_is_not_dead(game):
+    game = game()
+    game.generator.gradients.fill(1)
+    game.generator.named_gradients()["0.weight"][...] = -1e-30
+    game.generator.named_gradients()["0.bias"][...] = 0
+    assert told(game, records(60, **figures())) == []
 
 
 def test_dead_layers_are_named(game):
