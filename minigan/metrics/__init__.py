@@ -9,6 +9,7 @@ from minigan.metrics.divergences import (
     estimate_divergences,
 )
 from minigan.metrics.frechet import frechet_distance, gaussian_frechet_distance
+from minigan.metrics.images import ImageScores, image_scores
 from minigan.metrics.mmd import MMDTest, median_distance, mmd_test
 from minigan.metrics.modes import ModeCoverage, mode_coverage
 from minigan.metrics.parzen import BANDWIDTHS, ParzenScore, parzen_score
@@ -25,6 +26,7 @@ __all__ = [
     "Classifier",
     "Divergences",
     "Grid",
+    "ImageScores",
     "MMDTest",
     "ModeCoverage",
     "ParzenScore",
@@ -34,6 +36,7 @@ __all__ = [
     "estimate_divergences",
     "frechet_distance",
     "gaussian_frechet_distance",
+    "image_scores",
     "inception_score",
     "median_distance",
     "mmd_test",
