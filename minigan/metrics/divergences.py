@@ -97,10 +97,7 @@ class Grid:
         x0, x1, y0, y1 = self.extent
         across, up = x[:, 0].clip(x0, x1), x[:, 1].clip(y0, y1)
         counts, _, _ = np.histogram2d(up, across, self.size, ((y0, y1), (x0, x1)))
-        if smoothing:
-            cells = smoothing * self.size / np.array([y1 - y0, x1 - x0])
-            counts = gaussian_filter(counts, cells, mode="reflect")
-        counts += pseudocount
+        counts = self._smooth(counts, smoothing) + pseudocount
         return counts / counts.sum()
 
     def from_density(self, distribution, smoothing: float = 0.0, refine: int = 4) -> np.ndarray:
@@ -119,10 +116,16 @@ class Grid:
         if not np.isfinite(peak):
             raise ValueError("the distribution has no mass at the grid's points")
         p = np.exp(log_p - peak).reshape(n, n)
-        if smoothing:
-            p = gaussian_filter(p, smoothing * n / np.array([y1 - y0, x1 - x0]), mode="reflect")
         masses = p.reshape(self.size, refine, self.size, refine).sum(axis=(1, 3))
+        masses = self._smooth(masses, smoothing)  # cell by cell, as samples are
         return masses / masses.sum()
+
+    def _smooth(self, masses, smoothing):
+        if not smoothing:
+            return masses
+        x0, x1, y0, y1 = self.extent
+        cells = smoothing * self.size / np.array([y1 - y0, x1 - x0])
+        return gaussian_filter(masses, cells, mode="reflect")
 
 
 def divergences(p: np.ndarray, q: np.ndarray) -> Divergences:

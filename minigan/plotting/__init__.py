@@ -18,6 +18,7 @@ from minigan.plotting.style import (
     replacing,
     save_animation,
     save_picture,
+    save_player,
 )
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "replacing",
     "save_animation",
     "save_picture",
+    "save_player",
     "summarize",
     "tile",
 ]
