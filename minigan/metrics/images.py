@@ -6,8 +6,18 @@
 
 Read the modules of the scores for what they mean and hide: `score`, `frechet`, `precision_recall`.
 A figure alone says little. Put beside it that of real test images, which no generator can be
-expected to beat: the ceiling of the score, and the floor of the distance. (That floor is not zero:
-two samples differ, and the classifier knows the training images better than the test images.)
+expected to beat: the ceiling of the score, and the floor of the distance. Measured with the
+classifier of seed 0, 10,000 images against the 60,000 training images (`demos/results.py`):
+
+                               score  Fréchet  precision  recall  density  coverage
+    test images                 9.82     0.18      0.837   0.832    0.937     0.811
+    training images             9.92     0.06      0.868   0.893    0.982     0.894
+    the same, each blurred      9.80     2.38      0.995   0.205    3.153     0.937
+
+The floor is not zero: two samples differ, and the classifier knows the training images better
+than the test images. Blurred images, the means of 10 neighbours, show what each figure sees: the
+score almost nothing, precision and density the opposite of what is wanted, the distance and the
+recall that something is missing.
 """
 
 from dataclasses import dataclass
