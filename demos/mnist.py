@@ -147,15 +147,16 @@ print(f"The generator\n{G}\n\nThe discriminator\n{D}\n")
 z = gan.latent.sample(100, view_rng)  # always the same noise, to see what becomes of it
 frames = QUICK_FRAMES if options.quick else FRAMES
 stops = set(np.linspace(0, steps, frames + 1).round().astype(int).tolist())
-looks, losses, seconds = [(0, gan.generate(z))], [], 0.0
+looks, records, seconds = [(0, gan.generate(z))], [], 0.0
 for record in (bar := tqdm(train(gan, batches, steps), total=steps, unit="step")):
-    losses.append((record.discriminator_loss, record.generator_loss))
+    records.append(record)  # to be read later: a GPU then never waits for us to look
     seconds += record.seconds
     if record.step in stops:
         looks.append((record.step, gan.generate(z)))
     if record.step % 10 == 0:
-        bar.set_postfix_str(f"losses: D {losses[-1][0]:.3f}, G {losses[-1][1]:.3f}")
-losses = np.array(losses).T  # (2, steps)
+        losses = f"D {record.discriminator_loss:.3f}, G {record.generator_loss:.3f}"
+        bar.set_postfix_str(f"losses: {losses}")
+losses = np.array([(r.discriminator_loss, r.generator_loss) for r in records]).T  # (2, steps)
 
 # %% Pictures: ten points of noise over the steps, samples, an animation
 

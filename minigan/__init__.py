@@ -11,7 +11,7 @@ from minigan.divergence import TrainingDiverged
 from minigan.feature_matching import FeatureMatchingGAN
 from minigan.gan import GAN, Record, train
 from minigan.gradcheck import GradientReport, compare_gradients, gradcheck
-from minigan.latent import NormalLatent, UniformLatent
+from minigan.latent import NormalLatent, PhiloxLatent, UniformLatent
 from minigan.layers import (
     BatchNorm,
     Conv2d,
@@ -24,6 +24,7 @@ from minigan.layers import (
     Layer,
     LayerNorm,
     LeakyReLU,
+    MinibatchStd,
     Normal,
     Pack,
     ReLU,
@@ -36,6 +37,7 @@ from minigan.layers import (
 )
 from minigan.moment_matching import MomentMatching, mmd_squared
 from minigan.objectives import (
+    KL,
     OBJECTIVES,
     AbsoluteError,
     Hinge,
@@ -43,6 +45,9 @@ from minigan.objectives import (
     MaximumLikelihood,
     Minimax,
     NonSaturating,
+    Pearson,
+    ReverseKL,
+    SquaredHellinger,
     Wasserstein,
 )
 from minigan.optimizers import SGD, Adam, RMSProp
@@ -55,6 +60,7 @@ __version__ = "0.1.0"
 __all__ = [
     "DRAGAN",
     "GAN",
+    "KL",
     "OBJECTIVES",
     "R1",
     "R2",
@@ -82,6 +88,7 @@ __all__ = [
     "LeastSquares",
     "LinearDecay",
     "MaximumLikelihood",
+    "MinibatchStd",
     "Minimax",
     "MomentMatching",
     "NonSaturating",
@@ -89,14 +96,18 @@ __all__ = [
     "NormalLatent",
     "OneSidedPenalty",
     "Pack",
+    "Pearson",
+    "PhiloxLatent",
     "RMSProp",
     "ReLU",
     "Record",
     "Reshape",
+    "ReverseKL",
     "Sequential",
     "Sigmoid",
     "Softplus",
     "SpectralNorm",
+    "SquaredHellinger",
     "Tanh",
     "TrainingDiverged",
     "UniformLatent",

@@ -151,6 +151,10 @@ def test_a_view_draws_what_a_look_shows(dimension):
         view.show(experiment.look(shows=frozenset(shows)))
         figure.canvas.draw()
         pixels.append(np.asarray(figure.canvas.buffer_rgba()).copy())
+    look = experiment.look()
+    view.show(look)
+    for dots, points in ((view._real, look.real), (view._fake, look.fake)):
+        np.testing.assert_array_equal(dots.get_offsets(), points)
     changed = [(a != b).any() for a, b in pairwise(pixels)]
     assert changed == [True, True, True, True]
 
