@@ -212,6 +212,7 @@ out.save_metrics(
     modes_total=c and c.modes_total,
     high_quality=c and c.high_quality,
     reverse_kl=c and c.reverse_kl,
+    spread=c and c.spread,
     discriminator_loss=losses[0, -1],
     generator_loss=losses[1, -1],
     steps=steps,
