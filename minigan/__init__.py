@@ -34,7 +34,7 @@ from minigan.layers import (
     SpectralNorm,
     Tanh,
 )
-from minigan.moment_matching import MomentMatching, mmd_squared
+from minigan.moment_matching import MomentMatching, mmd_squared, witness
 from minigan.objectives import (
     OBJECTIVES,
     AbsoluteError,
@@ -108,4 +108,5 @@ __all__ = [
     "gradcheck",
     "mmd_squared",
     "train",
+    "witness",
 ]

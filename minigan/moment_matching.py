@@ -13,7 +13,7 @@ from minigan.checks import as_generator, check_number
 from minigan.divergence import TrainingDiverged
 from minigan.schedules import constant
 
-__all__ = ["MomentMatching", "mmd_squared"]
+__all__ = ["MomentMatching", "mmd_squared", "witness"]
 
 #: Rows of a kernel matrix that are computed at once: memory grows linearly with the batch.
 ROWS = 256
@@ -47,14 +47,36 @@ def _kernel_sums(a, b, bandwidths, backend):
     xp, total, gradient = backend.xp, 0.0, backend.xp.empty_like(a)
     for start in range(0, len(a), ROWS):
         part = a[start : start + ROWS]
-        squares = (part * part).sum(axis=1)[:, None] + (b * b).sum(axis=1) - 2 * part @ b.T
-        weights = xp.zeros_like(squares)
-        for s in bandwidths:
-            k = xp.exp(squares.clip(0, None) * (-0.5 / s**2))
+        weights = xp.zeros((len(part), len(b)), a.dtype)
+        for k, s in _kernels(part, b, bandwidths, xp):
             total = total + k.sum()
             weights += k / s**2
         gradient[start : start + ROWS] = weights @ b - part * weights.sum(axis=1)[:, None]
     return total, gradient
+
+
+def _kernels(a, b, bandwidths, xp):
+    """For each width s: exp(−‖a_i − b_j‖² / 2 s²), (len(a), len(b)), and s."""
+    squares = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1) - 2 * a @ b.T
+    for s in bandwidths:
+        yield xp.exp(squares.clip(0, None) * (-0.5 / s**2)), s
+
+
+def witness(points, x, y, bandwidths, *, backend):
+    """Where x (N, D) is denser than y (M, D) at the scales of the kernel: a value per point, (P, 1).
+
+        f(t) = mean_i k(t, x_i) − mean_j k(t, y_j)        (Gretton et al. 2012, section 2.3)
+
+    Of all functions of its size this one tells x from y best, and MMD² is the difference of its
+    means over x and over y: it takes the place of a discriminator, but nobody has to train it.
+    """
+    values = backend.xp.empty((len(points), 1), points.dtype)
+    for start in range(0, len(points), ROWS):
+        part = points[start : start + ROWS]
+        near_x = sum(k.mean(axis=1) for k, _ in _kernels(part, x, bandwidths, backend.xp))
+        near_y = sum(k.mean(axis=1) for k, _ in _kernels(part, y, bandwidths, backend.xp))
+        values[start : start + ROWS, 0] = near_x - near_y
+    return values
 
 
 class MomentMatching:
@@ -86,8 +108,8 @@ class MomentMatching:
     def step(self, batches):
         """One update of G on the next batch."""
         G = self.generator
-        x = G.backend.asarray(next(batches), G.dtype)
-        z = G.backend.asarray(self.latent.sample(len(x), self.rng), G.dtype)
+        x = self.asarray(next(batches))
+        z = self.asarray(self.latent.sample(len(x), self.rng))
         figures = self.generator_gradients(x, z)
         if not G.backend.is_finite(figures["generator_gradient_norm"]):
             raise TrainingDiverged(self.steps + 1, "generator", "the gradient of MMD²")
@@ -98,18 +120,29 @@ class MomentMatching:
         """Fill G's gradients for real samples x (N, ...) and fakes G(z), z (M, dimension)."""
         G = self.generator
         fake, cache = G.forward(z)
+        loss, d_fake = self.feedback(fake, x)
+        G.backward(d_fake, cache, input_gradient=False, accumulate=False)
+        return {"generator_loss": loss, "generator_gradient_norm": G.backend.norm(G.gradients)}
+
+    def feedback(self, fake, x):
+        """MMD² of fakes (M, ...) and real samples x (N, ...), and d MMD² / d fake (M, ...)."""
         loss, d_fake = mmd_squared(
             x.reshape(len(x), -1),
             fake.reshape(len(fake), -1),
             self.bandwidths,
-            backend=G.backend,
+            backend=self.generator.backend,
             unbiased=self.unbiased,
         )
-        G.backward(d_fake.reshape(fake.shape), cache, input_gradient=False, accumulate=False)
-        return {"generator_loss": loss, "generator_gradient_norm": G.backend.norm(G.gradients)}
+        return loss, d_fake.reshape(fake.shape)
+
+    def asarray(self, x):
+        """A host array on the generator's backend, in its dtype."""
+        return self.generator.backend.asarray(x, self.generator.dtype)
 
     def sample(self, n, rng):
         """n samples as a host array (n, ...), in evaluation mode; the noise comes from `rng`."""
-        G = self.generator
-        z = G.backend.asarray(self.latent.sample(n, as_generator(rng)), G.dtype)
-        return G.backend.to_numpy(G(z))
+        return self.generate(self.latent.sample(n, as_generator(rng)))
+
+    def generate(self, z):
+        """The samples for given latent vectors (n, dimension), like `sample`."""
+        return self.generator.backend.to_numpy(self.generator(self.asarray(z)))
