@@ -63,7 +63,7 @@ def _kernels(a, b, bandwidths, xp):
 
 
 def witness(points, x, y, bandwidths, *, backend):
-    """Where x (N, D) is denser than y (M, D) at the scales of the kernel: a value per point, (P, 1).
+    """Where x (N, D) is denser than y (M, D), at the scales of the kernel: (P, 1) for P points.
 
         f(t) = mean_i k(t, x_i) − mean_j k(t, y_j)        (Gretton et al. 2012, section 2.3)
 
