@@ -69,7 +69,7 @@ FRAMES, QUICK_FRAMES, QUICK_STEPS = 24, 4, 200
 def add_options(parser):
     plane = [name for name in TOYS if toy(name).dimension == 2]
     objectives = sorted({recipe.objective for recipe in RECIPES})
-    regularizers = sorted({recipe.regularizer for recipe in RECIPES})
+    regularizers = sorted({recipe.bounded_by for recipe in RECIPES})
     parser.add_argument("--data", choices=plane, default="ring", help="(default: ring)")
     parser.add_argument("--objective", choices=objectives, help="(default: non-saturating)")
     parser.add_argument("--regularizer", choices=regularizers, help="(default: what works best)")
@@ -106,7 +106,7 @@ def network(inputs, outputs, hidden, activation, wrap=lambda dense: dense):
     return Sequential(layers, (inputs,), rng=weight_rng, backend=options.backend)
 
 
-normalize = {"wrap": SpectralNorm} if recipe.regularizer == "spectral-norm" else {}
+normalize = {"wrap": SpectralNorm} if recipe.bounded_by == "spectral-norm" else {}
 G = network(LATENT, 2, DEPTH_G, ReLU)
 D = network(2, 1, DEPTH_D + many, LeakyReLU, **normalize)
 schedule = LinearDecay(steps)  # constant for half of the run, then falling to zero
@@ -123,7 +123,7 @@ else:
         generator_optimizer=recipe.optimizer(G, recipe.lr),
         discriminator_optimizer=recipe.optimizer(D, recipe.lr),
         discriminator_steps=recipe.discriminator_steps,
-        regularizer=recipe.make_regularizer(),
+        regularizer=recipe.regularizer,
         average_decay=AVERAGE,
         **shared,
         **extra,
@@ -211,7 +211,7 @@ save_animation(figure, out.path("animation.gif"), draw, moments)
 c = looks[-1][1]
 out.save_metrics(
     objective=recipe.objective,
-    regularizer=recipe.regularizer,
+    regularizer=recipe.bounded_by,
     modes=c and c.modes,
     modes_total=c and c.modes_total,
     high_quality=c and c.high_quality,
