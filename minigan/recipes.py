@@ -46,14 +46,14 @@ class Recipe:
 RECIPES = (
     Recipe("non-saturating", "r1", R1(0.001, every=4), lr=2e-3),
     Recipe("non-saturating", lr=2e-3),
-    Recipe("non-saturating", "r2", R2(0.001), lr=2e-3),
+    Recipe("non-saturating", "r2", R2(0.03)),
     Recipe("non-saturating", "dragan", DRAGAN(0.01)),
     Recipe("minimax", lr=2e-3),
     Recipe("maximum-likelihood", "r1", R1(0.1)),
     Recipe("absolute-error", "r1", R1(0.1)),
     Recipe("least-squares", "r1", R1(0.03)),
     Recipe("hinge", "r1", R1(0.03)),
-    Recipe("hinge", "spectral-norm", discriminator_steps=5, steps=2000),
+    Recipe("hinge", "spectral-norm", optimizer=RMSProp, discriminator_steps=5, steps=2000),
     Recipe(
         "wasserstein", "clipping", WeightClipping(0.3), RMSProp, discriminator_steps=5, steps=2000
     ),
