@@ -49,6 +49,7 @@ from minigan.optimizers import SGD, Adam, RMSProp
 from minigan.regularizers import DRAGAN, R1, R2, WGANGP, OneSidedPenalty, WeightClipping
 from minigan.schedules import LinearDecay
 from minigan.translation import CycleGAN
+from minigan.xray import XRay, xray
 
 __version__ = "0.1.0"
 
@@ -103,9 +104,11 @@ __all__ = [
     "Wasserstein",
     "WeightAverage",
     "WeightClipping",
+    "XRay",
     "compare_gradients",
     "get_backend",
     "gradcheck",
     "mmd_squared",
     "train",
+    "xray",
 ]
