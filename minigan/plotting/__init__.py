@@ -1,9 +1,9 @@
 """Every picture that the demos draw, from arrays: nothing here knows of networks or of GANs.
 
 `style` has the look that all pictures share and writes them to files; `curves` draws losses,
-`plane` a GAN on 2-D data, `images` generated images, `network` what goes on inside a network. A
-`draw_…` function fills a figure that `picture` has made, so that the same function serves a
-picture and each frame of an animation:
+`lines` distributions on a line, `plane` a GAN on 2-D data, `images` generated images, `network`
+what goes on inside a network. A `draw_…` function fills a figure that `picture` has made, so that
+the same function serves a picture and each frame of an animation:
 
     figure = picture(12, 4)
     draw_moments(figure, ...)
@@ -12,6 +12,7 @@ picture and each frame of an animation:
 
 from minigan.plotting.curves import draw_losses, draw_shares, summarize
 from minigan.plotting.images import draw_images, draw_progress, tile
+from minigan.plotting.lines import draw_densities
 from minigan.plotting.network import draw_gradient_flow, draw_units
 from minigan.plotting.plane import Moment, draw_frame, draw_moment, draw_moments
 from minigan.plotting.style import (
@@ -36,6 +37,7 @@ __all__ = [
     "SIGNED",
     "STYLE",
     "Moment",
+    "draw_densities",
     "draw_frame",
     "draw_gradient_flow",
     "draw_images",
