@@ -13,7 +13,7 @@ LOOKS = [
 ]
 
 #: How far apart the layers and the units of a drawn network are.
-APART, BELOW = 3.2, 1.6
+APART, BELOW = 3.2, 1.4
 
 
 @styled
@@ -75,17 +75,27 @@ def draw_units(axes, units, edges):
     for layer, places in zip(units, place, strict=True):
         for (name, value, gradient), (x, y) in zip(layer, places, strict=True):
             axes.scatter(x, y, s=2600, color="white", edgecolors=INK, linewidths=1.5, zorder=2)
-            axes.text(x, y + 0.52, name, ha="center", va="bottom", fontweight="bold")
-            _numbers(axes, x, y, value, gradient, 11)
+            axes.text(x, y + 0.4, name, ha="center", va="bottom", fontweight="bold")
+            _numbers(axes, x, y, value, gradient, 11, box=None)
     deepest = max(map(len, units))
-    axes.set_xlim(-0.7, (len(units) - 1) * APART + 0.7)
-    axes.set_ylim(-(deepest - 1) * BELOW / 2 - 0.7, (deepest - 1) * BELOW / 2 + 1)
+    right, top = (len(units) - 1) * APART, (deepest - 1) * BELOW / 2 + 1.1
+    for text, side, start, end, colour in (
+        ("forward: values", "left", -0.4, right / 2 - 0.4, REAL),
+        ("backward: gradients", "right", right + 0.4, right / 2 + 0.4, FAKE),
+    ):
+        arrow = {"arrowstyle": "->", "color": colour, "linewidth": 2}
+        axes.annotate("", (end, top), (start, top), arrowprops=arrow)
+        axes.text(start, top + 0.08, text, color=colour, ha=side)
+    axes.set_xlim(-0.7, right + 0.7)
+    axes.set_ylim(-(deepest - 1) * BELOW / 2 - 0.5, top + 0.4)
     axes.set_axis_off()
 
 
-def _numbers(axes, x, y, value, gradient, size):
-    """The value above the gradient, on white."""
-    box = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
+WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
+
+
+def _numbers(axes, x, y, value, gradient, size, box=WHITE):
+    """The value above the gradient, in a box."""
     common = {"ha": "center", "fontsize": size, "zorder": 3, "bbox": box}
     axes.text(x, y + 0.02, f"{value:+.3f}", va="bottom", color=REAL, **common)
     if gradient is not None:
