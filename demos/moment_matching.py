@@ -17,7 +17,7 @@ What to look at in picture.png: samples above, with the push on some of them; be
 steps, each by its own kernel. Dotted: the MMD² of two real batches, where a perfect generator
 would be. A loss near its floor is no proof of good samples: it says what the kernel sees.
 
-What to try next: --data swiss-roll, grid; batches of 32 (the estimate gets noisy). About 20 s.
+What to try next: --data swiss-roll, grid; BATCH = 32 (the estimate gets noisy). It takes 20 s.
 
 Files: picture.png, metrics.json with the losses, their floors and the distance to the data.
 """

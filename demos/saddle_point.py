@@ -1,9 +1,10 @@
 """The theory of GANs, measured: the best D, the value of the game, and why players go in circles.
 
-Above. For fixed densities p (real) and q (generated), the best discriminator is
-D* = p / (p + q), and the value of the game is then V = 2 JS(p, q) − log 4 (Goodfellow et al. 2014,
-section 4). A network is trained for it: left, D against D*; middle, its value climbs to that of
-D*, and to −log 4 if p and q are equal: whoever plays against himself cannot win.
+What to look at in picture.png, above: for fixed densities p (real) and q (generated), the best
+discriminator is D* = p / (p + q), and the value of the game is then V = 2 JS(p, q) − log 4
+(Goodfellow et al. 2014, section 4). A network is trained for it: left, D against D*; middle, its
+value climbs to that of D*, and to −log 4 if p and q are equal: whoever plays against himself
+cannot win.
 
 Below. The smallest game: G shifts noise by θ, D(x) = σ(ψ x), the real data lie around 0, and
 at the equilibrium θ = ψ = 0. Arrows show where each player's gradient pushes. No player runs away
@@ -38,7 +39,7 @@ options, out = start("saddle_point", __doc__, ["picture.png"])
 steps = options.steps or (QUICK_STEPS if options.quick else STEPS)
 p = GaussianMixture([[-3.0], [0.0], [3.0]], 0.6)
 q = GaussianMixture([[-1.5], [1.5]], 0.8)
-x = np.linspace(-6, 6, 2401)[:, None]
+x = np.linspace(-7, 7, 2401)[:, None]
 dx = x[1, 0] - x[0, 0]
 
 # %% The best discriminator, and the value of the game (integrals as sums over a fine grid)
