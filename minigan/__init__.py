@@ -24,6 +24,7 @@ from minigan.layers import (
     Layer,
     LayerNorm,
     LeakyReLU,
+    MinibatchStd,
     Normal,
     Pack,
     ReLU,
@@ -36,6 +37,7 @@ from minigan.layers import (
 )
 from minigan.moment_matching import MomentMatching, mmd_squared
 from minigan.objectives import (
+    KL,
     OBJECTIVES,
     AbsoluteError,
     Hinge,
@@ -43,6 +45,9 @@ from minigan.objectives import (
     MaximumLikelihood,
     Minimax,
     NonSaturating,
+    Pearson,
+    ReverseKL,
+    SquaredHellinger,
     Wasserstein,
 )
 from minigan.optimizers import SGD, Adam, RMSProp
@@ -56,6 +61,7 @@ __version__ = "0.1.0"
 __all__ = [
     "DRAGAN",
     "GAN",
+    "KL",
     "OBJECTIVES",
     "R1",
     "R2",
@@ -83,6 +89,7 @@ __all__ = [
     "LeastSquares",
     "LinearDecay",
     "MaximumLikelihood",
+    "MinibatchStd",
     "Minimax",
     "MomentMatching",
     "NonSaturating",
@@ -90,14 +97,17 @@ __all__ = [
     "NormalLatent",
     "OneSidedPenalty",
     "Pack",
+    "Pearson",
     "RMSProp",
     "ReLU",
     "Record",
     "Reshape",
+    "ReverseKL",
     "Sequential",
     "Sigmoid",
     "Softplus",
     "SpectralNorm",
+    "SquaredHellinger",
     "Tanh",
     "TrainingDiverged",
     "UniformLatent",

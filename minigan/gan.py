@@ -11,9 +11,8 @@ import time
 from minigan.averaging import WeightAverage
 from minigan.checks import as_generator, check_integer
 from minigan.divergence import TrainingDiverged, first_bad_gradient, first_bad_output
-from minigan.layers import Sigmoid
 from minigan.objectives import get_objective
-from minigan.optimizers import Optimizer
+from minigan.parts import check_discriminator, check_kinds, check_networks, check_optimizers
 from minigan.regularizers import Regularizer
 from minigan.schedules import constant
 
@@ -175,64 +174,22 @@ class GAN:
     # Checks --------------------------------------------------------------------------------
 
     def _check_parts(self, regularizer):
-        self._check_kinds(regularizer)
         G, D, extra = self.generator, self.discriminator, self._extra_inputs()
-        noise = self.latent.dimension + extra
-        shown = (*G.output_shape[:-1], G.output_shape[-1] + extra)
-        demands = [
-            (G is not D, "generator and discriminator are the same network"),
-            (
-                G.backend is D.backend is self.objective.backend,
-                f"generator, discriminator and objective must share one backend, got "
-                f"{G.backend!r}, {D.backend!r}, {self.objective.backend!r}",
-            ),
-            (G.dtype == D.dtype, f"dtypes differ: generator {G.dtype}, discriminator {D.dtype}"),
-            (
-                G.input_shape == (noise,),
-                f"the generator takes {G.input_shape}, it will be given ({noise},)",
-            ),
-            (
-                D.input_shape == shown,
-                f"the discriminator takes {D.input_shape}, it will be shown {shown}",
-            ),
-            (D.output_shape == (1,), f"the discriminator must end in (1,), not {D.output_shape}"),
-            (
-                not isinstance(D.layers[-1], Sigmoid),
-                "the discriminator ends in a Sigmoid, but objectives take logits: leave it out",
-            ),
-            (self.generator_optimizer.network is G, "generator_optimizer has another network"),
-            (
-                self.discriminator_optimizer.network is D,
-                "discriminator_optimizer has another network",
-            ),
-            (
-                regularizer is not None or not self.objective.needs_constraint,
-                f"{self.objective!r} has no minimum without a Lipschitz constraint: "
-                f"pass regularizer=WeightClipping(0.01), say",
-            ),
-        ]
-        for holds, message in demands:
-            if not holds:
-                raise ValueError(message)
-        self.regularizer.check(D)
-
-    def _check_kinds(self, regularizer):
-        g, d = (
-            isinstance(optimizer, Optimizer)
-            for optimizer in (self.generator_optimizer, self.discriminator_optimizer)
+        check_kinds(schedule=self.schedule, latent=self.latent, regularizer=regularizer)
+        check_optimizers(
+            {
+                "generator_optimizer": (self.generator_optimizer, G),
+                "discriminator_optimizer": (self.discriminator_optimizer, D),
+            }
         )
-        penalty = regularizer is None or isinstance(regularizer, Regularizer)
-        noise = hasattr(self.latent, "dimension")
-        kinds = [
-            ("generator_optimizer", g, "an Optimizer"),
-            ("discriminator_optimizer", d, "an Optimizer"),
-            ("regularizer", penalty, "a Regularizer"),
-            ("latent", noise, "a distribution such as NormalLatent(2)"),
-            ("schedule", callable(self.schedule), "a function of the step"),
-        ]
-        for name, holds, expected in kinds:
-            if not holds:
-                raise TypeError(f"{name}: expected {expected}, got {getattr(self, name)!r}")
+        check_networks({"generator": G, "discriminator": D}, self.objective)
+        noise = self.latent.dimension + extra
+        if G.input_shape != (noise,):
+            raise ValueError(f"the generator takes {G.input_shape}, it will be given ({noise},)")
+        shown = (*G.output_shape[:-1], G.output_shape[-1] + extra)
+        if D.input_shape != shown:
+            raise ValueError(f"the discriminator takes {D.input_shape}, it will be shown {shown}")
+        check_discriminator("discriminator", D, self.objective, regularizer)
 
     def _extra_inputs(self):
         """What both players see beside noise and sample: a label, in a conditional game."""

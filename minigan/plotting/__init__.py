@@ -26,6 +26,7 @@ from minigan.plotting.style import (
     replacing,
     save_animation,
     save_picture,
+    save_player,
     styled,
 )
 
@@ -51,6 +52,7 @@ __all__ = [
     "replacing",
     "save_animation",
     "save_picture",
+    "save_player",
     "styled",
     "summarize",
     "tile",
