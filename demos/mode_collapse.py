@@ -7,6 +7,8 @@ changed by a cure but one thing:
 
 - packing: D judges three samples at a time (PacGAN: Lin et al. 2018, arXiv:1712.04086). Three
   fakes from the same mode give themselves away;
+- minibatch standard deviation: D is told how much the samples of its batch differ (Karras et al.
+  2018, arXiv:1710.10196). So it knows a batch that is all alike;
 - R1: D must not be steep at the real samples (Mescheder et al. 2018, arXiv:1801.04406), so that it
   cannot turn against one mode from one step to the next, and G need not flee.
 
@@ -30,6 +32,7 @@ from minigan import (
     Dense,
     LeakyReLU,
     LinearDecay,
+    MinibatchStd,
     NormalLatent,
     Pack,
     ReLU,
@@ -43,12 +46,13 @@ from minigan.plotting import FAKE, INK, OTHERS, REAL, picture, save_picture, sty
 
 # %% Constants
 
-BATCH, WIDTH, LATENT, SAMPLES, STEPS, QUICK_STEPS = 255, 128, 2, 2500, 2400, 16
+BATCH, WIDTH, SAMPLES, STEPS, QUICK_STEPS = 255, 128, 2500, 2400, 16
 RATES, BETAS, SIGMA, LOOKS = (1e-3, 3e-4), (0.9, 0.999), 0.05, 40  # rates of G and of D
-GAMES = {  # what stands in front of D, and what is added to its loss
-    "no cure": ((1, []), None),
-    "packs of three": ((3, [Pack(3)]), None),
-    "R1": ((1, []), R1(0.3)),
+GAMES = {  # numbers that D sees at a time, the layers that bring them; what is added to its loss
+    "no cure": (2, [], None),
+    "packs of three": (6, [Pack(3)], None),
+    "minibatch std": (3, [MinibatchStd()], None),
+    "R1": (2, [], R1(0.3)),
 }
 
 options, out = start("mode_collapse", __doc__, ["picture.png"])
@@ -58,21 +62,21 @@ data = GaussianMixture(toy("ring").means, SIGMA)
 # %% Each game from the same start, with the same data and noise
 
 
-def network(inputs, outputs, activation, rng, size=1, front=()):
-    layers = [Dense(inputs * size, WIDTH), activation(), Dense(WIDTH, WIDTH), activation()]
+def network(inputs, outputs, activation, rng, front=()):
+    layers = [Dense(inputs, WIDTH), activation(), Dense(WIDTH, WIDTH), activation()]
     layers = [*front, *layers, Dense(WIDTH, outputs)]
-    return Sequential(layers, (inputs,), rng=rng, backend=options.backend)
+    return Sequential(layers, (2,), rng=rng, backend=options.backend)
 
 
-def play(front, regularizer):
+def play(seen, front, regularizer):
     """(step, samples, coverage) at the looks."""
     data_rng, noise_rng, g_rng, d_rng, view_rng = np.random.default_rng(options.seed).spawn(5)
-    G, D = network(LATENT, 2, ReLU, g_rng), network(2, 1, LeakyReLU, d_rng, *front)
+    G, D = network(2, 2, ReLU, g_rng), network(seen, 1, LeakyReLU, d_rng, front)
     players = {
         "generator_optimizer": Adam(G, RATES[0], betas=BETAS),
         "discriminator_optimizer": Adam(D, RATES[1], betas=BETAS),
     }
-    chance = {"latent": NormalLatent(LATENT), "rng": noise_rng}
+    chance = {"latent": NormalLatent(2), "rng": noise_rng}
     rest = {"regularizer": regularizer, "schedule": LinearDecay(steps)}
     gan = GAN(G, D, "non-saturating", **players, **chance, **rest)
     z, looks = gan.latent.sample(SAMPLES, view_rng), []
@@ -109,16 +113,16 @@ def draw(figure):
     for axes, look in zip(above.subplots(1, 4), chosen, strict=True):
         draw_samples(axes, look, f"No cure, step {look[0]:,}")
     above.axes[0].legend(loc="upper left", markerscale=1)
-    *panels, curves = below.subplots(1, 3, width_ratios=[1, 1, 2])
+    *panels, curves = below.subplots(1, 4, width_ratios=[1, 1, 1, 1.7])
     for axes, name in zip(panels, list(games)[1:], strict=True):
-        draw_samples(axes, games[name][-1], f"{name}, step {games[name][-1][0]:,}".capitalize())
+        draw_samples(axes, games[name][-1], name[0].upper() + name[1:])
     for (name, looks), colour, line in zip(
-        games.items(), (INK, *OTHERS), ("-", "--", "-."), strict=False
+        games.items(), (INK, *OTHERS), ("-", "--", ":", "-."), strict=False
     ):
         at, modes = [look[0] for look in looks], [look[2].modes for look in looks]
         curves.plot(at, modes, color=colour, linestyle=line, label=name)
-    curves.set(title="Captured modes", xlabel="step", ylabel="modes", xlim=(0, steps), ylim=(0, 10))
-    curves.legend(loc="upper left", ncols=3)
+    curves.set(title="Captured modes", xlabel="step", ylabel="modes", xlim=(0, steps), ylim=(0, 12))
+    curves.legend(loc="upper left", ncols=2)
 
 
 figure = picture(13, 7.4)

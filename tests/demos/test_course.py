@@ -158,5 +158,5 @@ def test_moment_matching(found):
 
 def test_mode_collapse(found):
     m = found("mode_collapse")
-    assert set(m["modes"]) == {"no cure", "packs of three", "R1"}
+    assert set(m["modes"]) == {"no cure", "packs of three", "minibatch std", "R1"}
     assert all(0 <= modes <= 8 for modes in m["modes"].values())
