@@ -103,6 +103,38 @@ __global__ void sum(const float* x, float* total, int n) {
   else atomicAdd(total, x[i]);
 }
 
+// Neighbours in a warp exchange numbers through shared memory: a barrier of the warp is enough.
+template <bool wrong>
+__global__ void no_warp_barrier(float* x) {
+  __shared__ float tile[256];
+  int t = threadIdx.x;
+  tile[t] = x[t];
+  if (!wrong) __syncwarp();
+  x[t] = tile[t ^ 1];
+}
+
+// All threads read a number, and one of them writes it again: a barrier of its warp is not enough.
+template <bool wrong>
+__global__ void warp_barrier_for_block(float* x) {
+  __shared__ float first;
+  int t = threadIdx.x;
+  if (t == 0) first = x[0];
+  __syncthreads();
+  float v = first;
+  if (wrong) __syncwarp();
+  else __syncthreads();
+  if (t == 0) first = 2.0f * v;
+  __syncthreads();
+  x[t] += first + v;
+}
+
+// A barrier of a half of the warp, which the other half comes to.
+template <bool wrong>
+__global__ void not_in_the_mask(float* x) {
+  __syncwarp(threadIdx.x % 32 < 16 ? 0x0000ffffu : wrong ? 0x0000ffffu : 0xffff0000u);
+  x[threadIdx.x] += 1.0f;
+}
+
 // Two threads write one number: the last one wins, and nobody knows which that is.
 template <bool wrong>
 __global__ void two_writers(const float* x, float* y, int n) {

@@ -214,6 +214,11 @@ void wait_at(State barrier, unsigned mask, int line) {
   pause();
 }
 
+void wait_for_warp(unsigned mask, void* pc) {
+  if (!(mask >> (self->thread & 31) & 1)) fail(pc, 0, "the lane is not in its own mask %08x", mask);
+  wait_at(AT_WARP_BARRIER, mask, 0);
+}
+
 // ---- Memory -------------------------------------------------------------------------------------
 
 Stamp now() {
@@ -379,16 +384,14 @@ int emu_launch(void (*call)(void**), void** args, const unsigned* grid, const un
 // ---- What kernels call --------------------------------------------------------------------------
 
 void emu_block_barrier(int line) { wait_at(AT_BLOCK_BARRIER, 0, line); }
-void emu_warp_barrier(unsigned mask) { wait_at(AT_WARP_BARRIER, mask, 0); }
+void emu_warp_barrier(unsigned mask) { wait_for_warp(mask, __builtin_return_address(0)); }
 void emu_atomic(void* p, unsigned size) { touch(p, size, true, true, __builtin_return_address(0)); }
 void* emu_dynamic_shared() { return dynamic_shared.data(); }
 
 uint64_t emu_exchange(unsigned mask, uint64_t value, int lane) {
   int me = self->thread, first = me & ~31, n = (int)threads.size();
-  if (!(mask >> (me & 31) & 1))
-    fail(__builtin_return_address(0), 0, "shuffle: the lane is not in its own mask %08x", mask);
   threads[me].brought = value;
-  wait_at(AT_WARP_BARRIER, mask, 0);
+  wait_for_warp(mask, __builtin_return_address(0));
   auto there = [&](int i) { return (mask >> i & 1) && first + i < n && threads[first + i].present; };
   if (lane >= 0) return there(lane) ? threads[first + lane].shown : ~0ull;  // undefined on a GPU: NaN here
   uint64_t ballot = 0;
