@@ -35,15 +35,13 @@ def layer(spec):
     return builders[kind](*sizes)
 
 
-def build(workload, batches, dtype="float32", game=mg.GAN):
+def build(workload, batches, dtype="float32", game=mg.GAN, backend="numpy"):
     """The game of a workload, its noise taken from `batches`."""
-    noise = [z for _, *pair in batches for z in pair]
-    generator = mg.Sequential(
-        [layer(spec) for spec in workload.generator], (workload.latent,), rng=0, dtype=dtype
-    )
-    discriminator = mg.Sequential(
-        [layer(spec) for spec in workload.discriminator], workload.sample, rng=1, dtype=dtype
-    )
+    noise, options = [z for _, *pair in batches for z in pair], {"dtype": dtype, "backend": backend}
+    layers = [layer(spec) for spec in workload.generator]
+    generator = mg.Sequential(layers, (workload.latent,), rng=0, **options)
+    layers = [layer(spec) for spec in workload.discriminator]
+    discriminator = mg.Sequential(layers, workload.sample, rng=1, **options)
     return game(
         generator,
         discriminator,
@@ -68,7 +66,7 @@ class FixedWeights:
 
 def critic_gradients(D, x, fake, rng):
     """Fill a critic's gradients, as `GAN.discriminator_gradients` does under WGANGP."""
-    objective, penalty = mg.Wasserstein(), mg.WGANGP(10.0)
+    objective, penalty = mg.Wasserstein(D.backend), mg.WGANGP(10.0)
     real_logits, real_cache = D.forward(x)
     fake_logits, fake_cache = D.forward(fake)
     _, d_real, d_fake = objective.discriminator(real_logits, fake_logits)
@@ -77,14 +75,14 @@ def critic_gradients(D, x, fake, rng):
     penalty.penalize(D, x, fake, rng)
 
 
-def critic(workload, dtype="float32"):
+def critic(workload, dtype="float32", backend="numpy"):
     layers = [layer(spec) for spec in workload.discriminator]
-    return mg.Sequential(layers, workload.sample, rng=1, dtype=dtype)
+    return mg.Sequential(layers, workload.sample, rng=1, dtype=dtype, backend=backend)
 
 
-def critic_stepper(workload, batches):
+def critic_stepper(workload, batches, backend):
     """step(i): one update of the critic under WGAN-GP."""
-    D, rng = critic(workload), FixedWeights(batches)
+    D, rng = critic(workload, backend=backend), FixedWeights(batches)
     optimizer = mg.Adam(D, **RATES)
 
     def step(i):
@@ -95,14 +93,15 @@ def critic_stepper(workload, batches):
     return step
 
 
-def stepper(workload, batches, flags=()):
+def stepper(workload, batches, flags=(), backend="numpy"):
     """step(i): one update of D and one of G, as `minigan.train` does them.
 
-    Flag: shards (two threads, each with half of the batch).
+    batches: arrays of the backend. Flag: shards (two threads, each with half of the batch).
     """
     if workload.penalty:
-        return critic_stepper(workload, batches)
-    gan = build(workload, batches, game=ShardedGAN if "shards" in flags else mg.GAN)
+        return critic_stepper(workload, batches, backend)
+    game = ShardedGAN if "shards" in flags else mg.GAN
+    gan = build(workload, batches, game=game, backend=backend)
 
     def step(i):
         x = batches[i % len(batches)][0]
