@@ -135,6 +135,14 @@ __global__ void not_in_the_mask(float* x) {
   x[threadIdx.x] += 1.0f;
 }
 
+// One thread sets the sum to zero while others are adding to it already.
+template <bool wrong>
+__global__ void set_while_adding(const float* x, float* total) {
+  if (threadIdx.x == 0) *total = 0.0f;
+  if (!wrong) __syncthreads();
+  atomicAdd(total, x[threadIdx.x]);
+}
+
 // Two threads write one number: the last one wins, and nobody knows which that is.
 template <bool wrong>
 __global__ void two_writers(const float* x, float* y, int n) {
@@ -199,6 +207,14 @@ __global__ void warp_intrinsics(const int* x, int* y) {
   if (t % 2) row[512] = __shfl_xor_sync(0xaaaaaaaau, v, 2);
   else row[512] = __shfl_up_sync(0x55555555u, v, 2);
   row[576] = __shfl_down_sync(all, v, 1);
+}
+
+// Lanes 16 to 31 have returned: what lanes 8 to 15 get from them is undefined, and NaN here.
+__global__ void returned_lanes(const float* x, float* y) {
+  int t = threadIdx.x;
+  if (t >= 16) return;
+  float v = __shfl_down_sync(0xffffffffu, x[t], 4);
+  y[t] = __shfl_down_sync(0xffffffffu, v, 8);
 }
 
 // Not a mistake: each thread's place in a grid of three dimensions.

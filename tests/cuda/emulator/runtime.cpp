@@ -234,6 +234,10 @@ bool ordered(const Stamp& s) {
   return s.thread == me || s.barriers < barriers || (same_warp && s.warp_barriers < warp_barriers[me / 32]);
 }
 
+bool same_interval(const Stamp& a, const Stamp& b) {
+  return a.run == b.run && a.thread == b.thread && a.barriers == b.barriers && a.warp_barriers == b.warp_barriers;
+}
+
 int distance(const Stamp& a, const Stamp& b) {
   return a.run != b.run ? 3 : a.thread / 32 != b.thread / 32 ? 2 : a.thread != b.thread;
 }
@@ -285,8 +289,12 @@ void check_cell(Cell& c, const Region& r, long offset, bool write, bool atomic, 
     fail(pc, 0, "data race: %s of %s, offset %ld, %s by thread %d of block %d with no barrier between", what, r.name,
          offset, before == &c.write ? "written" : "read", before->thread,
          block_order[before->run - first_run]);
-  if (write) c.write = now(), c.atomic = atomic;
-  else remember_reader(c, now());
+  Stamp stamp = now();
+  if (!write) return remember_reader(c, stamp);
+  // a thread's own atomic does not make up for its plain write just before
+  bool plain_before = same_interval(c.write, stamp) && !c.atomic;
+  c.atomic = atomic && !plain_before;
+  c.write = stamp;
 }
 
 void touch(void* address, unsigned size, bool write, bool atomic, void* pc) {
@@ -297,7 +305,6 @@ void touch(void* address, unsigned size, bool write, bool atomic, void* pc) {
   Region* r = find(a, size);
   if (!r) out_of_bounds(a, size, what, pc);
   long offset = a - r->base;
-  if (size <= 16 && (uintptr_t)a % size) fail(pc, 0, "misaligned %s of %u bytes: %s, offset %ld", what, size, r->name, offset);
   for (unsigned k = 0; k < size; k += std::min(size, 4u))
     check_cell(r->cells[(offset + k) / r->granule], *r, offset, write, atomic, what, pc);
 }
