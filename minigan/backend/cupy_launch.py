@@ -124,8 +124,10 @@ class Launching:
         """All kernels for that dtype, compiled when the first of them is needed."""
         if dtype not in self._modules:
             names = [f"{name}<{TYPES[dtype]}>" for name in NAMES]
+            # CuPy writes the code to a file in the locale's encoding, which may lack our Σ
+            code = SOURCE.encode("ascii", "xmlcharrefreplace").decode()
             self._modules[dtype] = self.xp.RawModule(
-                code=SOURCE, options=OPTIONS, name_expressions=names
+                code=code, options=OPTIONS, name_expressions=names
             )
         return self._modules[dtype]
 
