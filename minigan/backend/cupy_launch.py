@@ -144,8 +144,6 @@ class Launching:
         rows, columns = x.shape
         if out is None:
             out = self.xp.empty(columns, x.dtype)
-        if columns == 0:
-            return out
         width, parts = self._tiles(rows, columns)
         if parts > 1:
             partial = self.xp.empty((parts, columns), x.dtype)

@@ -192,9 +192,3 @@ def test_a_gpu_backend_is_not_copied_and_says_what_it_knows(machine):
         CupyBackend(products="blas")
     with pytest.raises(ValueError, match=r"convolutions: expected one of .*direct.* got 'fft'"):
         CupyBackend(convolutions="fft")
-
-
-def test_a_matrix_without_columns_has_no_sums_and_needs_no_launch(machine):
-    machine(fake_cupy(kernel=fails("launched")))
-    backend = CupyBackend()
-    assert backend.sum_rows(backend.empty((3, 0), "float32")).shape == (0,)
