@@ -6,11 +6,13 @@ the players minimise) and `gradcheck.py` (how every gradient is checked).
 
 from minigan.averaging import WeightAverage
 from minigan.backend import BackendUnavailable, get_backend
+from minigan.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from minigan.conditional import ConditionalGAN
 from minigan.divergence import TrainingDiverged
 from minigan.feature_matching import FeatureMatchingGAN
 from minigan.gan import GAN, Record, train
 from minigan.gradcheck import GradientReport, compare_gradients, gradcheck
+from minigan.health import TrainingWarning, watched
 from minigan.latent import NormalLatent, PhiloxLatent, UniformLatent
 from minigan.layers import (
     BatchNorm,
@@ -24,6 +26,7 @@ from minigan.layers import (
     Layer,
     LayerNorm,
     LeakyReLU,
+    MinibatchStd,
     Normal,
     Pack,
     ReLU,
@@ -34,8 +37,9 @@ from minigan.layers import (
     SpectralNorm,
     Tanh,
 )
-from minigan.moment_matching import MomentMatching, mmd_squared
+from minigan.moment_matching import MomentMatching, mmd_squared, witness
 from minigan.objectives import (
+    KL,
     OBJECTIVES,
     AbsoluteError,
     Hinge,
@@ -43,18 +47,24 @@ from minigan.objectives import (
     MaximumLikelihood,
     Minimax,
     NonSaturating,
+    Pearson,
+    ReverseKL,
+    SquaredHellinger,
     Wasserstein,
 )
 from minigan.optimizers import SGD, Adam, RMSProp
 from minigan.regularizers import DRAGAN, R1, R2, WGANGP, OneSidedPenalty, WeightClipping
 from minigan.schedules import LinearDecay
+from minigan.session import Session
 from minigan.translation import CycleGAN
+from minigan.xray import XRay, xray
 
 __version__ = "0.1.0"
 
 __all__ = [
     "DRAGAN",
     "GAN",
+    "KL",
     "OBJECTIVES",
     "R1",
     "R2",
@@ -64,6 +74,7 @@ __all__ = [
     "Adam",
     "BackendUnavailable",
     "BatchNorm",
+    "CheckpointError",
     "ConditionalGAN",
     "Conv2d",
     "ConvTranspose2d",
@@ -82,6 +93,7 @@ __all__ = [
     "LeastSquares",
     "LinearDecay",
     "MaximumLikelihood",
+    "MinibatchStd",
     "Minimax",
     "MomentMatching",
     "NonSaturating",
@@ -89,24 +101,35 @@ __all__ = [
     "NormalLatent",
     "OneSidedPenalty",
     "Pack",
+    "Pearson",
     "PhiloxLatent",
     "RMSProp",
     "ReLU",
     "Record",
     "Reshape",
+    "ReverseKL",
     "Sequential",
+    "Session",
     "Sigmoid",
     "Softplus",
     "SpectralNorm",
+    "SquaredHellinger",
     "Tanh",
     "TrainingDiverged",
+    "TrainingWarning",
     "UniformLatent",
     "Wasserstein",
     "WeightAverage",
     "WeightClipping",
+    "XRay",
     "compare_gradients",
     "get_backend",
     "gradcheck",
+    "load_checkpoint",
     "mmd_squared",
+    "save_checkpoint",
     "train",
+    "watched",
+    "witness",
+    "xray",
 ]

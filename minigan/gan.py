@@ -12,9 +12,8 @@ import time
 from minigan.averaging import WeightAverage
 from minigan.checks import as_generator, check_integer
 from minigan.divergence import TrainingDiverged, first_bad_gradient, first_bad_output
-from minigan.layers import Sigmoid
 from minigan.objectives import get_objective
-from minigan.optimizers import Optimizer
+from minigan.parts import check_discriminator, check_kinds, check_networks, check_optimizers
 from minigan.regularizers import Regularizer
 from minigan.schedules import constant
 from minigan.watch import Watch, finite_on_host
@@ -122,19 +121,26 @@ class GAN:
         return figures
 
     def generator_gradients(self, x, z):
-        """Fill G's gradients for the fakes G(z), z (N, dimension); real samples play no part.
+        """Fill G's gradients for the fakes G(z), z (N, dimension).
 
-        The gradient flows back through D to its input, the fakes, and on into G. D is only a
-        road here: its own gradients are neither touched nor computed, and it stays as it is.
+        The gradient flows back through D to its input, the fakes, and on into G.
         """
-        G, D = self.generator, self.discriminator
-        fake, fake_cache = G.forward(z)
-        logits, logits_cache = D.forward(fake)
+        G = self.generator
+        fake, cache = G.forward(z)
+        loss, d_fake = self.feedback(fake, x)
+        G.backward(d_fake, cache, input_gradient=False, accumulate=False)
+        return {"generator_loss": loss, "generator_gradient_norm": G.backend.norm(G.gradients)}
+
+    def feedback(self, fake, x):
+        """All that G learns about its fakes (N, ...): its loss, and d loss / d fake (N, ...).
+
+        D is only a road here: its own gradients are neither touched nor computed, and it stays
+        as it is. The real samples x play no part, but do where G is to match them.
+        """
+        D = self.discriminator
+        logits, cache = D.forward(fake)
         loss, d_logits = self.objective.generator(logits)
-        d_fake = D.backward(d_logits, logits_cache, parameter_gradients=False)
-        G.backward(d_fake, fake_cache, input_gradient=False, accumulate=False)
-        norm = G.backend.norm(G.gradients)
-        return {"generator_loss": loss, "generator_gradient_norm": norm}
+        return loss, D.backward(d_logits, cache, parameter_gradients=False)
 
     # Batches, noise and samples ------------------------------------------------------------
 
@@ -180,67 +186,40 @@ class GAN:
         twin.rng = copy.deepcopy(self.rng)
         return twin
 
+    def parts(self):
+        """name -> whatever training changes: what `save_checkpoint` writes."""
+        parts = {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "generator_optimizer": self.generator_optimizer,
+            "discriminator_optimizer": self.discriminator_optimizer,
+            "average": self.average,
+            "rng": self.rng,
+        }
+        for name in ("latent", "regularizer", "schedule"):  # which usually remember nothing
+            if hasattr(getattr(self, name), "restore"):
+                parts[name] = getattr(self, name)
+        return parts
+
     # Checks --------------------------------------------------------------------------------
 
     def _check_parts(self, regularizer):
-        self._check_kinds(regularizer)
         G, D, extra = self.generator, self.discriminator, self._extra_inputs()
-        noise = self.latent.dimension + extra
-        shown = (*G.output_shape[:-1], G.output_shape[-1] + extra)
-        demands = [
-            (G is not D, "generator and discriminator are the same network"),
-            (
-                G.backend is D.backend is self.objective.backend,
-                f"generator, discriminator and objective must share one backend, got "
-                f"{G.backend!r}, {D.backend!r}, {self.objective.backend!r}",
-            ),
-            (G.dtype == D.dtype, f"dtypes differ: generator {G.dtype}, discriminator {D.dtype}"),
-            (
-                G.input_shape == (noise,),
-                f"the generator takes {G.input_shape}, it will be given ({noise},)",
-            ),
-            (
-                D.input_shape == shown,
-                f"the discriminator takes {D.input_shape}, it will be shown {shown}",
-            ),
-            (D.output_shape == (1,), f"the discriminator must end in (1,), not {D.output_shape}"),
-            (
-                not isinstance(D.layers[-1], Sigmoid),
-                "the discriminator ends in a Sigmoid, but objectives take logits: leave it out",
-            ),
-            (self.generator_optimizer.network is G, "generator_optimizer has another network"),
-            (
-                self.discriminator_optimizer.network is D,
-                "discriminator_optimizer has another network",
-            ),
-            (
-                regularizer is not None or not self.objective.needs_constraint,
-                f"{self.objective!r} has no minimum without a Lipschitz constraint: "
-                f"pass regularizer=WeightClipping(0.01), say",
-            ),
-        ]
-        for holds, message in demands:
-            if not holds:
-                raise ValueError(message)
-        self.regularizer.check(D)
-
-    def _check_kinds(self, regularizer):
-        g, d = (
-            isinstance(optimizer, Optimizer)
-            for optimizer in (self.generator_optimizer, self.discriminator_optimizer)
+        check_kinds(schedule=self.schedule, latent=self.latent, regularizer=regularizer)
+        check_optimizers(
+            {
+                "generator_optimizer": (self.generator_optimizer, G),
+                "discriminator_optimizer": (self.discriminator_optimizer, D),
+            }
         )
-        penalty = regularizer is None or isinstance(regularizer, Regularizer)
-        noise = hasattr(self.latent, "dimension")
-        kinds = [
-            ("generator_optimizer", g, "an Optimizer"),
-            ("discriminator_optimizer", d, "an Optimizer"),
-            ("regularizer", penalty, "a Regularizer"),
-            ("latent", noise, "a distribution such as NormalLatent(2)"),
-            ("schedule", callable(self.schedule), "a function of the step"),
-        ]
-        for name, holds, expected in kinds:
-            if not holds:
-                raise TypeError(f"{name}: expected {expected}, got {getattr(self, name)!r}")
+        check_networks({"generator": G, "discriminator": D}, self.objective)
+        noise = self.latent.dimension + extra
+        if G.input_shape != (noise,):
+            raise ValueError(f"the generator takes {G.input_shape}, it will be given ({noise},)")
+        shown = (*G.output_shape[:-1], G.output_shape[-1] + extra)
+        if D.input_shape != shown:
+            raise ValueError(f"the discriminator takes {D.input_shape}, it will be shown {shown}")
+        check_discriminator("discriminator", D, self.objective, regularizer)
 
     def _extra_inputs(self):
         """What both players see beside noise and sample: a label, in a conditional game."""
@@ -299,6 +278,10 @@ class Record:
         if not math.isfinite(value):
             self._watch.look()
         return value
+
+    def figures(self):
+        """The names of the figures beside step and seconds."""
+        return list(self._figures)
 
     def __repr__(self):
         figures = (f"{name}={float(value):.4g}" for name, value in self._figures.items())

@@ -3,13 +3,23 @@
 import numpy as np
 import pytest
 
-from minigan import SGD, Dense, LeakyReLU, Sequential, TrainingDiverged, train
+from minigan import (
+    OBJECTIVES,
+    SGD,
+    Dense,
+    LeakyReLU,
+    Sequential,
+    TrainingDiverged,
+    WeightClipping,
+    train,
+)
 
 
-def plain_gan(make_gan):
+def plain_gan(make_gan, objective="non-saturating"):
     G = Sequential([Dense(2, 4), LeakyReLU(), Dense(4, 2)], (2,), rng=0)
     D = Sequential([Dense(2, 4), LeakyReLU(), Dense(4, 1)], (2,), rng=1)
-    return make_gan(G, D, optimizer=SGD)
+    clipping = WeightClipping(1e9)  # a constraint for the objectives that ask for one
+    return make_gan(G, D, objective, optimizer=SGD, regularizer=clipping)
 
 
 def weights(network, *values):
@@ -67,7 +77,7 @@ DISASTERS = {
         lambda gan: weights(gan.discriminator, 1e-30, 1),
         1e25,
         "discriminator",
-        "the loss or the norm of the gradient",
+        r"the norm of the gradient of the discriminator's parameter 0\.weight",
     ),
 }
 
@@ -88,6 +98,16 @@ def test_divergence_is_named_before_it_enters_any_weight(name, make_gan, snapsho
     for key in before:
         if not key.endswith("gradients") and key != "rng":
             assert after[key] == before[key], key
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_a_nan_ends_in_the_error_and_in_no_warning_before_it(objective, make_gan):
+    """NaN logits reach every objective: a warning, which pytest raises, would hide the error."""
+    gan = plain_gan(make_gan, objective)
+    weights(gan.discriminator, np.nan, 1)
+    for player in ("discriminator", "generator"):
+        with pytest.raises(TrainingDiverged, match=r"discriminator's parameter 0\.weight"):
+            getattr(gan, f"{player}_step")(np.ones((6, 2), "float32"))
 
 
 def test_exploding_training_stops_at_the_last_finite_weights(make_gan):

@@ -34,6 +34,7 @@ from minigan.density.parametric import Bernoulli, Gaussian
 from minigan.density.parzen import (
     ParzenWindow,
     best_bandwidth,
+    hold_out,
     k_fold,
     leave_one_out,
     silverman_bandwidth,
@@ -70,6 +71,7 @@ __all__ = [
     "ParzenWindow",
     "Pushforward",
     "best_bandwidth",
+    "hold_out",
     "inverse_transform",
     "k_fold",
     "leave_one_out",

@@ -18,11 +18,16 @@ from scipy.special import logsumexp
 
 from minigan.checks import check_integer, check_number
 from minigan.density.contract import Density, check_rng, check_samples
+from minigan.density.distances import squared_distances
 
-__all__ = ["ParzenWindow", "best_bandwidth", "k_fold", "leave_one_out", "silverman_bandwidth"]
-
-# Distances held at once: 2²⁰ float64 are 8 MiB. n samples by n queries would be 8 n² bytes.
-BLOCK = 2**20
+__all__ = [
+    "ParzenWindow",
+    "best_bandwidth",
+    "hold_out",
+    "k_fold",
+    "leave_one_out",
+    "silverman_bandwidth",
+]
 
 
 class ParzenWindow(Density):
@@ -75,6 +80,19 @@ def leave_one_out(x: np.ndarray, bandwidths: np.ndarray) -> np.ndarray:
     if len(x) < 2:
         raise ValueError("x must hold at least 2 samples: one is left out")
     return _log_densities(x, x, bandwidths, leave_out=True).mean(axis=1)
+
+
+def hold_out(x: np.ndarray, validation: np.ndarray, bandwidths: np.ndarray) -> np.ndarray:
+    """Score bandwidths (B,) for a window on x (n, d) by other samples (m, d): (B,) nats a sample.
+
+        score(h) = 1/m Σᵢ log p(validationᵢ; h)
+
+    The way to go where there are samples to spare, or where x is not data but what a generator
+    made. The distances are computed once for all bandwidths.
+    """
+    x, bandwidths = check_samples(x), _check_bandwidths(bandwidths)
+    validation = check_samples(validation, x.shape[1], "validation")
+    return _log_densities(validation, x, bandwidths).mean(axis=1)
 
 
 def k_fold(
@@ -131,32 +149,18 @@ def silverman_bandwidth(x: np.ndarray) -> float:
 def _log_densities(x, samples, bandwidths, leave_out=False):
     """log p(xᵢ; h) for each bandwidth h: (B, n), with `leave_out` for samples = x without xᵢ.
 
-    In blocks of rows, so that memory does not grow with n². |x - y|² = |x|² + |y|² - 2 x·y turns
-    the distances into a matrix product, for images ten times faster than differences. But the
-    three terms cancel: a distance is right to about 1e-8 of the extent of the data, so h should be
-    well above that, and the shared mean is subtracted first.
+    Distances below 1e-8 of the extent of the data are lost in rounding (`squared_distances`), so h
+    should be well above that.
     """
-    centre = samples.mean(axis=0)
-    x, samples = x - centre, samples - centre
     d, count = x.shape[1], len(samples) - leave_out
-    norms = (samples * samples).sum(axis=1)
     result = np.empty((len(bandwidths), len(x)))
-    rows = max(1, BLOCK // len(samples))
-    for start in range(0, len(x), rows):
-        block = x[start : start + rows]
-        squares = block @ samples.T
-        squares *= -2
-        squares += (block * block).sum(axis=1)[:, None]
-        squares += norms
-        np.maximum(squares, 0, out=squares)
+    for rows, squares in squared_distances(x, samples):
         if leave_out:
-            own = np.arange(len(block))
-            squares[own, start + own] = np.inf
+            own = np.arange(len(squares))
+            squares[own, rows.start + own] = np.inf
         for b, h in enumerate(bandwidths):
             log_normalizer = np.log(count) + d * (np.log(h) + 0.5 * np.log(2 * np.pi))
-            result[b, start : start + rows] = (
-                logsumexp(squares / (-2 * h * h), axis=1) - log_normalizer
-            )
+            result[b, rows] = logsumexp(squares / (-2 * h * h), axis=1) - log_normalizer
     return result
 
 

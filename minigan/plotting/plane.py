@@ -9,7 +9,7 @@ from matplotlib.path import Path
 from minigan.plotting.curves import draw_losses, draw_shares
 from minigan.plotting.style import FAKE, INK, JUDGEMENT, REAL, styled
 
-__all__ = ["Moment", "draw_frame", "draw_moment", "draw_moments"]
+__all__ = ["Moment", "arrow_lengths", "draw_frame", "draw_moment", "draw_moments"]
 
 
 #: Margins of an animation's frame, as shares of its width and height.
@@ -70,7 +70,7 @@ def draw_moment(axes, moment, extent, real):
     )  # fmt: skip
     axes.scatter(*real.T, s=8, color=REAL, linewidths=0, zorder=2)
     axes.scatter(*moment.fake.T, s=5, color=FAKE, linewidths=0, zorder=3)
-    points, arrows = moment.fake[: len(moment.push)], _arrows(moment.push, extent)
+    points, arrows = moment.fake[: len(moment.push)], arrow_lengths(moment.push, extent)
     axes.quiver(
         *points.T, *arrows.T, color=INK, angles="xy", scale_units="xy", scale=1, width=0.006,
         zorder=4,
@@ -104,7 +104,7 @@ def _draw_legend(figure):
     figure.legend(handles=handles, loc="outside upper left", ncols=3, columnspacing=1)
 
 
-def _arrows(push, extent):
+def arrow_lengths(push, extent):
     """Arrows whose lengths show the pushes' relative sizes, at most a tenth of the window."""
     length = np.linalg.norm(push, axis=1, keepdims=True)
     longest = np.quantile(length, 0.9) if len(push) else 0

@@ -5,37 +5,47 @@ close. What is real is blue and what is generated is orange, everywhere; the col
 and Ito's, which colour-blind people can tell apart, on screens and on a projector.
 """
 
-import contextlib
-import os
-import tempfile
+import re
 from pathlib import Path
 
 import matplotlib
 import numpy as np
+from matplotlib.animation import HTMLWriter
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from PIL import Image
 
+from minigan.files import replacing
+
 __all__ = [
     "FAKE",
     "INK",
     "JUDGEMENT",
+    "OTHERS",
     "PAPER",
     "REAL",
+    "SIGNED",
     "STYLE",
     "picture",
     "replacing",
     "save_animation",
     "save_picture",
+    "save_player",
     "styled",
 ]
 
 REAL, FAKE, INK, PAPER = "#0072B2", "#D55E00", "#222222", "#FFFFFF"
 
+#: For what is neither real nor generated: green, purple, sky blue, amber, grey.
+OTHERS = ("#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#888888")
+
 #: What the discriminator says: pale orange for "fake", white for "cannot tell", pale blue for
 #: "real". Pale, so that the samples show on it; in 15 shades, whose edges are contour lines.
 JUDGEMENT = LinearSegmentedColormap.from_list("judgement", ["#F3B48B", PAPER, "#86BEE3"], N=15)
+
+#: Numbers with a sign: orange below zero, white at it, blue above.
+SIGNED = LinearSegmentedColormap.from_list("signed", [FAKE, PAPER, REAL])
 
 STYLE = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that all machines draw alike
@@ -60,6 +70,13 @@ STYLE = {
 styled = matplotlib.rc_context(STYLE)
 
 DPI = 100
+
+#: Where matplotlib's player would load an icon font from the network, and characters in its place.
+ICON_FONT = re.compile(r"<link rel=\"stylesheet\"\s+href=\"[^\"]*font-awesome[^\"]*\">")
+ICONS = {
+    "minus": "−", "plus": "+", "play": "▶", "pause": "❚❚", "fast-backward": "⏮",
+    "step-backward": "◀❚", "step-forward": "❚▶", "fast-forward": "⏭",
+}  # fmt: skip
 
 
 @styled
@@ -97,6 +114,30 @@ def save_animation(figure, path, draw, frames, *, seconds=0.125, last=2.0):
         )
 
 
+@styled
+def save_player(figure, path, draw, frames, *, seconds=0.25):
+    """Write one HTML file that holds all frames and a player: play, pause, step, faster, slower.
+
+    As `save_animation` otherwise. A teacher can put the file on a page as it is: nothing is loaded
+    from elsewhere.
+    """
+    with replacing(path) as temporary, matplotlib.rc_context({"animation.embed_limit": 100}):
+        writer = HTMLWriter(fps=1 / seconds, embed_frames=True, default_mode="loop")
+        with writer.saving(figure, temporary, DPI):
+            for frame in frames:
+                figure.clear()
+                draw(frame)
+                writer.grab_frame()
+        page = Path(temporary)
+        page.write_text(ICON_FONT.sub(_icons(), page.read_text("utf-8")), "utf-8")
+
+
+def _icons():
+    rules = (f'.fa-{name}::before {{ content: "{icon}" }}' for name, icon in ICONS.items())
+    mirrored = ".fa-flip-horizontal { display: inline-block; transform: scaleX(-1) }"
+    return "<style>" + " ".join([*rules, ".fa { font-style: normal }", mirrored]) + "</style>"
+
+
 def _render(figure):
     """The figure as an image of 256 colours, a fifth of the size of one with all colours.
 
@@ -105,21 +146,3 @@ def _render(figure):
     figure.canvas.draw()
     image = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
     return image.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-
-
-@contextlib.contextmanager
-def replacing(path):
-    """A temporary name beside `path`; renamed to `path` at the end, removed after an error.
-
-    So whoever looks at `path` finds the old file or the whole new one, never half of it.
-    """
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(path.suffix, f".{path.stem}.", path.parent)
-    os.close(handle)
-    try:
-        yield temporary
-        os.chmod(temporary, 0o644)  # mkstemp's files are for their owner alone
-        os.replace(temporary, path)
-    except BaseException:  # KeyboardInterrupt too
-        os.unlink(temporary)
-        raise

@@ -3,8 +3,10 @@
 import minigan as mg
 from minigan.layers import Normal
 from minigan.parallel import ShardedGAN
+from minigan.regularizers import Regularizer
 
 RATES = {"lr": 2e-4, "betas": (0.5, 0.999)}
+PENALTY = mg.WGANGP(10.0)
 
 
 class FixedNoise:
@@ -64,15 +66,15 @@ class FixedWeights:
         return self.weights[(self.turn - 1) % len(self.weights)].reshape(shape)
 
 
-def critic_gradients(D, x, fake, rng):
-    """Fill a critic's gradients, as `GAN.discriminator_gradients` does under WGANGP."""
-    objective, penalty = mg.Wasserstein(D.backend), mg.WGANGP(10.0)
+def critic_gradients(D, x, fake, rng, regularizer=PENALTY):
+    """Fill a critic's gradients, as `GAN.discriminator_gradients` does under a regularizer."""
+    objective = mg.Wasserstein(D.backend)
     real_logits, real_cache = D.forward(x)
     fake_logits, fake_cache = D.forward(fake)
     _, d_real, d_fake = objective.discriminator(real_logits, fake_logits)
     D.backward(d_real, real_cache, input_gradient=False, accumulate=False)
     D.backward(d_fake, fake_cache, input_gradient=False)
-    penalty.penalize(D, x, fake, rng)
+    regularizer.penalize(D, x, fake, rng)
 
 
 def critic(workload, dtype="float32", backend="numpy"):
@@ -80,14 +82,15 @@ def critic(workload, dtype="float32", backend="numpy"):
     return mg.Sequential(layers, workload.sample, rng=1, dtype=dtype, backend=backend)
 
 
-def critic_stepper(workload, batches, backend):
-    """step(i): one update of the critic under WGAN-GP."""
+def critic_stepper(workload, batches, flags=(), backend="numpy"):
+    """step(i): one update of the critic under WGAN-GP, or with the flag plain without a penalty."""
     D, rng = critic(workload, backend=backend), FixedWeights(batches)
+    regularizer = Regularizer() if "plain" in flags else PENALTY
     optimizer = mg.Adam(D, **RATES)
 
     def step(i):
         x, fake, _ = batches[i % len(batches)]
-        critic_gradients(D, x, fake, rng)
+        critic_gradients(D, x, fake, rng, regularizer)
         optimizer.step()
 
     return step
@@ -96,10 +99,11 @@ def critic_stepper(workload, batches, backend):
 def stepper(workload, batches, flags=(), backend="numpy"):
     """step(i): one update of D and one of G, as `minigan.train` does them.
 
-    batches: arrays of the backend. Flag: shards (two threads, each with half of the batch).
+    batches: arrays of the backend. Flags: shards (two threads, each with half of the batch), plain
+    (no penalty).
     """
     if workload.penalty:
-        return critic_stepper(workload, batches, backend)
+        return critic_stepper(workload, batches, flags, backend)
     game = ShardedGAN if "shards" in flags else mg.GAN
     gan = build(workload, batches, game=game, backend=backend)
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from minigan.density import (
     ParzenWindow,
     best_bandwidth,
+    distances,
+    hold_out,
     k_fold,
     leave_one_out,
-    parzen,
     silverman_bandwidth,
 )
 
@@ -59,15 +60,15 @@ def test_blocks_change_nothing_but_the_memory(monkeypatch):
     rng = np.random.default_rng(0)
     x, queries = rng.standard_normal((4000, 2)), rng.standard_normal((4000, 2))
     window = ParzenWindow(0.3).fit(x)
-    monkeypatch.setattr(parzen, "BLOCK", 2**17)  # 1 MiB; the whole matrix has 128 MB
+    monkeypatch.setattr(distances, "BLOCK", 2**17)  # 1 MiB; the whole matrix has 128 MB
     tracemalloc.start()
     blocked = window.log_density(queries)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 8 * 2**20
-    monkeypatch.setattr(parzen, "BLOCK", 1)  # fewer than one row: still a row at a time
+    monkeypatch.setattr(distances, "BLOCK", 1)  # fewer than one row: still a row at a time
     np.testing.assert_allclose(window.log_density(queries[:5]), blocked[:5], rtol=1e-12)
-    monkeypatch.setattr(parzen, "BLOCK", 2**30)
+    monkeypatch.setattr(distances, "BLOCK", 2**30)
     np.testing.assert_allclose(window.log_density(queries[:500]), blocked[:500], rtol=1e-12)
 
 
@@ -79,8 +80,17 @@ def test_leave_one_out_leaves_one_out(monkeypatch):
         for h in bandwidths
     ]
     np.testing.assert_allclose(leave_one_out(x, bandwidths), expected, rtol=1e-10)
-    monkeypatch.setattr(parzen, "BLOCK", 12 * 5)  # the last block is shorter
+    monkeypatch.setattr(distances, "BLOCK", 12 * 5)  # the last block is shorter
     np.testing.assert_allclose(leave_one_out(x, bandwidths), expected, rtol=1e-10)
+
+
+def test_hold_out_scores_other_samples():
+    rng = np.random.default_rng(0)
+    x, validation = rng.standard_normal((12, 2)), rng.standard_normal((7, 2))
+    expected = [ParzenWindow(h).fit(x).log_density(validation).mean() for h in (0.1, 2.0)]
+    np.testing.assert_allclose(hold_out(x, validation, [0.1, 2.0]), expected, rtol=1e-12)
+    with pytest.raises(ValueError, match=r"validation must have shape \(n, 2\)"):
+        hold_out(x, validation[:, :1], [0.1])
 
 
 def test_k_fold_scores_held_out_parts():

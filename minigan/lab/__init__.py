@@ -1,0 +1,24 @@
+"""The lab: a GAN on the plane to play with, in a window or rendered to a file.
+
+`Settings` says what to play, `Experiment` plays it (and can be used without any picture), `View`
+draws it, `Window` adds the controls, `Recording` renders it where there is no display. After GAN
+Lab (Kahng et al. 2019, arXiv:1809.01587), which does the same in a browser.
+"""
+
+from minigan.lab.experiment import Experiment, Look
+from minigan.lab.recording import Recording
+from minigan.lab.settings import DATA, DRAWN, REGULARIZERS, Settings
+from minigan.lab.view import View
+from minigan.lab.window import Window
+
+__all__ = [
+    "DATA",
+    "DRAWN",
+    "REGULARIZERS",
+    "Experiment",
+    "Look",
+    "Recording",
+    "Settings",
+    "View",
+    "Window",
+]

@@ -1,0 +1,92 @@
+"""What an experiment of the lab can be set to, with the names that the window and the demo show."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minigan.checks import check_integer, check_number
+from minigan.data import TOYS, GaussianMixture, toy
+from minigan.latent import LATENTS
+from minigan.objectives import OBJECTIVES
+from minigan.optimizers import OPTIMIZERS
+from minigan.regularizers import R1, WGANGP, WeightClipping
+
+__all__ = ["DATA", "DRAWN", "REGULARIZERS", "Settings"]
+
+#: Points drawn with the mouse become the centres of narrow Gaussians, so they have a density.
+DRAWN, DRAWN_SIGMA = "drawn", 0.03
+
+DATA = (*(name for name in TOYS if toy(name).dimension == 2), DRAWN)
+
+#: Name -> what keeps D in bounds.
+REGULARIZERS = {
+    "none": lambda: None,
+    "clipping": lambda: WeightClipping(0.3),
+    "wgan-gp": lambda: WGANGP(1.0),
+    "r1": lambda: R1(0.1),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that an experiment needs to know; ValueError for what cannot be.
+
+    data: a name in `DATA`. points: for data "drawn", ((x, y), ...) in [0, 1]². noise: a name in
+    `LATENTS`. layers, width: hidden layers of both players. regularizer: a name in `REGULARIZERS`.
+    """
+
+    data: str = "ring"
+    points: tuple = ()
+    noise: str = "normal"
+    noise_dimension: int = 2
+    layers: int = 2
+    width: int = 64
+    objective: str = "non-saturating"
+    regularizer: str = "none"
+    optimizer: str = "adam"
+    generator_lr: float = 1e-3
+    discriminator_lr: float = 1e-3
+    discriminator_steps: int = 1
+    batch: int = 128
+    seed: int = 0
+
+    def __post_init__(self):
+        choices = {
+            "data": DATA, "noise": LATENTS, "objective": OBJECTIVES,
+            "regularizer": REGULARIZERS, "optimizer": OPTIMIZERS,
+        }  # fmt: skip
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                raise ValueError(
+                    f"{name}: {getattr(self, name)!r} is not one of {', '.join(known)}"
+                )
+        for name in ("noise_dimension", "layers", "width", "discriminator_steps", "batch"):
+            check_integer(name, getattr(self, name), 1)
+        check_integer("seed", self.seed, 0)
+        for name in ("generator_lr", "discriminator_lr"):
+            check_number(name, getattr(self, name), 0, float("inf"), low_open=True)
+        if self.data == DRAWN and len(self.points) < 1:
+            raise ValueError("data is drawn by hand, but no point has been drawn yet")
+
+    @property
+    def is_critic(self):
+        """Whether D's output is a height, not the log odds of real against generated."""
+        return self.objective in ("wasserstein", "hinge", "least-squares")
+
+    def distribution(self):
+        """The data."""
+        if self.data != DRAWN:
+            return toy(self.data)
+        points = np.asarray(self.points, np.float64)
+        return GaussianMixture(points, DRAWN_SIGMA, name=DRAWN, extent=(0, 1, 0, 1))
+
+    def make_latent(self):
+        return LATENTS[self.noise](self.noise_dimension)
+
+    def make_regularizer(self):
+        return REGULARIZERS[self.regularizer]()
+
+    def make_optimizer(self, network, lr):
+        """β₁ = 0.5 for Adam, the GAN default; every other constant as the optimizer has it."""
+        options = {"betas": (0.5, 0.999)} if self.optimizer == "adam" else {}
+        return OPTIMIZERS[self.optimizer](network, lr, **options)

@@ -1,0 +1,177 @@
+"""Tests of the lab's experiment: its moves, its stages, its arrows, its divergences."""
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from minigan.lab import DATA, REGULARIZERS, Experiment, Settings
+from minigan.lab.mesh import CELLS, latent_mesh, mesh_cells
+from minigan.objectives import OBJECTIVES
+from minigan.optimizers import OPTIMIZERS
+
+SMALL = {"width": 8, "batch": 16}
+
+
+def weights(experiment):
+    gan = experiment.gan
+    return np.concatenate([gan.generator.parameters, gan.discriminator.parameters])
+
+
+@pytest.mark.parametrize("options", [{}, {"discriminator_steps": 3, "objective": "hinge"}])
+def test_slow_motion_is_the_same_step_to_the_last_bit(options):
+    plain, slow = (Experiment(Settings(**SMALL, **options)) for _ in range(2))
+    for _ in range(3):
+        plain.step()
+        looks = list(slow.stages())
+        np.testing.assert_array_equal(weights(plain), weights(slow))
+    assert plain.history == slow.history
+    assert len(looks) == 4 * slow.gan.discriminator_steps + 3
+    assert all(look.title and look.text for look in looks)
+
+
+def test_looking_and_measuring_do_not_disturb_training():
+    watched, alone = Experiment(Settings(**SMALL)), Experiment(Settings(**SMALL))
+    for _ in range(3):
+        watched.step()
+        watched.look()
+        watched.measure()
+        alone.step()
+    np.testing.assert_array_equal(weights(watched), weights(alone))
+
+
+def test_half_steps_move_one_player_each():
+    experiment = Experiment(Settings(**SMALL))
+    G, D = experiment.gan.generator, experiment.gan.discriminator
+    for move, moving, still in (("discriminator_step", D, G), ("generator_step", G, D)):
+        before, other = moving.parameters.copy(), still.parameters.copy()
+        getattr(experiment, move)()
+        assert (moving.parameters != before).any()
+        np.testing.assert_array_equal(still.parameters, other)
+
+
+def test_a_generator_step_comes_first_if_asked():
+    experiment = Experiment(Settings(**SMALL))
+    experiment.generator_step()
+    assert experiment.steps == 1 and np.isnan(experiment.history[0][1])
+
+
+@pytest.mark.parametrize("objective", ["non-saturating", "wasserstein"])
+def test_arrows_point_where_the_generators_loss_falls(objective):
+    experiment = Experiment(Settings(objective=objective, regularizer="r1", **SMALL))
+    for _ in range(20):
+        experiment.step()
+    look, twin = experiment.look(), experiment.gan.discriminator.clone(dtype="float64")
+    points = (look.fake - experiment.centre) / experiment.scale
+    for i in range(0, 50, 10):
+        for k in range(2):
+            losses = []
+            for h in (1e-6, -1e-6):
+                moved = points.copy()
+                moved[i, k] += h
+                losses.append(float(experiment.gan.objective.generator(twin(moved[:50]))[0]))
+            slope = (losses[0] - losses[1]) / 2e-6
+            assert look.push[i, k] == pytest.approx(-slope, rel=2e-3, abs=1e-6)
+
+
+def test_the_verdict_is_2d_minus_1_on_the_plane():
+    experiment = Experiment(Settings(data="ganlab-gaussians", **SMALL))
+    experiment.step()
+    verdict, extent = experiment.look().verdict, experiment.extent
+    corner = np.array([[extent[1], extent[2]]])  # right, bottom: the first row's last point
+    logit = experiment.gan.discriminator(
+        experiment.gan.asarray((corner - experiment.centre) / experiment.scale)
+    )
+    assert verdict[0, -1] == pytest.approx(2 / (1 + np.exp(-float(logit[0, 0]))) - 1, rel=1e-5)
+
+
+@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+def test_every_objective_plays(objective):
+    experiment = Experiment(Settings(objective=objective, regularizer="wgan-gp", **SMALL))
+    experiment.step()
+    assert np.isfinite(experiment.history[0]).all()
+    assert np.abs(experiment.look().verdict).max() <= 1
+
+
+@pytest.mark.parametrize("name", sorted({*REGULARIZERS} - {"none"}))
+@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
+def test_every_regularizer_and_optimizer_plays(name, optimizer):
+    experiment = Experiment(
+        Settings(regularizer=name, optimizer=optimizer, generator_lr=1e-4, **SMALL)
+    )
+    experiment.step()
+    assert np.isfinite(experiment.history[0]).all()
+
+
+@pytest.mark.parametrize("data", [name for name in DATA if name != "drawn"])
+def test_divergences_of_all_data(data):
+    """Of the data's own samples nearly 0; of an untrained generator not."""
+    experiment = Experiment(Settings(data=data, **SMALL))
+    experiment.measure()
+    step, kl, js = experiment.divergences[0]
+    assert step == 0 and kl > 0.3 and 0.1 < js <= np.log(2)
+    masses = experiment._sample_masses(experiment.data.sample(100_000, np.random.default_rng(1)))
+    own = 0.5 * np.abs(masses - experiment._masses).sum()
+    assert own < 0.05
+
+
+def test_drawn_points_are_the_data():
+    points = ((0.2, 0.3), (0.8, 0.6))
+    experiment = Experiment(Settings(data="drawn", points=points, **SMALL))
+    near = np.abs(experiment.real[:, None] - np.array(points)).max(axis=2).min(axis=1)
+    assert near.max() < 0.2 and experiment.extent == (0, 1, 0, 1)
+
+
+def test_live_changes():
+    experiment = Experiment(Settings(**SMALL))
+    experiment.adjust(generator_lr=0.25, discriminator_lr=0.5, discriminator_steps=2)
+    gan = experiment.gan
+    found = gan.generator_optimizer.lr, gan.discriminator_optimizer.lr, gan.discriminator_steps
+    assert found == (0.25, 0.5, 2)
+    with pytest.raises(ValueError, match="mid-game"):
+        experiment.adjust(layers=3)
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"data": "cube"}, "data: 'cube' is not one of"),
+        ({"data": "drawn"}, "no point has been drawn"),
+        ({"layers": 0}, "layers"),
+        ({"generator_lr": 0.0}, "generator_lr"),
+        ({"optimizer": "lion"}, "optimizer"),
+    ],
+)
+def test_settings_that_cannot_be(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        Settings(**wrong)
+
+
+def test_a_critic_needs_a_constraint():
+    with pytest.raises(ValueError, match="Lipschitz"):
+        Experiment(Settings(objective="wasserstein"))
+
+
+@pytest.mark.parametrize("noise, distribution", [("normal", norm.cdf), ("uniform", None)])
+def test_cells_of_the_mesh_are_equally_probable(noise, distribution):
+    ticks = latent_mesh(noise, 1)[:, 0]
+    cumulative = (ticks + 1) / 2 if distribution is None else distribution(ticks)
+    inner = np.diff(cumulative)[1:-1]
+    np.testing.assert_allclose(inner, 1 / CELLS, rtol=1e-9)
+
+
+def test_the_mesh_of_the_identity_is_the_noise_itself():
+    corners = latent_mesh("uniform", 2)
+    cells = mesh_cells(corners, lambda z: z)
+    assert cells.shape == (CELLS**2, 4, 2)
+    np.testing.assert_allclose(cells[0].min(axis=0), [-1, -1])
+    np.testing.assert_allclose(cells[-1].max(axis=0), [1, 1])
+    np.testing.assert_allclose(np.ptp(cells, axis=1), 2 / CELLS)  # each a square
+    # A walk around the cell: consecutive corners differ along one axis.
+    steps = np.abs(np.diff(cells, axis=1)) > 1e-9
+    assert (steps.sum(axis=2) == 1).all()
+
+
+@pytest.mark.parametrize("dimension, shape", [(1, (CELLS, 2, 2)), (3, (0, 4, 2))])
+def test_meshes_of_other_dimensions(dimension, shape):
+    experiment = Experiment(Settings(noise_dimension=dimension, **SMALL))
+    assert experiment.look().mesh.shape == shape

@@ -1,0 +1,142 @@
+"""The Fréchet distance against closed forms, SciPy's matrix square root, and its own bias."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import linalg
+
+from minigan.metrics import frechet_distance, gaussian_frechet_distance, wasserstein_1d
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def random_gaussian(rng, d, rank=None):
+    a = rng.normal(size=(d, d if rank is None else rank))
+    return rng.normal(size=d), a @ a.T
+
+
+@given(SEEDS, st.integers(1, 8))
+def test_is_the_published_formula(seed, d):
+    rng = np.random.default_rng(seed)
+    (m1, c1), (m2, c2) = random_gaussian(rng, d), random_gaussian(rng, d)
+    root = linalg.sqrtm(c1 @ c2).real  # Heusel et al. 2017, equation 6, as they compute it
+    expected = (m1 - m2) @ (m1 - m2) + np.trace(c1 + c2 - 2 * root)
+    assert gaussian_frechet_distance(m1, c1, m2, c2) == pytest.approx(expected, rel=1e-6)
+
+
+def test_one_dimension_by_hand():
+    """(m₁ − m₂)² + (σ₁ − σ₂)²."""
+    found = gaussian_frechet_distance([1.0], [[4.0]], [-2.0], [[25.0]])
+    assert found == pytest.approx(3**2 + (5 - 2) ** 2, rel=1e-14)
+
+
+def test_covariances_that_commute():
+    """With the same axes, Σ (√λ − √μ)²."""
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(4, 4)))[0]
+    a, b = np.array([1.0, 4.0, 9.0, 0.0]), np.array([16.0, 1.0, 9.0, 25.0])
+    found = gaussian_frechet_distance(np.zeros(4), turn * a @ turn.T, np.ones(4), turn * b @ turn.T)
+    assert found == pytest.approx(4 + 9 + 1 + 0 + 25, rel=1e-12)
+
+
+@given(SEEDS)
+def test_singular_covariances(seed):
+    """Of points: |m₁ − m₂|². Of one with itself: 0 to half of the digits and not NaN."""
+    rng = np.random.default_rng(seed)
+    zero, (m1, c1), (m2, c2) = np.zeros((6, 6)), *(random_gaussian(rng, 6, rank=2) for _ in "12")
+    square = (m1 - m2) @ (m1 - m2)
+    assert gaussian_frechet_distance(m1, zero, m2, zero) == pytest.approx(square, rel=1e-14)
+    assert gaussian_frechet_distance(m1, c1, m2, zero) == pytest.approx(square + np.trace(c1))
+    assert gaussian_frechet_distance(m1, c1, m1, c1) == pytest.approx(0, abs=1e-6 * np.trace(c1))
+    found = gaussian_frechet_distance(m1, c1, m2, c2)
+    nearly = [gaussian_frechet_distance(m1, c1 + e * np.eye(6), m2, c2 + e * np.eye(6))
+              for e in (1e-10, 1e-12)]  # fmt: skip
+    assert found == pytest.approx(nearly[1], rel=1e-4, abs=1e-4)
+    assert abs(found - nearly[1]) <= abs(found - nearly[0]) + 1e-9
+
+
+@given(SEEDS, st.integers(1, 5))
+def test_invariances(seed, d):
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(size=(12, d)), rng.normal(size=(9, d)) * 2 + 1
+    found = frechet_distance(x, y)
+    assert frechet_distance(y, x) == pytest.approx(found, rel=1e-9)
+    assert frechet_distance(x + 5, y + 5) == pytest.approx(found, rel=1e-8)
+    assert frechet_distance(3 * x, 3 * y) == pytest.approx(9 * found, rel=1e-9)
+    turn = np.linalg.qr(rng.normal(size=(d, d)))[0]
+    assert frechet_distance(x @ turn, y @ turn) == pytest.approx(found, rel=1e-8)
+    assert frechet_distance(x, x[::-1]) == pytest.approx(0, abs=1e-9)
+
+
+def test_samples_are_taken_for_gaussians_of_their_moments():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(30, 3)), rng.exponential(size=(40, 3))
+    expected = gaussian_frechet_distance(x.mean(axis=0), np.cov(x.T), y.mean(axis=0), np.cov(y.T))
+    assert frechet_distance(x, y) == pytest.approx(expected, rel=1e-12)
+    # A cloud of another shape with the same moments is at distance 0.
+    coin = np.repeat([[-1.0], [1.0]], 50, axis=0)
+    bell = rng.normal(size=(100, 1))
+    bell = (bell - bell.mean()) / bell.std()
+    assert frechet_distance(coin, bell) == pytest.approx(0, abs=1e-12)
+    assert wasserstein_1d(coin, bell) > 0.3
+
+
+def test_of_a_shifted_gaussian_it_is_the_squared_shift():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(20000, 2)), rng.normal(size=(20000, 2)) + np.array([3, 4])
+    assert frechet_distance(x, y) == pytest.approx(25, rel=0.02)
+
+
+def test_known_cases():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(1000, 4))
+    assert frechet_distance(x, np.tile(x[:1], (1000, 1))) == pytest.approx(
+        ((x.mean(axis=0) - x[0]) ** 2).sum() + x.var(axis=0, ddof=1).sum(), rel=1e-12
+    )  # one sample again and again: all of the variance is missing
+    modes = np.concatenate([x - 10, x + 10])  # one of two modes dropped
+    assert frechet_distance(modes, x - 10) > 100 * frechet_distance(modes, modes[::2])
+
+
+@pytest.mark.parametrize("spectrum", [np.ones(24), 2.0 ** -np.arange(24)])
+def test_the_bias_of_small_samples_is_as_stated(spectrum):
+    n, m, repeats = 400, 800, 30
+    rng = np.random.default_rng(0)
+    pairs = spectrum[:, None] * spectrum / (spectrum[:, None] + spectrum)
+    stated = (1 / n + 1 / m) * (spectrum.sum() + (pairs.sum() + np.trace(pairs)) / 2)
+    measured = [
+        frechet_distance(
+            rng.normal(size=(n, 24)) * np.sqrt(spectrum),
+            rng.normal(size=(m, 24)) * np.sqrt(spectrum),
+        )
+        for _ in range(repeats)
+    ]
+    error = np.std(measured) / math.sqrt(repeats)
+    assert abs(np.mean(measured) - stated) < 4 * error + 0.03 * stated  # second order: 1 / n²
+    if (spectrum == 1).all():
+        assert stated == pytest.approx((1 / n + 1 / m) * 24 * 29 / 4)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (([0.0], np.eye(2), [0.0], np.eye(1)), r"mean1 and covariance1 must have shapes"),
+        (([0.0], np.eye(1), [0.0, 0.0], np.eye(2)), "the means have different shapes"),
+        (([0.0, 0.0], np.eye(2), [0.0, 0.0], [[1.0, 1.0], [0.0, 1.0]]), "covariance2 is not sym"),
+        (([0.0], -np.eye(1), [0.0], np.eye(1)), "covariance1 has a negative eigenvalue, -1"),
+        (([np.nan], np.eye(1), [0.0], np.eye(1)), "mean1 or covariance1 holds NaN"),
+    ],
+)
+def test_refuses_gaussians(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        gaussian_frechet_distance(*arguments)
+
+
+def test_refuses_samples():
+    with pytest.raises(ValueError, match="at least 2 samples each, got 3 and 1"):
+        frechet_distance(np.zeros((3, 2)), np.zeros((1, 2)))
+    with pytest.raises(ValueError, match=r"y must have shape \(n, 2\)"):
+        frechet_distance(np.zeros((3, 2)), np.zeros((3, 1)))
+    with pytest.raises(TypeError, match="NumPy array"):
+        frechet_distance([[0.0], [1.0]], np.zeros((3, 1)))
