@@ -71,8 +71,8 @@ class CupyBackend(CupyConvolution):
 
     def matmul(self, a, b):
         """a (M, K) times b (K, O) -> (M, O)."""
-        dtype = self._float(a, "a")
-        out = self.empty((a.shape[0], b.shape[1]), dtype)
+        self._check_float("a", a)
+        out = self.empty((a.shape[0], b.shape[1]), a.dtype)
         self._product(out, a, b, False)
         return out
 
@@ -81,6 +81,7 @@ class CupyBackend(CupyConvolution):
         self._product(out, a, b, accumulate)
 
     def _product(self, out, a, b, accumulate):
+        self._check_float("out", out)
         (m, k), n = a.shape, b.shape[1]
         self._expect("a", a, out.dtype, (m, k))
         self._expect("b", b, out.dtype, (k, n))
@@ -107,21 +108,19 @@ class CupyBackend(CupyConvolution):
 
     def add_sum(self, out, x, accumulate=True):
         """out (C,) += Σ x (..., C) over all axes but the last: the gradient of a bias."""
-        dtype = self._float(x, "x")
-        rows = self._read("x", x, dtype, x.shape).reshape(-1, x.shape[-1])
-        self._column_sums(rows, self._write("out", out, dtype, x.shape[-1:]), accumulate)
+        rows = self._float("x", x).reshape(-1, x.shape[-1])
+        self._column_sums(rows, self._write("out", out, x.dtype, x.shape[-1:]), accumulate)
 
     def sum_rows(self, x):
         """Σ x (..., C) over all axes but the last, (C,)."""
-        rows = self._read("x", x, self._float(x, "x"), x.shape)
-        return self._column_sums(rows.reshape(-1, x.shape[-1]))
+        return self._column_sums(self._float("x", x).reshape(-1, x.shape[-1]))
 
     # Activations -------------------------------------------------------------------------------
 
     def bias_activation(self, x, bias, activation, slope=0.0, out=None):
         """y = f(x + b), x (..., C), b (C,) or None; `out` may be x itself."""
-        dtype = self._float(x, "x")
-        x = self._read("x", x, dtype, x.shape)
+        x = self._float("x", x)
+        dtype = x.dtype
         y = self.empty(x.shape, dtype) if out is None else self._write("out", out, dtype, x.shape)
         if bias is None:
             bias, channels = x, 0  # which says that there is none
@@ -133,8 +132,8 @@ class CupyBackend(CupyConvolution):
 
     def activation_gradient(self, dy, y, activation, slope=0.0):
         """dx = dy · f'(x), with f' expressed by the output y = f(x)."""
-        dtype, n = self._float(y, "y"), y.size
-        y = self._read("y", y, dtype, y.shape)
+        y = self._float("y", y)
+        dtype, n = y.dtype, y.size
         dy, dx = self._read("dy", dy, dtype, y.shape), self.empty(y.shape, dtype)
         function = FUNCTIONS[activation], float(slope)
         self._for_each("activation_gradient", dtype, n, dy, y, dx, n, *function)
@@ -142,20 +141,19 @@ class CupyBackend(CupyConvolution):
 
     def activation_curvature(self, u, dy, y, activation):
         """u · dy · f''(x), the derivative of ⟨u, dy · f'(x)⟩ with respect to x."""
-        dtype, n = self._float(y, "y"), y.size
-        arrays = [
-            self._read(what, x, dtype, y.shape) for what, x in (("u", u), ("dy", dy), ("y", y))
-        ]
+        y = self._float("y", y)
+        dtype, n, function = y.dtype, y.size, FUNCTIONS[activation]
+        u, dy = self._read("u", u, dtype, y.shape), self._read("dy", dy, dtype, y.shape)
         out = self.empty(y.shape, dtype)
-        self._for_each("activation_curvature", dtype, n, *arrays, out, n, FUNCTIONS[activation])
+        self._for_each("activation_curvature", dtype, n, u, dy, y, out, n, function)
         return out
 
     # Batch normalization -----------------------------------------------------------------------
 
     def batch_norm(self, x, gamma, beta, eps):
         """y, and centred, inverse, mean, unbiased variance of the batch x (..., C)."""
-        dtype, columns = self._float(x, "x"), x.shape[-1]
-        rows = self._read("x", x, dtype, x.shape).reshape(-1, columns)
+        dtype, columns = x.dtype, x.shape[-1]
+        rows = self._float("x", x).reshape(-1, columns)
         gamma = self._read("gamma", gamma, dtype, (columns,))
         beta = self._read("beta", beta, dtype, (columns,))
         count = float(self.batch_total(len(rows)))
@@ -175,9 +173,9 @@ class CupyBackend(CupyConvolution):
 
     def batch_norm_gradient(self, dy, centred, inverse, gamma):
         """dx, dγ, dβ of `batch_norm`."""
-        dtype, shape = self._float(centred, "centred"), centred.shape
+        centred = self._float("centred", centred)
+        dtype, shape = centred.dtype, centred.shape
         rows, columns = shape
-        centred = self._read("centred", centred, dtype, shape)
         dy_rows = self._read("dy", dy.reshape(-1, dy.shape[-1]), dtype, shape)
         inverse = self._read("inverse", inverse, dtype, (columns,))
         gamma = self._read("gamma", gamma, dtype, (columns,))
@@ -201,8 +199,8 @@ class CupyBackend(CupyConvolution):
 
     def softplus_with_gradient(self, x):
         """log(1 + eˣ) and its derivative σ(x), both finite for every finite x."""
-        dtype = self._float(x, "x")
-        x, n = self._read("x", x, dtype, x.shape), x.size
+        x = self._float("x", x)
+        dtype, n = x.dtype, x.size
         value, derivative = self.empty(x.shape, dtype), self.empty(x.shape, dtype)
         self._for_each("softplus_with_gradient", dtype, n, x, value, derivative, n)
         return value, derivative
@@ -223,7 +221,8 @@ class CupyBackend(CupyConvolution):
 
     def finite_guard(self, loss, norm, before=None):
         """A flag: whether two numbers are finite and the flag `before`, if any, was set."""
-        dtype, after = self._float(loss, "loss"), self.xp.empty(1, "int32")
+        self._check_float("loss", loss)
+        dtype, after = loss.dtype, self.xp.empty(1, "int32")
         loss, norm = self._read("loss", loss, dtype, ()), self._read("norm", norm, dtype, ())
         self._launch("finite_guard", dtype, (1,), loss, norm, self._flag(before), after)
         return after
@@ -261,7 +260,7 @@ class CupyBackend(CupyConvolution):
     def _update(self, name, vectors, guard, *scalars):
         """Run a kernel that changes all of the vectors but the second, which it reads."""
         (what, target), *_ = vectors.items()
-        dtype, shape, n = self._float(target, what), target.shape, target.size
+        dtype, shape, n = self._float(what, target).dtype, target.shape, target.size
         checked = [
             (self._read if i == 1 else self._write)(what, vector, dtype, shape)
             for i, (what, vector) in enumerate(vectors.items())
@@ -279,7 +278,6 @@ class CupyBackend(CupyConvolution):
         return self._philox("philox_normal", shape, dtype, key)
 
     def _philox(self, name, shape, dtype, key):
-        out = self.xp.empty(shape, dtype)
-        dtype, n = self._float(out, "dtype"), out.size
-        self._for_each(name, dtype, n, out, n, *split_key(key))
+        out = self._float("dtype", self.xp.empty(shape, dtype))
+        self._for_each(name, out.dtype, out.size, out, out.size, *split_key(key))
         return out

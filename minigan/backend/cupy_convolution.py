@@ -68,7 +68,8 @@ class CupyConvolution(Launching):
         if isinstance(columns, UnstoredColumns):
             self._direct_grad_weight(columns, dy, out, accumulate)
             return
-        dtype, (*kernel, o) = self._float(columns, "columns"), out.shape
+        columns = self._float("columns", columns)
+        dtype, (*kernel, o) = columns.dtype, out.shape
         self._write("out", out, dtype, out.shape)
         dy = self._read("dy", dy, dtype, (*columns.shape[:3], o))
         columns = self._read("columns", columns, dtype, (*dy.shape[:3], *kernel))
@@ -78,8 +79,8 @@ class CupyConvolution(Launching):
 
     def conv_grad_input(self, dy, w, stride, padding, size):
         """dx (N, H, W, C) for dy (N, OH, OW, O): the adjoint of x -> conv(x, w), for one `size`."""
-        dtype, (n, *out_size, o), (*kernel, c, _) = self._float(dy, "dy"), dy.shape, w.shape
-        dy = self._read("dy", dy, dtype, dy.shape)
+        dy = self._float("dy", dy)
+        dtype, (n, *out_size, o), (*kernel, c, _) = dy.dtype, dy.shape, w.shape
         w = self._read("w", w, dtype, (*kernel, c, o))
         dx = self.empty((n, *size, c), dtype)
         geometry = *size, c, *kernel, *stride, *padding, *out_size
@@ -112,9 +113,8 @@ class CupyConvolution(Launching):
 
     def _image(self, x, kernel, stride, padding):
         """x, ready to be read; its dtype; and (OH, OW)."""
-        dtype = self._float(x, "x")
-        size = conv_output_size(x.shape[1:3], kernel, stride, padding)
-        return self._read("x", x, dtype, x.shape), dtype, size
+        x = self._float("x", x)
+        return x, x.dtype, conv_output_size(x.shape[1:3], kernel, stride, padding)
 
     def _times_weight(self, columns, w):
         """(N, OH, OW, Kh, Kw, C) times (Kh, Kw, C, O) -> (N, OH, OW, O), one matrix product."""

@@ -15,7 +15,7 @@ SOURCE = Path(__file__).with_name("kernels.cu").read_text(encoding="utf-8")
 #: Of all kernels, in the order of the file.
 NAMES = tuple(re.findall(r"__global__ void (\w+)\(", SOURCE))
 OPTIONS = ("-std=c++17",)
-TYPES = {"float32": "float", "float64": "double"}
+TYPES = {np.dtype("float32"): "float", np.dtype("float64"): "double"}
 
 #: Threads of every block, as in `kernels.cu`.
 THREADS = 256
@@ -64,12 +64,15 @@ class Launching:
                 f"{what}: expected an array on GPU {self.device}, got one on GPU {x.device.id}"
             )
 
-    def _float(self, x, what):
-        """The dtype of the array, float32 or float64; TypeError for others."""
+    def _check_float(self, what, x):
         self.check(x, what)
-        if x.dtype.name not in TYPES:
+        if x.dtype not in TYPES:
             raise TypeError(f"{what}: expected float32 or float64, got {x.dtype}")
-        return x.dtype
+
+    def _float(self, what, x):
+        """x as a kernel may read it, float32 or float64; what goes with it must be the same."""
+        self._check_float(what, x)
+        return self._read(what, x, x.dtype, x.shape)
 
     def _read(self, what, x, dtype, shape):
         """x as a kernel may read it: of that dtype and shape, contiguous (copied if it is not)."""
@@ -100,11 +103,9 @@ class Launching:
         Arrays are passed as they are, integers as int32, floats in `dtype`: CuPy would pass a
         Python float as a double, whatever the kernel expects.
         """
-        exact = tuple(
-            np.int32(a) if isinstance(a, int) else dtype.type(a) if isinstance(a, float) else a
-            for a in arguments
-        )
-        self._function(name, dtype)(grid, (THREADS,), exact)
+        exact = {int: np.int32, bool: np.int32, float: dtype.type}
+        arguments = tuple([exact[type(a)](a) if type(a) in exact else a for a in arguments])
+        self._function(name, dtype)(grid, (THREADS,), arguments)
 
     def _for_each(self, name, dtype, n, *arguments):
         """Run a kernel with a grid-stride loop over n numbers."""
@@ -115,16 +116,18 @@ class Launching:
         function = self._functions.get((name, dtype))
         if function is None:
             function = self._functions[name, dtype] = self._module(dtype).get_function(
-                f"{name}<{TYPES[dtype.name]}>"
+                f"{name}<{TYPES[dtype]}>"
             )
         return function
 
     def _module(self, dtype):
         """All kernels for that dtype, compiled when the first of them is needed."""
         if dtype not in self._modules:
-            names = [f"{name}<{TYPES[dtype.name]}>" for name in NAMES]
+            names = [f"{name}<{TYPES[dtype]}>" for name in NAMES]
+            # CuPy writes the code to a file in the locale's encoding, which may lack our Σ
+            code = SOURCE.encode("ascii", "xmlcharrefreplace").decode()
             self._modules[dtype] = self.xp.RawModule(
-                code=SOURCE, options=OPTIONS, name_expressions=names
+                code=code, options=OPTIONS, name_expressions=names
             )
         return self._modules[dtype]
 
@@ -141,8 +144,6 @@ class Launching:
         rows, columns = x.shape
         if out is None:
             out = self.xp.empty(columns, x.dtype)
-        if columns == 0:
-            return out
         width, parts = self._tiles(rows, columns)
         if parts > 1:
             partial = self.xp.empty((parts, columns), x.dtype)

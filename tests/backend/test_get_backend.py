@@ -4,6 +4,7 @@ CuPy is a stand-in here, a module in `sys.modules`: absent, broken, without a GP
 too old, with a driver that fails, with a GPU whose numbers are wrong.
 """
 
+import copy
 import runpy
 import sys
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from minigan import BackendUnavailable, get_backend
-from minigan.backend import NumpyBackend, detect, why
+from minigan.backend import CupyBackend, NumpyBackend, detect, why
 
 H200 = {"name": b"NVIDIA H200", "major": 9, "minor": 0}
 
@@ -180,3 +181,14 @@ def test_unknown_names(name):
 def test_other_things(thing):
     with pytest.raises(TypeError, match="expected a name or a backend object"):
         get_backend(thing)
+
+
+def test_a_gpu_backend_is_not_copied_and_says_what_it_knows(machine):
+    machine(fake_cupy())
+    backend = CupyBackend(products="tiled", convolutions="direct", patience=3)
+    assert copy.deepcopy([backend])[0] is backend
+    assert repr(backend) == "CupyBackend()" and backend.patience == 3
+    with pytest.raises(ValueError, match=r"products: expected one of .*cublas.* got 'blas'"):
+        CupyBackend(products="blas")
+    with pytest.raises(ValueError, match=r"convolutions: expected one of .*direct.* got 'fft'"):
+        CupyBackend(convolutions="fft")

@@ -16,7 +16,7 @@ import nvrtc as compiler
 def emulator():
     """The emulated CuPy."""
     if stand_in.compiler() is None:
-        devices.missing("no C++ compiler: install g++, or name one in CXX")
+        devices.missing("the CUDA emulator needs Linux and g++, or another compiler named in CXX")
     return stand_in
 
 

@@ -42,7 +42,7 @@ def make_backend(machine, **options):
     if machine == "gpu":
         return CupyBackend(**options)
     if emulator.compiler() is None:
-        missing("no C++ compiler: install g++, or name one in CXX")
+        missing("the CUDA emulator needs Linux and g++, or another compiler named in CXX")
     with emulated_cupy():
         return CupyBackend(**options)
 

@@ -103,6 +103,46 @@ __global__ void sum(const float* x, float* total, int n) {
   else atomicAdd(total, x[i]);
 }
 
+// Neighbours in a warp exchange numbers through shared memory: a barrier of the warp is enough.
+template <bool wrong>
+__global__ void no_warp_barrier(float* x) {
+  __shared__ float tile[256];
+  int t = threadIdx.x;
+  tile[t] = x[t];
+  if (!wrong) __syncwarp();
+  x[t] = tile[t ^ 1];
+}
+
+// All threads read a number, and one of them writes it again: a barrier of its warp is not enough.
+template <bool wrong>
+__global__ void warp_barrier_for_block(float* x) {
+  __shared__ float first;
+  int t = threadIdx.x;
+  if (t == 0) first = x[0];
+  __syncthreads();
+  float v = first;
+  if (wrong) __syncwarp();
+  else __syncthreads();
+  if (t == 0) first = 2.0f * v;
+  __syncthreads();
+  x[t] += first + v;
+}
+
+// A barrier of a half of the warp, which the other half comes to.
+template <bool wrong>
+__global__ void not_in_the_mask(float* x) {
+  __syncwarp(threadIdx.x % 32 < 16 ? 0x0000ffffu : wrong ? 0x0000ffffu : 0xffff0000u);
+  x[threadIdx.x] += 1.0f;
+}
+
+// One thread sets the sum to zero while others are adding to it already.
+template <bool wrong>
+__global__ void set_while_adding(const float* x, float* total) {
+  if (threadIdx.x == 0) *total = 0.0f;
+  if (!wrong) __syncthreads();
+  atomicAdd(total, x[threadIdx.x]);
+}
+
 // Two threads write one number: the last one wins, and nobody knows which that is.
 template <bool wrong>
 __global__ void two_writers(const float* x, float* y, int n) {
@@ -167,6 +207,14 @@ __global__ void warp_intrinsics(const int* x, int* y) {
   if (t % 2) row[512] = __shfl_xor_sync(0xaaaaaaaau, v, 2);
   else row[512] = __shfl_up_sync(0x55555555u, v, 2);
   row[576] = __shfl_down_sync(all, v, 1);
+}
+
+// Lanes 16 to 31 have returned: what lanes 8 to 15 get from them is undefined, and NaN here.
+__global__ void returned_lanes(const float* x, float* y) {
+  int t = threadIdx.x;
+  if (t >= 16) return;
+  float v = __shfl_down_sync(0xffffffffu, x[t], 4);
+  y[t] = __shfl_down_sync(0xffffffffu, v, 8);
 }
 
 // Not a mistake: each thread's place in a grid of three dimensions.

@@ -40,6 +40,10 @@ MISTAKES = {
         "read of unwritten shared memory: shared tile",
     ),
     "sum": (4, 256, [LONG, np.zeros(1, F), I(1000)], [500500], "data race"),
+    "no_warp_barrier": (1, 256, [X], X[np.arange(256) ^ 1], "data race|unwritten shared memory"),
+    "warp_barrier_for_block": (1, 256, [X], X + 3, "data race: write of shared first.*read by"),
+    "not_in_the_mask": (1, 64, [X[:64]], X[:64] + 1, "lane is not in its own mask 0000ffff"),
+    "set_while_adding": (1, 256, [X, np.zeros(1, F)], [X.sum()], "data race"),
     "two_writers": (4, 256, [LONG, like(LONG), I(1000)], LONG, "data race: write of argument 1"),
     "other_block": (4, 256, [LONG, I(1000)], LONG + 1, "data race"),
     "half_a_mask": (1, 32, [WARP, like(WARP[:1])], [528], "lane is not in its own mask 0000ffff"),
@@ -56,7 +60,7 @@ orders = pytest.mark.parametrize("order", [0, 1, 7], ids=["rising", "falling", "
 
 @pytest.fixture(scope="module")
 def module(emulator):
-    names = [*NAMES, "warp_intrinsics", "places"]
+    names = [*NAMES, "warp_intrinsics", "returned_lanes", "places"]
     return emulator.RawModule(code=SOURCE, options=OPTIONS, name_expressions=names)
 
 
@@ -115,6 +119,13 @@ def test_warp_intrinsics(order, emulator, module):
         at(np.minimum(lane + 1, 31)),
     ]
     np.testing.assert_array_equal(y.reshape(10, 64), np.array(expected).astype(I))
+
+
+@orders
+def test_a_lane_that_has_returned_has_nothing_to_give(order, emulator, module):
+    emulator.machine.order = order
+    y = run(emulator, module.get_function("returned_lanes"), 1, 32, [WARP, like(WARP[:16])])
+    np.testing.assert_array_equal(y, [13, 14, 15, 16, *[np.nan] * 12])
 
 
 @orders

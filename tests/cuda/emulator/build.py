@@ -4,6 +4,7 @@ import functools
 import hashlib
 import os
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -33,7 +34,9 @@ def _name():
 
 @functools.cache
 def compiler():
-    """The version of g++ in words, or None where there is none."""
+    """The version of g++ in words; None where there is none, or no Linux."""
+    if sys.platform != "linux":
+        return None
     try:
         command = [_name(), "--version"]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -214,6 +214,11 @@ void wait_at(State barrier, unsigned mask, int line) {
   pause();
 }
 
+void wait_for_warp(unsigned mask, void* pc) {
+  if (!(mask >> (self->thread & 31) & 1)) fail(pc, 0, "the lane is not in its own mask %08x", mask);
+  wait_at(AT_WARP_BARRIER, mask, 0);
+}
+
 // ---- Memory -------------------------------------------------------------------------------------
 
 Stamp now() {
@@ -227,6 +232,10 @@ bool ordered(const Stamp& s) {
   if (s.run != run) return s.run < first_run;  // blocks of one launch may run in any order
   bool same_warp = s.thread / 32 == me / 32;
   return s.thread == me || s.barriers < barriers || (same_warp && s.warp_barriers < warp_barriers[me / 32]);
+}
+
+bool same_interval(const Stamp& a, const Stamp& b) {
+  return a.run == b.run && a.thread == b.thread && a.barriers == b.barriers && a.warp_barriers == b.warp_barriers;
 }
 
 int distance(const Stamp& a, const Stamp& b) {
@@ -280,8 +289,12 @@ void check_cell(Cell& c, const Region& r, long offset, bool write, bool atomic, 
     fail(pc, 0, "data race: %s of %s, offset %ld, %s by thread %d of block %d with no barrier between", what, r.name,
          offset, before == &c.write ? "written" : "read", before->thread,
          block_order[before->run - first_run]);
-  if (write) c.write = now(), c.atomic = atomic;
-  else remember_reader(c, now());
+  Stamp stamp = now();
+  if (!write) return remember_reader(c, stamp);
+  // a thread's own atomic does not make up for its plain write just before
+  bool plain_before = same_interval(c.write, stamp) && !c.atomic;
+  c.atomic = atomic && !plain_before;
+  c.write = stamp;
 }
 
 void touch(void* address, unsigned size, bool write, bool atomic, void* pc) {
@@ -292,7 +305,6 @@ void touch(void* address, unsigned size, bool write, bool atomic, void* pc) {
   Region* r = find(a, size);
   if (!r) out_of_bounds(a, size, what, pc);
   long offset = a - r->base;
-  if (size <= 16 && (uintptr_t)a % size) fail(pc, 0, "misaligned %s of %u bytes: %s, offset %ld", what, size, r->name, offset);
   for (unsigned k = 0; k < size; k += std::min(size, 4u))
     check_cell(r->cells[(offset + k) / r->granule], *r, offset, write, atomic, what, pc);
 }
@@ -379,16 +391,14 @@ int emu_launch(void (*call)(void**), void** args, const unsigned* grid, const un
 // ---- What kernels call --------------------------------------------------------------------------
 
 void emu_block_barrier(int line) { wait_at(AT_BLOCK_BARRIER, 0, line); }
-void emu_warp_barrier(unsigned mask) { wait_at(AT_WARP_BARRIER, mask, 0); }
+void emu_warp_barrier(unsigned mask) { wait_for_warp(mask, __builtin_return_address(0)); }
 void emu_atomic(void* p, unsigned size) { touch(p, size, true, true, __builtin_return_address(0)); }
 void* emu_dynamic_shared() { return dynamic_shared.data(); }
 
 uint64_t emu_exchange(unsigned mask, uint64_t value, int lane) {
   int me = self->thread, first = me & ~31, n = (int)threads.size();
-  if (!(mask >> (me & 31) & 1))
-    fail(__builtin_return_address(0), 0, "shuffle: the lane is not in its own mask %08x", mask);
   threads[me].brought = value;
-  wait_at(AT_WARP_BARRIER, mask, 0);
+  wait_for_warp(mask, __builtin_return_address(0));
   auto there = [&](int i) { return (mask >> i & 1) && first + i < n && threads[first + i].present; };
   if (lane >= 0) return there(lane) ? threads[first + lane].shown : ~0ull;  // undefined on a GPU: NaN here
   uint64_t ballot = 0;
