@@ -66,7 +66,7 @@ def random_critic(draw, activation):
     return [first, *norm, activation(), Flatten()], (*size, a)
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(data=st.data())
 def test_gradient_for_random_critics(activation, critic, batches, data):
     layers, shape = data.draw(random_critic(activation))
