@@ -63,6 +63,10 @@ RECIPES = {
     "absolute-error": (Adam, 1e-3, 1, R1(0.1), 6000),
     "least-squares": (Adam, 1e-3, 1, R1(0.03), 6000),
     "hinge": (Adam, 1e-3, 1, R1(0.03), 6000),
+    "kl": (Adam, 1e-3, 1, R1(1), 6000),
+    "reverse-kl": (Adam, 1e-3, 1, R1(0.1), 6000),
+    "pearson": (Adam, 1e-3, 1, R1(0.1), 6000),
+    "squared-hellinger": (Adam, 1e-3, 1, R1(0.1), 6000),
     "wasserstein": (RMSProp, 1e-3, 5, WeightClipping(0.3), 3000),
 }
 DEFAULT = "non-saturating"
