@@ -60,7 +60,7 @@ def random_logits(seed=0):
 
 
 @objectives
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(r=logits(), f=logits())
 def test_value(name, r, f):
     objective, (value_d, value_g) = get_objective(name), VALUES[name]
