@@ -59,7 +59,7 @@ RECIPES = (
     ),
     Recipe("wasserstein", "wgan-gp", WGANGP(0.1), discriminator_steps=5, steps=2000),
     Recipe("wasserstein", "one-sided", OneSidedPenalty(1), discriminator_steps=5, steps=2000),
-    Recipe("kl", "r1", R1(0.1)),
+    Recipe("kl", "r1", R1(1)),
     Recipe("reverse-kl", "r1", R1(0.1)),
     Recipe("pearson", "r1", R1(0.1)),
     Recipe("squared-hellinger", "r1", R1(0.1)),

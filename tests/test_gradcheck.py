@@ -5,7 +5,7 @@ That it rejects broken backward passes is tested in tests/test_mutants.py.
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import approx_fprime, rosen, rosen_der
 
@@ -46,6 +46,7 @@ def compare(loss, x, gradient, **options):
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 999))
 def test_right_gradients_pass(name, seed):
     loss, gradient = FUNCTIONS[name]

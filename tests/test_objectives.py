@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.optimize import check_grad
@@ -60,6 +60,7 @@ def random_logits(seed=0):
 
 
 @objectives
+@settings(max_examples=10)
 @given(r=logits(), f=logits())
 def test_value(name, r, f):
     objective, (value_d, value_g) = get_objective(name), VALUES[name]
@@ -70,6 +71,7 @@ def test_value(name, r, f):
 
 
 @objectives
+@settings(max_examples=6)
 @given(seed=st.integers(0, 999))
 def test_gradient_is_that_of_the_value(name, seed):
     report = gradcheck(get_objective(name), *random_logits(seed), rng=1)
