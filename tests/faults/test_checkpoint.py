@@ -21,6 +21,7 @@ from minigan import (
 from minigan.archive import open_archive, write_archive
 from minigan.critic import CriticGame
 from minigan.data import Batches
+from minigan.plotting import Moment
 
 
 @pytest.fixture
@@ -85,6 +86,7 @@ def test_history_comes_back(trained):
         "losses": [(0.5, -1.25), (float("inf"), np.float32(2))],
         "looks": [{"step": np.int64(3), "fake": np.eye(3, dtype="float32").T, "caption": None}],
         "nothing": np.zeros((0, 4)),
+        "moment": Moment(3, np.ones((2, 2)), np.zeros((1, 2)), np.eye(3), "eight modes"),
     }
     save_checkpoint(path, game, batches, history=history)
     found = load_checkpoint(path, game, batches)
@@ -93,6 +95,9 @@ def test_history_comes_back(trained):
     assert look["step"] == 3 and look["caption"] is None and look["fake"].dtype == np.float32
     np.testing.assert_array_equal(look["fake"], np.eye(3))
     assert found["nothing"].shape == (0, 4)
+    moment = Moment(**found["moment"])
+    assert (moment.step, moment.caption) == (3, "eight modes")
+    np.testing.assert_array_equal(moment.judgement, np.eye(3))
 
 
 @pytest.mark.parametrize("saved", [True, False])
