@@ -13,7 +13,7 @@ from minigan.feature_matching import FeatureMatchingGAN
 from minigan.gan import GAN, Record, train
 from minigan.gradcheck import GradientReport, compare_gradients, gradcheck
 from minigan.health import TrainingWarning, watched
-from minigan.latent import NormalLatent, UniformLatent
+from minigan.latent import NormalLatent, PhiloxLatent, UniformLatent
 from minigan.layers import (
     BatchNorm,
     Conv2d,
@@ -26,6 +26,7 @@ from minigan.layers import (
     Layer,
     LayerNorm,
     LeakyReLU,
+    MinibatchStd,
     Normal,
     Pack,
     ReLU,
@@ -38,6 +39,7 @@ from minigan.layers import (
 )
 from minigan.moment_matching import MomentMatching, mmd_squared
 from minigan.objectives import (
+    KL,
     OBJECTIVES,
     AbsoluteError,
     Hinge,
@@ -45,6 +47,9 @@ from minigan.objectives import (
     MaximumLikelihood,
     Minimax,
     NonSaturating,
+    Pearson,
+    ReverseKL,
+    SquaredHellinger,
     Wasserstein,
 )
 from minigan.optimizers import SGD, Adam, RMSProp
@@ -58,6 +63,7 @@ __version__ = "0.1.0"
 __all__ = [
     "DRAGAN",
     "GAN",
+    "KL",
     "OBJECTIVES",
     "R1",
     "R2",
@@ -86,6 +92,7 @@ __all__ = [
     "LeastSquares",
     "LinearDecay",
     "MaximumLikelihood",
+    "MinibatchStd",
     "Minimax",
     "MomentMatching",
     "NonSaturating",
@@ -93,15 +100,19 @@ __all__ = [
     "NormalLatent",
     "OneSidedPenalty",
     "Pack",
+    "Pearson",
+    "PhiloxLatent",
     "RMSProp",
     "ReLU",
     "Record",
     "Reshape",
+    "ReverseKL",
     "Sequential",
     "Session",
     "Sigmoid",
     "Softplus",
     "SpectralNorm",
+    "SquaredHellinger",
     "Tanh",
     "TrainingDiverged",
     "TrainingWarning",

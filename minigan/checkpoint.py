@@ -23,6 +23,7 @@ import numpy as np
 from minigan.archive import CheckpointError, open_archive, write_archive
 from minigan.averaging import WeightAverage
 from minigan.checks import check_integer
+from minigan.gan import Record
 from minigan.layers import Sequential
 from minigan.optimizers import Optimizer
 
@@ -42,15 +43,17 @@ def save_checkpoint(path, game, batches=None, *, configuration=None, history=Non
     history : dict of whatever else is to be kept, say, the losses so far
 
     Both dicts hold numbers, text, None, and lists, tuples, dicts and dataclasses of these; the
-    history also host arrays. The file is written under a temporary name and renamed, so that an
-    earlier checkpoint of that name is kept until the new one is whole.
+    history also host arrays and `Record`s. The file is written under a temporary name and renamed,
+    so that an earlier checkpoint of that name is kept until the new one is whole.
 
     Raises
     ------
-    CheckpointError : the game holds NaN or infinity; nothing was written
+    CheckpointError, TrainingDiverged : the game holds NaN or infinity; nothing was written
     OSError : the file cannot be written; an earlier one is as it was
     TypeError, ValueError : something cannot be part of a checkpoint
     """
+    if hasattr(game, "watch"):
+        game.watch.look()  # on a GPU, updates may be under way that nobody has looked at yet
     parts, arrays = _parts(game, batches), {}
     state = _detach({name: _state(part) for name, part in parts.items()}, arrays, "state")
     for name, array in arrays.items():
@@ -73,7 +76,7 @@ def load_checkpoint(path, game, batches=None, *, configuration=None):
 
     Without `batches`, those in the file are left out: to generate, no data are needed. A
     `configuration` that is given is compared with the one in the file. In the history, tuples
-    have become lists, and dataclasses dicts.
+    have become lists, and dataclasses and records dicts.
 
     Raises
     ------
@@ -205,6 +208,8 @@ def _detach(value, arrays, place):
         return None
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, Record):
+        value = value.as_dict()
     if dataclasses.is_dataclass(value):
         value = vars(value)
     if isinstance(value, dict):

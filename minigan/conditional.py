@@ -5,8 +5,10 @@ the noise, and next to the sample: as further features, or as further channels, 
 image. A network with its label fixed is again a network, so the game itself does not change.
 """
 
+from minigan.backend import get_backend
 from minigan.checks import as_generator, check_integer
 from minigan.gan import CHUNK, GAN
+from minigan.parts import check_pair_of
 
 __all__ = ["ConditionalGAN", "Conditioned"]
 
@@ -21,13 +23,18 @@ class Conditioned:
         self.network, self.labels = network, labels
         self.backend, self.dtype = network.backend, network.dtype
         self.parameters, self.gradients = network.parameters, network.gradients
+        self.buffers = network.buffers
         *axes, channels = network.input_shape
         self.input_shape = (*axes, channels - labels.shape[1])
-        self.check_batch = network.check_batch
         self.named_parameters, self.named_gradients = (
             network.named_parameters,
             network.named_gradients,
         )
+
+    def check_batch(self, x, shape, what):
+        """As `Sequential.check_batch`; x must also have as many samples as there are labels."""
+        self.network.check_batch(x, shape, what)
+        _check_count(x, self.labels)
 
     def join(self, x):
         """[x, y] (N, ..., C + classes): y is repeated over all axes between first and last."""
@@ -52,6 +59,7 @@ class Conditioned:
         return self.network.activations(self.join(x))
 
     def forward(self, x, train=True, stop=None):
+        self.check_batch(x, self.input_shape, "input")
         return self.network.forward(self.join(x), train, stop)
 
     def backward(self, dy, caches, *args, **kwargs):
@@ -67,8 +75,16 @@ class Conditioned:
         return self.network.double_backward(padded, trace, caches)
 
 
+def _check_count(x, labels):
+    if len(x) != len(labels):
+        raise ValueError(f"labels: expected one a sample, {len(x)}, got {len(labels)}")
+
+
 class ConditionalGAN(GAN):
     """A `GAN` whose batches are pairs (x, labels), labels integers (N,) below `classes`.
+
+    Labels may be an array or a list. Raises ValueError if they are not one a sample or out of
+    range, TypeError if they are not integers, before anything is changed.
 
     The generator takes latent dimension + classes features, the discriminator sample features
     (or channels) + classes; everything else as in `GAN`.
@@ -81,8 +97,8 @@ class ConditionalGAN(GAN):
     def step(self, batches):
         """As `GAN.step`, on batches (x, labels)."""
         for _ in range(self.discriminator_steps):
-            x, labels = next(batches)
-            x, labels = self.asarray(x), self.one_hot(labels)
+            x, labels = check_pair_of("(x, labels)", next(batches))
+            x, labels = self.real(x), self.one_hot(labels)
             figures = self.given(labels).discriminator_step(x)
         return figures | self.given(labels).generator_step(x)
 
@@ -92,11 +108,13 @@ class ConditionalGAN(GAN):
 
     def one_hot(self, labels):
         """(N, classes) from integers (N,)."""
+        host = get_backend("numpy")  # where labels come from, and where looking at them is free
+        labels = host.asarray(labels)
         if labels.dtype.kind not in "iu" or labels.ndim != 1:
             raise TypeError(f"labels: expected integers (N,), got {labels.dtype} {labels.shape}")
         if len(labels) and not 0 <= labels.min() <= labels.max() < self.classes:
             raise ValueError(f"labels: expected 0 to {self.classes - 1}")
-        return self.asarray(labels[:, None] == range(self.classes))
+        return self.asarray(labels[:, None] == host.xp.arange(self.classes))
 
     def sample(self, labels, rng):
         """One sample for each of the labels (N,), as a host array (N, ...)."""
@@ -106,6 +124,7 @@ class ConditionalGAN(GAN):
         """The samples for given latent vectors (N, dimension) and labels (N,)."""
         network = self.generator if self.average is None else self.average.network
         backend, labels = network.backend, self.one_hot(labels)
+        _check_count(z, labels)
         out = backend.xp.empty((len(z), *network.output_shape), network.dtype)
         for start in range(0, len(z), CHUNK):
             part = slice(start, start + CHUNK)

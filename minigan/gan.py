@@ -6,16 +6,17 @@ beside algorithm 1 of Goodfellow et al. 2014 (arXiv:1406.2661): they are that al
 """
 
 import copy
+import math
 import time
 
 from minigan.averaging import WeightAverage
 from minigan.checks import as_generator, check_integer
 from minigan.divergence import TrainingDiverged, first_bad_gradient, first_bad_output
-from minigan.layers import Sigmoid
 from minigan.objectives import get_objective
-from minigan.optimizers import Optimizer
+from minigan.parts import check_discriminator, check_kinds, check_networks, check_optimizers
 from minigan.regularizers import Regularizer
 from minigan.schedules import constant
+from minigan.watch import Watch, finite_on_host
 
 __all__ = ["GAN", "Record", "train"]
 
@@ -63,23 +64,24 @@ class GAN:
         self.steps = 0
         self._check_parts(regularizer)
         self.average = None if average_decay is None else WeightAverage(generator, average_decay)
+        self.watch = Watch(generator.backend)
 
     def step(self, batches):
         """k = discriminator_steps updates of D, each on a fresh batch, then one of G."""
         for _ in range(self.discriminator_steps):
-            x = self.asarray(next(batches))
+            x = self.real(next(batches))
             figures = self.discriminator_step(x)
         return figures | self.generator_step(x)
 
     # The discriminator's step --------------------------------------------------------------
 
     def discriminator_step(self, x):
-        """One update of D on a real batch x (N, ...); the step's figures."""
-        self._check_real(x, "discriminator")
+        """One update of D on a real batch x (N, ...), as `real` gives it; the step's figures."""
+        self._check_real(x)
         z = self.noise(len(x))
         figures = self.discriminator_gradients(x, z)
-        self._refuse_divergence("discriminator", figures, x, z)
-        self.discriminator_optimizer.step(self.schedule(self.steps))
+        guard = self._guard("discriminator", figures, x, z)
+        self.discriminator_optimizer.step(self.schedule(self.steps), guard)
         self.regularizer.constrain(self.discriminator)
         return figures
 
@@ -109,13 +111,13 @@ class GAN:
 
     def generator_step(self, x):
         """One update of G on as many fakes as x (N, ...) has samples; the step's figures."""
-        self._check_real(x, "generator")
+        self._check_real(x)
         z = self.noise(len(x))
         figures = self.generator_gradients(x, z)
-        self._refuse_divergence("generator", figures, x, z)
-        self.generator_optimizer.step(self.schedule(self.steps))
+        guard = self._guard("generator", figures, x, z)
+        self.generator_optimizer.step(self.schedule(self.steps), guard)
         if self.average is not None:
-            self.average.update()
+            self.average.update(guard)
         return figures
 
     def generator_gradients(self, x, z):
@@ -133,7 +135,12 @@ class GAN:
         norm = G.backend.norm(G.gradients)
         return {"generator_loss": loss, "generator_gradient_norm": norm}
 
-    # Noise and samples ---------------------------------------------------------------------
+    # Batches, noise and samples ------------------------------------------------------------
+
+    def real(self, batch):
+        """A host batch of real samples on the networks' backend; refused if it is not finite."""
+        place = "discriminator", "the batch of real samples"
+        return self.asarray(finite_on_host(batch, self.generator.dtype, self.steps + 1, *place))
 
     def noise(self, n):
         """n latent vectors from the training's generator, on the networks' backend."""
@@ -190,90 +197,54 @@ class GAN:
     # Checks --------------------------------------------------------------------------------
 
     def _check_parts(self, regularizer):
-        self._check_kinds(regularizer)
         G, D, extra = self.generator, self.discriminator, self._extra_inputs()
-        noise = self.latent.dimension + extra
-        shown = (*G.output_shape[:-1], G.output_shape[-1] + extra)
-        demands = [
-            (G is not D, "generator and discriminator are the same network"),
-            (
-                G.backend is D.backend is self.objective.backend,
-                f"generator, discriminator and objective must share one backend, got "
-                f"{G.backend!r}, {D.backend!r}, {self.objective.backend!r}",
-            ),
-            (G.dtype == D.dtype, f"dtypes differ: generator {G.dtype}, discriminator {D.dtype}"),
-            (
-                G.input_shape == (noise,),
-                f"the generator takes {G.input_shape}, it will be given ({noise},)",
-            ),
-            (
-                D.input_shape == shown,
-                f"the discriminator takes {D.input_shape}, it will be shown {shown}",
-            ),
-            (D.output_shape == (1,), f"the discriminator must end in (1,), not {D.output_shape}"),
-            (
-                not isinstance(D.layers[-1], Sigmoid),
-                "the discriminator ends in a Sigmoid, but objectives take logits: leave it out",
-            ),
-            (self.generator_optimizer.network is G, "generator_optimizer has another network"),
-            (
-                self.discriminator_optimizer.network is D,
-                "discriminator_optimizer has another network",
-            ),
-            (
-                regularizer is not None or not self.objective.needs_constraint,
-                f"{self.objective!r} has no minimum without a Lipschitz constraint: "
-                f"pass regularizer=WeightClipping(0.01), say",
-            ),
-        ]
-        for holds, message in demands:
-            if not holds:
-                raise ValueError(message)
-        self.regularizer.check(D)
-
-    def _check_kinds(self, regularizer):
-        g, d = (
-            isinstance(optimizer, Optimizer)
-            for optimizer in (self.generator_optimizer, self.discriminator_optimizer)
+        check_kinds(schedule=self.schedule, latent=self.latent, regularizer=regularizer)
+        check_optimizers(
+            {
+                "generator_optimizer": (self.generator_optimizer, G),
+                "discriminator_optimizer": (self.discriminator_optimizer, D),
+            }
         )
-        penalty = regularizer is None or isinstance(regularizer, Regularizer)
-        noise = hasattr(self.latent, "dimension")
-        kinds = [
-            ("generator_optimizer", g, "an Optimizer"),
-            ("discriminator_optimizer", d, "an Optimizer"),
-            ("regularizer", penalty, "a Regularizer"),
-            ("latent", noise, "a distribution such as NormalLatent(2)"),
-            ("schedule", callable(self.schedule), "a function of the step"),
-        ]
-        for name, holds, expected in kinds:
-            if not holds:
-                raise TypeError(f"{name}: expected {expected}, got {getattr(self, name)!r}")
+        check_networks({"generator": G, "discriminator": D}, self.objective)
+        noise = self.latent.dimension + extra
+        if G.input_shape != (noise,):
+            raise ValueError(f"the generator takes {G.input_shape}, it will be given ({noise},)")
+        shown = (*G.output_shape[:-1], G.output_shape[-1] + extra)
+        if D.input_shape != shown:
+            raise ValueError(f"the discriminator takes {D.input_shape}, it will be shown {shown}")
+        check_discriminator("discriminator", D, self.objective, regularizer)
 
     def _extra_inputs(self):
         """What both players see beside noise and sample: a label, in a conditional game."""
         return 0
 
-    def _check_real(self, x, player):
-        """Refuse a batch before it enters anything: running statistics would remember it."""
-        D = self.discriminator
-        D.check_batch(x, D.input_shape, "x")
-        if not D.backend.is_finite(x):
-            raise TrainingDiverged(self.steps + 1, player, "the batch of real samples")
+    def _check_real(self, x):
+        self.discriminator.check_batch(x, self.discriminator.input_shape, "x")
 
-    def _refuse_divergence(self, player, figures, x, z):
-        """Raise before the update, so that the parameters stay at their last good values."""
-        finite = self.generator.backend.is_finite
-        if not (finite(figures[f"{player}_loss"]) and finite(figures[f"{player}_gradient_norm"])):
-            raise TrainingDiverged(self.steps + 1, player, self._first_bad(player, x, z))
+    def _guard(self, player, figures, x, z):
+        """What keeps the parameters at their last good values: see `watch.py`.
+
+        Raises TrainingDiverged, in the name of the first update that was not finite.
+        """
+        step = self.steps + 1
+
+        def diverged():
+            return TrainingDiverged(step, player, self._first_bad(player, x, z))
+
+        loss, norm = figures[f"{player}_loss"], figures[f"{player}_gradient_norm"]
+        return self.watch.guard(loss, norm, diverged)
 
     def _first_bad(self, player, x, z):
         G, D = self.generator, self.discriminator
+        if not D.backend.is_finite(x):
+            return "the batch of real samples"
         place, fake = first_bad_output(G, z, "the generator")
         if place is None:
             place, _ = first_bad_output(D, x, "the discriminator")
         if place is None:
             place, _ = first_bad_output(D, fake, "the discriminator")
         if place is None:
+            getattr(self, f"{player}_gradients")(x, z)  # those in memory may be a later step's
             place = first_bad_gradient(D if player == "discriminator" else G, f"the {player}")
         return place or "the loss or the norm of the gradient"
 
@@ -284,21 +255,31 @@ class Record:
     step (from 1), seconds (of this step), and, for a `GAN`: discriminator_loss, generator_loss,
     real_logit and fake_logit (means, in the last of the step's discriminator updates),
     discriminator_gradient_norm, generator_gradient_norm. Figures are read from the device when
-    they are asked for, and not before, so that a GPU need not wait for whoever does not look.
+    they are asked for, and not before, so that a GPU need not wait for whoever does not look;
+    `seconds` is then the time it took to queue the step. Raises TrainingDiverged where a figure
+    that is asked for shows that training has diverged.
     """
 
-    def __init__(self, step, seconds, figures):
-        self.step, self.seconds, self._figures = step, seconds, figures
+    def __init__(self, step, seconds, figures, watch=None):
+        self.step, self.seconds, self._figures, self._watch = step, seconds, figures, watch
 
     def __getattr__(self, name):
         figures = self.__dict__.get("_figures", {})  # a copy being made has none yet
         if name not in figures:
             raise AttributeError(f"{name!r}: this record holds step, seconds, {', '.join(figures)}")
-        return float(figures[name])
+        value = figures[name] = float(figures[name])  # read once
+        if not math.isfinite(value) and self._watch is not None:
+            self._watch.look()
+        return value
 
     def figures(self):
         """The names of the figures beside step and seconds."""
         return list(self._figures)
+
+    def as_dict(self):
+        """The record as plain numbers: `Record(**record.as_dict())` is the same again."""
+        figures = {name: getattr(self, name) for name in self._figures}
+        return {"step": self.step, "seconds": self.seconds, "figures": figures}
 
     def __repr__(self):
         figures = (f"{name}={float(value):.4g}" for name, value in self._figures.items())
@@ -308,12 +289,13 @@ class Record:
 def train(game, batches, steps):
     """Train for `steps` more steps, yielding a `Record` after each.
 
-    game: a `GAN`, or anything with `step(batches)` and `steps`. batches: an iterator of real
-    batches, host arrays (N, ...), such as `data.Batches`. Being a generator, it trains only
+    game: a `GAN`, or anything with `step(batches)`, `steps` and `watch`. batches: an iterator of
+    real batches, host arrays (N, ...), such as `data.Batches`. Being a generator, it trains only
     while it is asked for records.
 
-    Raises TrainingDiverged when a loss or gradient is not finite, before it enters any weight;
-    ValueError when the batches run out.
+    Raises TrainingDiverged when a loss or gradient is not finite, before it enters any weight; on
+    a GPU up to `backend.patience` updates later, which changed nothing but counters, running
+    statistics and the state of `rng`. Raises ValueError when the batches run out.
     """
     batches = iter(batches)
     for _ in range(check_integer("steps", steps, 0)):
@@ -323,4 +305,5 @@ def train(game, batches, steps):
         except StopIteration:
             raise ValueError(f"batches ran out in step {game.steps + 1}") from None
         game.steps += 1
-        yield Record(game.steps, time.perf_counter() - start, figures)
+        yield Record(game.steps, time.perf_counter() - start, figures, game.watch)
+    game.watch.look()

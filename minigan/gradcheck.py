@@ -106,21 +106,27 @@ def compare_gradients(loss, arrays, gradients, *, rng=0, tolerance=1e-6, max_ent
     The relative error is |by hand − numerical| / max(|by hand|, |numerical|, floor). The floor
     keeps rounding in entries that should be zero from counting as an error: 1e-3 of the array's
     and 1e-4 of all arrays' largest numerical gradient, and what the rounding of the loss itself
-    leaves unresolved, 4 eps |L| / h, over the tolerance.
+    leaves unresolved, 4 r / h, over the tolerance. The rounding r is eps |L|, or what is measured
+    if that is more: a loss may be near zero only because large terms cancel in it.
     """
     rng = as_generator(rng)
     max_entries = check_integer("max_entries", max_entries, 1)
     tolerance = check_number("tolerance", tolerance, 0, 1, low_open=True)
-    entries = {}
+    chosen = {}
     for name, array in arrays.items():
         _check_array(name, array, gradients.get(name))
         indices = np.arange(array.size)
         if array.size > max_entries:
             indices = np.sort(rng.choice(array.size, max_entries, replace=False))
-        entries[name] = [(i, *_derivative(loss, array, i, tolerance)) for i in indices.tolist()]
+        chosen[name] = indices.tolist()
+    rounding = _rounding(loss, [(arrays[name], i) for name in chosen for i in chosen[name]])
+    entries = {
+        name: [(i, *_derivative(loss, arrays[name], i, tolerance, rounding)) for i in indices]
+        for name, indices in chosen.items()
+    }
     sizes = {name: max((abs(d) for _, d, ok in found if ok), default=0.0)
              for name, found in entries.items()}  # fmt: skip
-    resolution = 4 * np.finfo(float).eps * abs(float(loss())) / STEPS[0]
+    resolution = 4 * rounding / STEPS[0]
     least = max(1e-4 * max(sizes.values(), default=0.0), resolution / tolerance, 1e-12)
     rows = [
         _row(name, arrays[name], gradients[name], found, max(least, 1e-3 * sizes[name]))
@@ -137,7 +143,36 @@ def _check_array(name, array, gradient):
         raise ValueError(f"{name}: expected a gradient of shape {array.shape}, got {found}")
 
 
-def _derivative(loss, array, position, tolerance):
+def _rounding(loss, entries):
+    """How far rounding moves the loss: eps |L|, or what a look at three entries finds.
+
+    Over points 1e-6 apart any smooth loss is a cubic, whose fourth difference is zero. What is
+    left are the rounding errors of five values, √70 of one on average (after Moré & Wild 2011,
+    "Estimating computational noise"); a kink may meet one of the three, not the median.
+    """
+    middle = float(loss())
+    found = []
+    for array, position in entries[:: max(1, len(entries) // 3)][:3]:
+        at, x = _along(loss, array, position)
+        far, near = (at(x + d) + at(x - d) for d in (2e-6, 1e-6))
+        at(x)
+        found.append(abs(far - 4 * near + 6 * middle) / math.sqrt(70))
+    measured = sorted(found)[len(found) // 2] if found else 0.0
+    return max(np.finfo(float).eps * abs(middle), measured)
+
+
+def _along(loss, array, position):
+    """The loss as a function of one entry, array.flat[position], and the entry's value."""
+    index = np.unravel_index(position, array.shape)
+
+    def at(value):
+        array[index] = value
+        return float(loss())
+
+    return at, array[index].item()
+
+
+def _derivative(loss, array, position, tolerance, rounding):
     """(dL / d array.flat[position], whether it can be trusted).
 
     Central differences D at h, h/2 and h/4 give two estimates of the derivative with error O(h⁴)
@@ -145,13 +180,7 @@ def _derivative(loss, array, position, tolerance):
     to the right; otherwise a kink lies close by, and a smaller h may step around it. The
     judgement never looks at the gradient that was computed by hand.
     """
-    index = np.unravel_index(position, array.shape)
-    x = array[index].item()
-
-    def at(value):
-        array[index] = value
-        return float(loss())
-
+    at, x = _along(loss, array, position)
     middle = at(x)
     for h in STEPS:
         sides = [(at(x + d), at(x - d), d) for d in (h, h / 2, h / 4)]
@@ -159,7 +188,7 @@ def _derivative(loss, array, position, tolerance):
         estimate, closer = (4 * half - wide) / 3, (4 * narrow - half) / 3
         right, left, _ = sides[0]
         bend = (right - 2 * middle + left) / h
-        noise = 16 * np.finfo(float).eps * (abs(middle) + 1) / h
+        noise = 16 * (rounding + np.finfo(float).eps) / h
         scale = max(abs(wide), abs(narrow))
         trusted = abs(estimate - closer) <= 0.1 * tolerance * scale + noise and (
             abs(bend) <= 0.1 * scale + 10 * h
@@ -200,6 +229,9 @@ def gradcheck(target, *inputs, rng=0, train=True, tolerance=1e-6, max_entries=64
     Inputs are converted to float64, and networks are checked as float64 copies. Returns a
     GradientReport. `rng` (a generator or a seed) draws the upstream gradient, the noise and the
     entries to check. Raises TypeError for other targets, ValueError for inputs that do not fit.
+
+    A `SpectralNorm` layer's gradient in training mode is exact only once its power iteration has
+    converged (its docstring says why): let it see some hundred batches first, or take train=False.
     """
     # a stream of its own: seeded like the input, the upstream gradient would equal the input
     rng = as_generator(rng).spawn(1)[0]
@@ -256,18 +288,25 @@ def _float64(target, input_shape, rng):
 
 
 def _rewinder(*networks):
-    """A function that sets the layers' generators back to now: dropout draws its masks again."""
+    """A function that sets networks back to now, so that every forward pass is the same one.
+
+    Dropout draws its masks again, and `SpectralNorm` starts from the same vectors.
+    """
     layers = [layer for network in networks for layer in network.layers]
     states = [layer.rng.bit_generator.state for layer in layers]
+    buffers = [network.buffers.copy() for network in networks]
 
     def rewind():
         for layer, state in zip(layers, states, strict=True):
             layer.rng.bit_generator.state = state
+        for network, kept in zip(networks, buffers, strict=True):
+            network.buffers[...] = kept
 
     return rewind
 
 
 def _check_objective(objective, real_logits, fake_logits, *, rng, **options):
+    real_logits, fake_logits = map(objective.backend.asarray, (real_logits, fake_logits))
     _, d_real, d_fake = objective.discriminator(real_logits, fake_logits)
     report_d = compare_gradients(
         lambda: objective.discriminator(real_logits, fake_logits)[0],
@@ -315,9 +354,11 @@ def _check_game(gan, x, *, rng, **options):
 
 def _check_regularizer(regularizer, network, real, fake, *, rng, **options):
     network = network.clone(dtype="float64")
-    seed = int(rng.integers(1 << 31))
+    real, fake = map(network.backend.asarray, (real, fake))
+    seed, rewind = int(rng.integers(1 << 31)), _rewinder(network)
 
     def penalty():
+        rewind()
         return regularizer.penalize(network, real, fake, np.random.default_rng(seed))
 
     network.zero_gradients()

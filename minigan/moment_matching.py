@@ -11,7 +11,9 @@ Gaussians, k(a, b) = Σ_s exp(−‖a − b‖² / 2 s²): narrow ones see detai
 
 from minigan.checks import as_generator, check_number
 from minigan.divergence import TrainingDiverged, first_bad_gradient
+from minigan.parts import check_kinds, check_optimizers
 from minigan.schedules import constant
+from minigan.watch import Watch
 
 __all__ = ["MomentMatching", "mmd_squared"]
 
@@ -27,7 +29,17 @@ def mmd_squared(x, y, bandwidths, *, backend, unbiased=False):
     change) and is zero on average for equal distributions. With k' = Σ_s exp(·) / s²,
 
         ∂k(a, b)/∂a = −(a − b) k'(a, b).
+
+    bandwidths: the widths s > 0. Raises ValueError if the samples' features are not as many, or
+    if there are too few of them.
     """
+    bandwidths = _check_bandwidths(bandwidths)
+    for name, sample in (("x", x), ("y", y)):
+        backend.check(sample, name)
+        if sample.ndim != 2 or len(sample) == 0:
+            raise ValueError(f"{name}: expected shape (N, D) with N > 0, got {sample.shape}")
+    if x.shape[1] != y.shape[1]:
+        raise ValueError(f"x has {x.shape[1]} features and y {y.shape[1]}: expected as many")
     n, m = len(x), len(y)
     off = 1 if unbiased else 0
     if min(n, m) <= off:
@@ -43,18 +55,39 @@ def mmd_squared(x, y, bandwidths, *, backend, unbiased=False):
 
 
 def _kernel_sums(a, b, bandwidths, backend):
-    """Σ_ij k(a_i, b_j), and for each i Σ_j ∂k(a_i, b_j)/∂a_i, (len(a), D)."""
+    """Σ_ij k(a_i, b_j), and for each i Σ_j ∂k(a_i, b_j)/∂a_i, (len(a), D).
+
+    ‖a − b‖² = ‖a‖² + ‖b‖² − 2⟨a, b⟩ makes it one matrix product, but loses the digits of a short
+    distance far from the origin: so the origin is put into the middle of both samples first.
+    """
+    middle = (a.mean(axis=0) + b.mean(axis=0)) / 2
+    a, b = a - middle, b - middle
     xp, total, gradient = backend.xp, 0.0, backend.xp.empty_like(a)
     for start in range(0, len(a), ROWS):
         part = a[start : start + ROWS]
-        squares = (part * part).sum(axis=1)[:, None] + (b * b).sum(axis=1) - 2 * part @ b.T
-        weights = xp.zeros_like(squares)
+        squares = backend.matmul(part, b.T)
+        squares *= -2
+        squares += (part * part).sum(axis=1)[:, None]
+        squares += (b * b).sum(axis=1)
+        squares.clip(0, None, out=squares)
+        weights = backend.zeros(squares.shape, squares.dtype)
+        k = backend.empty(squares.shape, squares.dtype)
         for s in bandwidths:
-            k = xp.exp(squares.clip(0, None) * (-0.5 / s**2))
+            xp.multiply(squares, -0.5 / s**2, out=k)
+            xp.exp(k, out=k)
             total = total + k.sum()
-            weights += k / s**2
+            k /= s**2
+            weights += k
         gradient[start : start + ROWS] = weights @ b - part * weights.sum(axis=1)[:, None]
     return total, gradient
+
+
+def _check_bandwidths(bandwidths):
+    infinity = float("inf")
+    found = [check_number("bandwidths", s, 0, infinity, low_open=True) for s in bandwidths]
+    if not found:
+        raise ValueError("bandwidths: expected at least one")
+    return found
 
 
 class MomentMatching:
@@ -68,31 +101,32 @@ class MomentMatching:
         self, generator, optimizer, *, bandwidths, latent, rng, unbiased=False, schedule=constant
     ):
         self.generator, self.optimizer = generator, optimizer
-        infinity = float("inf")
-        self.bandwidths = [
-            check_number("bandwidths", s, 0, infinity, low_open=True) for s in bandwidths
-        ]
-        if not self.bandwidths:
-            raise ValueError("bandwidths: expected at least one")
-        if optimizer.network is not generator:
-            raise ValueError("optimizer has another network")
+        self.bandwidths = _check_bandwidths(bandwidths)
+        check_kinds(schedule=schedule, latent=latent)
+        check_optimizers({"optimizer": (optimizer, generator)})
         if generator.input_shape != (latent.dimension,):
             raise ValueError(
                 f"the generator takes {generator.input_shape}, the noise is ({latent.dimension},)"
             )
         self.latent, self.rng, self.unbiased = latent, as_generator(rng), unbiased
-        self.schedule, self.steps = schedule, 0
+        self.schedule, self.steps, self.watch = schedule, 0, Watch(generator.backend)
 
     def step(self, batches):
         """One update of G on the next batch."""
         G = self.generator
         x = G.backend.asarray(next(batches), G.dtype)
+        G.check_batch(x, G.output_shape, "x")
         z = G.backend.asarray(self.latent.sample(len(x), self.rng), G.dtype)
         figures = self.generator_gradients(x, z)
-        if not G.backend.is_finite(figures["generator_gradient_norm"]):
-            place = first_bad_gradient(G, "the generator") or "the norm of the gradient"
-            raise TrainingDiverged(self.steps + 1, "generator", place)
-        self.optimizer.step(self.schedule(self.steps))
+        step = self.steps + 1
+
+        def diverged():
+            place = first_bad_gradient(G, "the generator") or "the loss or the norm of the gradient"
+            return TrainingDiverged(step, "generator", place)
+
+        loss, norm = figures["generator_loss"], figures["generator_gradient_norm"]
+        guard = self.watch.guard(loss, norm, diverged)
+        self.optimizer.step(self.schedule(self.steps), guard)
         return figures
 
     def generator_gradients(self, x, z):

@@ -13,14 +13,19 @@ from minigan.backend import get_backend
 from minigan.checks import check_number
 
 __all__ = [
+    "KL",
     "OBJECTIVES",
     "AbsoluteError",
+    "FDivergence",
     "Hinge",
     "LeastSquares",
     "MaximumLikelihood",
     "Minimax",
     "NonSaturating",
     "Objective",
+    "Pearson",
+    "ReverseKL",
+    "SquaredHellinger",
     "Wasserstein",
     "get_objective",
 ]
@@ -87,13 +92,16 @@ class Minimax(Objective):
 
     def discriminator_terms(self, r, f):
         ops, s = self.backend, self.real_label
-        real, d_real = ops.softplus(-r), -ops.sigmoid(-r)
+        real, slope = ops.softplus_with_gradient(-r)
+        fake, d_fake = ops.softplus_with_gradient(f)
+        d_real = -slope
         if s < 1:  # softplus(r) = softplus(−r) + r
             real, d_real = real + (1 - s) * r, d_real + (1 - s)
-        return real, ops.softplus(f), d_real, ops.sigmoid(f)
+        return real, fake, d_real, d_fake
 
     def generator_terms(self, f):
-        return -self.backend.softplus(f), -self.backend.sigmoid(f)
+        value, slope = self.backend.softplus_with_gradient(f)
+        return -value, -slope
 
 
 class NonSaturating(Minimax):
@@ -104,7 +112,8 @@ class NonSaturating(Minimax):
     """
 
     def generator_terms(self, f):
-        return self.backend.softplus(-f), -self.backend.sigmoid(-f)
+        value, slope = self.backend.softplus_with_gradient(-f)
+        return value, -slope
 
 
 class MaximumLikelihood(Minimax):
@@ -184,6 +193,96 @@ class Wasserstein(Objective):
         return -f, -self.backend.xp.ones_like(f)
 
 
+class FDivergence(Objective):
+    """f-GAN (Nowozin et al. 2016, arXiv:1606.00709, equations 2 and 6): any divergence of the form
+
+        D_f(p ‖ q) = ∫ q f(p / q) = max_T  E_p T − E_q f*(T)
+
+    with f convex, f(1) = 0, and its conjugate f*(t) = max_u (u t − f(u)). Here T = g(v): the
+    logit v may be any number, and the increasing output activation g maps it to where f* is
+    finite (tables 2 and 6, with the sign that makes v large for real samples).
+
+    D minimises  −mean g(r) + mean f*(g(f)),  G minimises  −mean f*(g(f)). The best D has
+    g(v) = f'(p / q); its loss is −D_f(p ‖ q), and G's gradient that of D_f(p ‖ q).
+    Two rows of the tables stand above under their older names: Jensen-Shannon is `Minimax`
+    (D's loss less log 4), total variation is `AbsoluteError` (half of the logit).
+    """
+
+    def discriminator_terms(self, r, f):
+        (real, d_real), (fake, d_fake) = self.output(r), self.conjugate(f)
+        return -real, fake, -d_real, d_fake
+
+    def generator_terms(self, f):
+        fake, d_fake = self.conjugate(f)
+        return -fake, -d_fake
+
+    def output(self, v):
+        """g(v) and its derivative."""
+        raise NotImplementedError
+
+    def conjugate(self, v):
+        """f*(g(v)) and its derivative."""
+        raise NotImplementedError
+
+
+class KL(FDivergence):
+    """KL(p ‖ q): f(u) = u log u, f*(t) = exp(t − 1), g(v) = v; the best v is 1 + log p/q.
+
+    Covers all of p, and overflows for logits of fakes above 89 in float32.
+    """
+
+    def output(self, v):
+        return v, self.backend.xp.ones_like(v)
+
+    def conjugate(self, v):
+        value = self.backend.xp.exp(v - 1)
+        return value, value
+
+
+class ReverseKL(FDivergence):
+    """KL(q ‖ p): f(u) = −log u, f*(t) = −1 − log(−t), g(v) = −exp(−v); the best v is log p/q.
+
+    Avoids where p has nothing, and overflows for logits of real samples below −88 in float32.
+    """
+
+    def output(self, v):
+        slope = self.backend.xp.exp(-v)
+        return -slope, slope
+
+    def conjugate(self, v):
+        return v - 1, self.backend.xp.ones_like(v)
+
+
+class Pearson(FDivergence):
+    """χ² = ∫ (p − q)² / q: f(u) = (u − 1)², g(v) = v; the best v is 2 (p/q − 1).
+
+    f*(t) = u² − 1 with u = max(t/2 + 1, 0): the paper's t²/4 + t, but for t < −2, where it would
+    turn round and pull fakes down, though no ratio u >= 0 has a slope f'(u) = t.
+    """
+
+    def output(self, v):
+        return v, self.backend.xp.ones_like(v)
+
+    def conjugate(self, v):
+        u = (v / 2 + 1).clip(0, None)
+        return u * u - 1, u
+
+
+class SquaredHellinger(FDivergence):
+    """∫ (√p − √q)²: f(u) = (√u − 1)², f*(t) = t / (1 − t), g(v) = 1 − exp(−v); best v ½ log p/q.
+
+    Symmetric, and between 0 and 2. Overflows where `KL` and `ReverseKL` do.
+    """
+
+    def output(self, v):
+        slope = self.backend.xp.exp(-v)
+        return 1 - slope, slope
+
+    def conjugate(self, v):
+        slope = self.backend.xp.exp(v)
+        return slope - 1, slope
+
+
 OBJECTIVES = {
     "minimax": Minimax,
     "non-saturating": NonSaturating,
@@ -192,6 +291,10 @@ OBJECTIVES = {
     "absolute-error": AbsoluteError,
     "least-squares": LeastSquares,
     "hinge": Hinge,
+    "kl": KL,
+    "reverse-kl": ReverseKL,
+    "pearson": Pearson,
+    "squared-hellinger": SquaredHellinger,
 }
 
 

@@ -36,7 +36,7 @@ class ShardedGAN(GAN):
             raise ValueError(f"shards are for the numpy backend, not {self.generator.backend!r}")
         self.shards = check_integer("shards", shards, 1)
         self._team = _Team(self.shards)
-        self._games = [self._replica(rank) for rank in range(self.shards)]
+        self._replicas = [self._replica(rank) for rank in range(self.shards)]
         self._threads = ThreadPoolExecutor(self.shards)
         self._blas = ThreadpoolController()
 
@@ -50,7 +50,7 @@ class ShardedGAN(GAN):
 
     def parts(self):
         """As `GAN.parts`, and what the shards have of their own."""
-        return super().parts() | {"shards": _ShardStates(self, self._games)}
+        return super().parts() | {"shards": _ShardStates(self, self._replicas)}
 
     def clone(self, dtype):
         """The same game, unsharded, on copies of both networks: see `GAN.clone`."""
@@ -59,38 +59,47 @@ class ShardedGAN(GAN):
         return twin
 
     def _replica(self, rank):
-        """A game on networks that share this one's parameters and have their own gradients."""
-        game, backend = copy.copy(self), ShardBackend(self._team, rank)
-        game.generator = self.generator.replica(backend, shared_buffers=rank == 0)
-        game.discriminator = self.discriminator.replica(backend, shared_buffers=rank == 0)
-        game.rng = self.rng.spawn(1)[0]
-        return game
+        """What a shard has of its own: networks on this game's parameters, gradients, and rng."""
+        backend, shared = ShardBackend(self._team, rank), rank == 0
+        return {
+            "generator": self.generator.replica(backend, shared_buffers=shared),
+            "discriminator": self.discriminator.replica(backend, shared_buffers=shared),
+            "rng": self.rng.spawn(1)[0],
+        }
 
     def _on_shards(self, player, x, z):
-        if len(x) % self.shards:
-            raise ValueError(f"a batch of {len(x)} cannot be cut into {self.shards} equal shards")
-        parts = zip(self._games, _split(x, self.shards), _split(z, self.shards), strict=True)
-        gradients = getattr(GAN, f"{player}_gradients")
+        replicas = self._replicas
+        parts = zip(replicas, self._split(x, "samples"), self._split(z, "noise"), strict=True)
         with self._blas.limit(limits=1, user_api="blas"):
-            jobs = [self._threads.submit(self._guarded, gradients, *part) for part in parts]
+            jobs = [self._threads.submit(self._guarded, player, *part) for part in parts]
             results = [job.exception() or job.result() for job in jobs]
         self._team.raise_first(results)
         network = getattr(self, player)
         total = network.gradients
-        np.copyto(total, getattr(self._games[0], player).gradients)
-        for game in self._games[1:]:
-            total += getattr(game, player).gradients
+        np.copyto(total, replicas[0][player].gradients)
+        for replica in replicas[1:]:
+            total += replica[player].gradients
         total /= self.shards
         figures = {name: sum(r[name] for r in results) / self.shards for name in results[0]}
         return figures | {f"{player}_gradient_norm": network.backend.norm(total)}
 
-    def _guarded(self, gradients, game, x, z):
+    def _guarded(self, player, replica, x, z):
+        """One shard's step of `GAN`, with this game's settings as they are now."""
         try:
-            game.steps, game.schedule = self.steps, self.schedule
-            return gradients(game, x, z)
+            game = copy.copy(self)
+            game.__dict__.update(replica)
+            return getattr(GAN, f"{player}_gradients")(game, x, z)
         except BaseException:
             self._team.barrier.abort()  # whoever waits for this shard must not wait for ever
             raise
+
+    def _split(self, array, what):
+        n, rest = divmod(len(array), self.shards)
+        if rest:
+            raise ValueError(
+                f"{what}: a batch of {len(array)} cannot be cut into {self.shards} equal shards"
+            )
+        return [array[i * n : (i + 1) * n] for i in range(self.shards)]
 
 
 class _ShardStates:
@@ -107,13 +116,13 @@ class _ShardStates:
             rng.bit_generator.state = of_rng
         for shard in self.shards:
             for player in ("generator", "discriminator"):
-                getattr(shard, player).buffers[...] = getattr(self.game, player).buffers
+                shard[player].buffers[...] = getattr(self.game, player).buffers
 
     def _generators(self):
         for shard in self.shards:
-            yield shard.rng
-            for network in (shard.generator, shard.discriminator):
-                yield from (layer.rng for layer in network.layers)
+            yield shard["rng"]
+            for player in ("generator", "discriminator"):
+                yield from (layer.rng for layer in shard[player].layers)
 
 
 class ShardBackend(NumpyBackend):
@@ -149,8 +158,3 @@ class _Team:
             self.barrier.reset()
             own = [e for e in errors if not isinstance(e, threading.BrokenBarrierError)]
             raise own[0] if own else errors[0]
-
-
-def _split(array, parts):
-    size = len(array) // parts
-    return [array[i * size : (i + 1) * size] for i in range(parts)]

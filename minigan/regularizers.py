@@ -82,7 +82,8 @@ class GradientPenalty(Regularizer):
             """Host random numbers U(0, 1), on the discriminator's backend."""
             return discriminator.backend.asarray(rng.random(shape), discriminator.dtype)
 
-        return self.every * self.add_penalty(discriminator, self.points(real, fake, uniform))
+        points = self.points(real, fake, uniform, discriminator.backend.batch_total)
+        return self.every * self.add_penalty(discriminator, points)
 
     def add_penalty(self, D, x):
         """P for the points x (N, ...), its gradients added to those of D, both times `every`."""
@@ -95,8 +96,12 @@ class GradientPenalty(Regularizer):
         D.double_backward(u.reshape(g.shape), trace, caches)
         return value.sum() * scale
 
-    def points(self, real, fake, uniform):
-        """Where the gradient is taken, (N, ...); uniform(*shape) draws U(0, 1)."""
+    def points(self, real, fake, uniform, batch_total):
+        """Where the gradient is taken, (N, ...).
+
+        uniform(*shape) draws U(0, 1). batch_total(part) is a sum over the batch, for its part in
+        `real`: of a `ShardedGAN`'s shard, else all of it.
+        """
         raise NotImplementedError
 
     def rho(self, norms):
@@ -119,7 +124,7 @@ class WGANGP(GradientPenalty):
     def __init__(self, weight=10.0, *, every=1):
         super().__init__(weight, every=every)
 
-    def points(self, real, fake, uniform):
+    def points(self, real, fake, uniform, batch_total):
         alpha = uniform(len(real), *[1] * (real.ndim - 1))
         return fake + alpha * (real - fake)
 
@@ -145,13 +150,17 @@ class OneSidedPenalty(WGANGP):
 class DRAGAN(WGANGP):
     """ρ(n) = (n − 1)², around the real samples alone (Kodali et al. 2017, arXiv:1705.07215).
 
-    x_i = x + α_i δ_i, δ_i ~ ½ std(x) · U(0, 1) in every component, one α_i ~ U(0, 1) a sample.
+    x_i = x + α_i δ_i, δ_i ~ ½ std(x) · U(0, 1) in every component, one α_i ~ U(0, 1) a sample;
+    std(x) is one number, the deviation of all numbers of the batch from their mean.
     Works with the minimax objectives, which the penalty keeps from sharp gradients near data.
     """
 
-    def points(self, real, fake, uniform):
+    def points(self, real, fake, uniform, batch_total):
         alpha = uniform(len(real), *[1] * (real.ndim - 1))
-        return real + alpha * uniform(*real.shape) * (real.std() / 2)
+        count = batch_total(real.size)
+        centred = real - batch_total(real.sum()) / count
+        deviation = (batch_total((centred * centred).sum()) / count) ** 0.5
+        return real + alpha * uniform(*real.shape) * (deviation / 2)
 
 
 class R1(GradientPenalty):
@@ -164,7 +173,7 @@ class R1(GradientPenalty):
     def __init__(self, gamma=10.0, *, every=1):
         super().__init__(gamma, every=every)
 
-    def points(self, real, fake, uniform):
+    def points(self, real, fake, uniform, batch_total):
         return real
 
     def rho(self, norms):
@@ -174,5 +183,5 @@ class R1(GradientPenalty):
 class R2(R1):
     """R1 on the fake samples (the same paper, equation 10)."""
 
-    def points(self, real, fake, uniform):
+    def points(self, real, fake, uniform, batch_total):
         return fake

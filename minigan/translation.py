@@ -8,10 +8,21 @@ fool D_A. That alone would let F map all of A to any part of B; the cycle loss
 asks that each translation can be undone, and so keeps what a sample is while its domain changes.
 """
 
+import functools
+
 from minigan.checks import as_generator, check_number
 from minigan.divergence import TrainingDiverged, first_bad_gradient
 from minigan.objectives import get_objective
+from minigan.parts import (
+    check_discriminator,
+    check_kinds,
+    check_networks,
+    check_optimizers,
+    check_pair_of,
+)
+from minigan.regularizers import Regularizer
 from minigan.schedules import constant
+from minigan.watch import Watch, finite_on_host
 
 __all__ = ["CycleGAN"]
 
@@ -20,8 +31,11 @@ class CycleGAN:
     """The game of four networks.
 
     forward, backward: `Sequential`, A -> B and B -> A. critic_a, critic_b: discriminators of A
-    and B. optimizers: four, in the order forward, backward, critic_a, critic_b. objective: as in
-    `GAN`, the same for both pairs. cycle_weight: λ >= 0.
+    and B. optimizers: four, in the order forward, backward, critic_a, critic_b. objective,
+    regularizer, schedule: as in `GAN`, the same for both pairs. cycle_weight: λ >= 0. rng: for
+    the regularizer.
+
+    Raises ValueError if the parts do not fit each other, before anything is trained.
     """
 
     def __init__(
@@ -35,6 +49,7 @@ class CycleGAN:
         optimizers,
         cycle_weight=10.0,
         rng=0,
+        regularizer=None,
         schedule=constant,
     ):
         self.networks = {
@@ -43,26 +58,21 @@ class CycleGAN:
             "critic_a": critic_a,
             "critic_b": critic_b,
         }
-        self.optimizers = dict(zip(self.networks, optimizers, strict=True))
-        for name, optimizer in self.optimizers.items():
-            if optimizer.network is not self.networks[name]:
-                raise ValueError(f"the optimizer of {name} has another network")
-        a, b = forward.input_shape, forward.output_shape
-        fits = (backward.input_shape, backward.output_shape) == (b, a)
-        if not fits or critic_a.input_shape != a or critic_b.input_shape != b:
-            shapes = {n: (w.input_shape, w.output_shape) for n, w in self.networks.items()}
-            raise ValueError(f"the networks do not fit each other: {shapes}")
+        self.optimizers = self._named(optimizers)
         self.objective = get_objective(objective, forward.backend)
         self.cycle_weight = check_number("cycle_weight", cycle_weight, 0, float("inf"))
+        self.regularizer = regularizer or Regularizer()
         self.rng, self.schedule, self.steps = as_generator(rng), schedule, 0
+        self._check_parts(regularizer)
+        self.watch = Watch(forward.backend)
 
     def step(self, batches):
         """One update of both critics, then one of both translators, on a batch (a, b)."""
-        to_device = self.networks["forward"].backend.asarray
-        dtype = self.networks["forward"].dtype
-        a, b = (to_device(x, dtype) for x in next(batches))
+        a, b = self._pair(next(batches))
         figures = self.critic_gradients(a, b)
         self._update("critic_a", "critic_b")
+        for name in ("critic_a", "critic_b"):
+            self.regularizer.constrain(self.networks[name])
         figures |= self.translator_gradients(a, b)
         self._update("forward", "backward")
         return figures
@@ -79,7 +89,8 @@ class CycleGAN:
             loss, d_real, d_fake = self.objective.discriminator(real_logits, fake_logits)
             D.backward(d_real, real_cache, input_gradient=False, accumulate=False)
             D.backward(d_fake, fake_cache, input_gradient=False)
-            figures[f"{name}_loss"] = loss
+            penalty = self.regularizer.penalize(D, real, fake, self.rng, self.steps)
+            figures[f"{name}_loss"] = loss + penalty
         return figures
 
     def translator_gradients(self, a, b):
@@ -122,8 +133,50 @@ class CycleGAN:
     def _update(self, *names):
         for name in names:
             network = self.networks[name]
-            if not network.backend.is_finite(network.backend.norm(network.gradients)):
-                place = first_bad_gradient(network, f"the {name}")
-                raise TrainingDiverged(self.steps + 1, name, place or "the norm of the gradient")
+            norm = network.backend.norm(network.gradients)
+            diverged = functools.partial(self._diverged, self.steps + 1, name)
+            guard = self.watch.guard(norm, norm, diverged)
         for name in names:
-            self.optimizers[name].step(self.schedule(self.steps))
+            self.optimizers[name].step(self.schedule(self.steps), guard)
+
+    def _pair(self, batch):
+        """Both samples on the networks' backend; refused before any network sees one of them."""
+        pair = []
+        for domain, translator, x in zip(
+            "ab", self.networks, check_pair_of("(a, b)", batch), strict=False
+        ):
+            network = self.networks[translator]
+            place = f"critic_{domain}", f"the batch of samples {domain}"
+            x = finite_on_host(x, network.dtype, self.steps + 1, *place)
+            x = network.backend.asarray(x)
+            network.check_batch(x, network.input_shape, domain)
+            pair.append(x)
+        return pair
+
+    def _named(self, optimizers):
+        optimizers = list(optimizers)
+        if len(optimizers) != len(self.networks):
+            raise ValueError(
+                f"optimizers: expected one each for {', '.join(self.networks)}, "
+                f"got {len(optimizers)}"
+            )
+        return dict(zip(self.networks, optimizers, strict=True))
+
+    def _check_parts(self, regularizer):
+        F, G, D_a, D_b = self.networks.values()
+        check_kinds(schedule=self.schedule, regularizer=regularizer)
+        check_optimizers(
+            {f"the optimizer of {n}": (o, self.networks[n]) for n, o in self.optimizers.items()}
+        )
+        check_networks(self.networks, self.objective)
+        a, b = F.input_shape, F.output_shape
+        fits = (G.input_shape, G.output_shape) == (b, a)
+        if not fits or D_a.input_shape != a or D_b.input_shape != b:
+            shapes = {n: (w.input_shape, w.output_shape) for n, w in self.networks.items()}
+            raise ValueError(f"the networks do not fit each other: {shapes}")
+        check_discriminator("critic_a", D_a, self.objective, regularizer)
+        check_discriminator("critic_b", D_b, self.objective, regularizer)
+
+    def _diverged(self, step, name):
+        place = first_bad_gradient(self.networks[name], f"the {name}")
+        return TrainingDiverged(step, name, place or "the norm of the gradient")

@@ -300,6 +300,7 @@ GAMES = {
     "half steps": (lambda: parts(discriminator_steps=1.5), TypeError, "discriminator_steps"),
     "decay": (lambda: parts(average_decay=1), ValueError, "decay"),
     "latent": (lambda: parts(latent=3), TypeError, "latent"),
+    "no latent": (lambda: parts(latent=None), TypeError, "latent: expected a distribution"),
     "optimizer": (lambda: parts(generator_optimizer=None), TypeError, "generator_optimizer"),
     "regularizer": (lambda: parts(regularizer="clip"), TypeError, "regularizer"),
     "schedule": (lambda: parts(schedule=0.5), TypeError, "schedule"),

@@ -311,10 +311,35 @@ def test_batch_norm_refuses_a_penalty():
         build("batch norm", regularizer=R1())
 
 
-def test_labels_for_another_batch():
+@pytest.mark.parametrize("n", [1, 3, 5])
+def test_labels_for_another_batch(n, snapshot):
+    """More or fewer than samples, and one, which would broadcast; nothing has changed by then."""
+    game = build("batch norm", optimizer=Adam)
+    before = snapshot(game)
+    with pytest.raises(ValueError, match=f"labels: expected one a sample, 4, got {n}"):
+        game.step(iter([(samples("batch norm"), np.zeros(n, int))]))
+    assert snapshot(game) == before
+
+
+@pytest.mark.parametrize("n, labels", [(4, 3), (3, 4), (1024, 1500), (1500, 1024)])
+def test_as_many_labels_as_latent_vectors(n, labels):
+    with pytest.raises(ValueError, match=f"labels: expected one a sample, {n}, got {labels}"):
+        build().generate(np.zeros((n, 2)), np.zeros(labels, int))
+
+
+@pytest.mark.parametrize("bad", [np.ones((4, 2)), (np.ones((4, 2)),), None], ids=["x", "1", "None"])
+def test_batches_are_pairs(bad):
+    with pytest.raises(ValueError, match=r"batches: expected pairs \(x, labels\)"):
+        build().step(iter([bad]))
+
+
+def test_labels_may_be_a_list():
     game = build()
-    with pytest.raises(ValueError):
-        game.step(iter([(samples("dense", 5), LABELS)]))
+    np.testing.assert_array_equal(game.one_hot([0, 2, 1]), np.eye(3)[[0, 2, 1]])
+    np.testing.assert_array_equal(game.sample([0, 2], 1), game.sample(np.array([0, 2]), 1))
+    game.step(iter([(samples("dense"), LABELS.tolist())]))
+    with pytest.raises(TypeError, match=r"labels: expected integers \(N,\)"):
+        game.one_hot(["a", "b"])
 
 
 def test_without_classes_it_is_another_game():

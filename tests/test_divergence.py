@@ -3,13 +3,23 @@
 import numpy as np
 import pytest
 
-from minigan import SGD, Dense, LeakyReLU, Sequential, TrainingDiverged, train
+from minigan import (
+    OBJECTIVES,
+    SGD,
+    Dense,
+    LeakyReLU,
+    Sequential,
+    TrainingDiverged,
+    WeightClipping,
+    train,
+)
 
 
-def plain_gan(make_gan):
+def plain_gan(make_gan, objective="non-saturating"):
     G = Sequential([Dense(2, 4), LeakyReLU(), Dense(4, 2)], (2,), rng=0)
     D = Sequential([Dense(2, 4), LeakyReLU(), Dense(4, 1)], (2,), rng=1)
-    return make_gan(G, D, optimizer=SGD)
+    clipping = WeightClipping(1e9)  # a constraint for the objectives that ask for one
+    return make_gan(G, D, objective, optimizer=SGD, regularizer=clipping)
 
 
 def weights(network, *values):
@@ -90,6 +100,16 @@ def test_divergence_is_named_before_it_enters_any_weight(name, make_gan, snapsho
             assert after[key] == before[key], key
 
 
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_a_nan_ends_in_the_error_and_in_no_warning_before_it(objective, make_gan):
+    """NaN logits reach every objective: a warning, which pytest raises, would hide the error."""
+    gan = plain_gan(make_gan, objective)
+    weights(gan.discriminator, np.nan, 1)
+    for player in ("discriminator", "generator"):
+        with pytest.raises(TrainingDiverged, match=r"discriminator's parameter 0\.weight"):
+            getattr(gan, f"{player}_step")(np.ones((6, 2), "float32"))
+
+
 def test_exploding_training_stops_at_the_last_finite_weights(make_gan):
     gan = plain_gan(make_gan)
     gan.discriminator_optimizer.lr = gan.generator_optimizer.lr = 1e9
@@ -103,9 +123,9 @@ def test_exploding_training_stops_at_the_last_finite_weights(make_gan):
 
 def test_bad_data_does_not_enter_the_running_statistics(conv_gan):
     gan, x = conv_gan(), np.random.default_rng(0).normal(size=(6, 4, 4, 1))
-    gan.discriminator_step(x)
+    gan.step(iter([x]))
     x[3, 2, 1, 0] = np.nan
     with np.errstate(all="ignore"), pytest.raises(TrainingDiverged, match="batch of real samples"):
-        gan.discriminator_step(x)
+        gan.step(iter([x]))
     for network in (gan.generator, gan.discriminator):
         assert np.isfinite(network.parameters).all() and np.isfinite(network.buffers).all()

@@ -18,11 +18,13 @@ from minigan import (
     Minimax,
     ReLU,
     Sequential,
+    SpectralNorm,
     Tanh,
     compare_gradients,
     gradcheck,
 )
 from minigan.backend import NumpyBackend
+from minigan.gradcheck import _rounding
 
 # loss, gradient
 FUNCTIONS = {
@@ -97,6 +99,41 @@ def test_rounding_in_entries_that_should_be_zero_is_no_error():
     x = np.array([1.0, 2.0])
     assert compare(lambda x: x[0], x, np.array([1, 1e-11])).passed
     assert not compare(lambda x: x[0], x, np.array([1, 1e-8])).passed
+
+
+@pytest.mark.parametrize("size", [1e4, 1e6, 1e8])
+def test_a_loss_that_is_small_because_large_terms_cancel(size):
+    """Its rounding is that of the terms: a right gradient passes, a wrong one does not."""
+    signs = np.tile([1.0, -1.0], 8)
+
+    def loss(x):
+        return ((np.sin(x) + size) * signs).sum()
+
+    x = np.random.default_rng(0).normal(size=16)
+    assert abs(loss(x)) < 10
+    right = np.cos(x) * signs
+    assert compare(loss, x, right).passed
+    for wrong in (1.1 * right, -right, right + 0.1):
+        report = compare(loss, x, wrong)
+        assert not report.passed and report.worst.checked == 16
+
+
+def test_rounding_is_measured_and_no_more_than_that():
+    """Of an ordinary smooth loss little more than eps |L| is taken for rounding."""
+    x = np.random.default_rng(0).normal(size=16)
+    for loss in (lambda: np.sin(50 * x).sum() + 20, lambda: np.exp(3 * x).sum()):
+        entries = [(x, i) for i in range(16)]
+        eps = np.finfo(float).eps * abs(loss())
+        assert eps <= _rounding(loss, entries) < 4 * eps
+
+
+def test_spectral_norm_in_training_once_its_vectors_have_converged():
+    network = Sequential([SpectralNorm(Dense(3, 2)), Tanh()], (3,), rng=0, dtype="float64")
+    x = np.random.default_rng(1).normal(size=(4, 3))
+    assert not gradcheck(network, x).passed and gradcheck(network, x, train=False).passed
+    for _ in range(300):
+        network.forward(x)
+    assert gradcheck(network, x).passed
 
 
 def test_a_point_where_the_gradient_is_zero_is_no_kink():

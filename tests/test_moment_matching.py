@@ -13,8 +13,10 @@ from minigan import (
     Adam,
     Conv2d,
     Dense,
+    LinearDecay,
     MomentMatching,
     NormalLatent,
+    ReLU,
     Reshape,
     Sequential,
     Tanh,
@@ -25,6 +27,8 @@ from minigan import (
     moment_matching,
     train,
 )
+from minigan.data import Batches, toy
+from minigan.metrics import mode_coverage
 
 BACKEND = get_backend("numpy")
 both = pytest.mark.parametrize("unbiased", [False, True], ids=["biased", "unbiased"])
@@ -167,6 +171,40 @@ def test_pulls_towards_the_data():
     assert abs(mmd(x, np.array([[100.0, 0.0]]), [1.0])[1]).max() < 1e-30
 
 
+@both
+def test_digits_far_from_the_origin(unbiased):
+    """float32 samples with their centres at 3,000: as in float64, to what float32 can tell.
+
+    The coordinates are multiples of 1/256, so that the shift itself rounds nothing. By the norms
+    as they are, squares of 2 · 10⁷ would leave a distance with no digit behind the point.
+    """
+    x, y = (np.round(256 * a) / 256 for a in samples(40, 30, 2))
+    value, gradient = mmd(x, y, unbiased=unbiased)
+    shifted = [(a + np.array([3000, -3000])).astype("float32") for a in (x, y)]
+    found, of_shifted = mmd(*shifted, unbiased=unbiased)
+    assert found == pytest.approx(value, rel=1e-4)
+    np.testing.assert_allclose(of_shifted, gradient, atol=1e-4 * abs(gradient).max())
+
+
+@pytest.mark.parametrize(
+    "x, y, message",
+    [
+        (np.ones((4, 3)), np.ones((4, 2)), "x has 3 features and y 2: expected as many"),
+        (np.ones(4), np.ones((4, 1)), r"x: expected shape \(N, D\) with N > 0, got \(4,\)"),
+        (np.ones((4, 1)), np.ones((4, 1, 1)), r"y: expected shape \(N, D\)"),
+        (np.ones((4, 2)), np.ones((0, 2)), r"y: expected shape \(N, D\) with N > 0"),
+    ],
+)
+def test_samples_that_do_not_fit(x, y, message):
+    with pytest.raises(ValueError, match=message):
+        mmd(x, y)
+
+
+def test_samples_are_arrays():
+    with pytest.raises(TypeError, match=r"x: expected a numpy\.ndarray"):
+        mmd([[1.0]], np.ones((1, 1)))
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_dtype_is_kept(dtype):
     x, y = (a.astype(dtype) for a in samples(5, 4, 3))
@@ -226,6 +264,22 @@ def test_learns_a_shifted_normal():
     assert game.steps == 150 and fakes.shape == (1000, 2)
 
 
+@pytest.mark.parametrize(
+    "bandwidths, covers", [([0.05, 0.1, 0.2, 0.5, 1.0], True), ([1.0], False)], ids=["mixture", "1"]
+)
+def test_covers_the_ring(bandwidths, covers):
+    """Eight modes of width 0.01 on a circle of radius 1: a kernel of one width sees no modes."""
+    ring = toy("ring")
+    G = Sequential([Dense(2, 64), ReLU(), Dense(64, 64), ReLU(), Dense(64, 2)], (2,), rng=0)
+    options = {"bandwidths": bandwidths, "schedule": LinearDecay(1000, hold=0.5)}
+    game = MomentMatching(G, Adam(G, 1e-2), latent=NormalLatent(2), rng=0, **options)
+    for _ in train(game, Batches(ring, 128, np.random.default_rng(100)), 1000):
+        pass
+    found = mode_coverage(game.sample(2500, 9), ring.means, ring.sigma)
+    assert (found.high_quality > 0.25) == covers
+    assert not covers or (found.modes == 8 and found.reverse_kl < 0.1)
+
+
 def test_same_seed_same_bits():
     def run():
         game = build(dense(), "float32")
@@ -259,6 +313,13 @@ def test_divergence_stops_before_the_update():
 def test_bad_bandwidths(bandwidths):
     with pytest.raises(ValueError, match="bandwidths"):
         build(dense(), bandwidths=bandwidths)
+    with pytest.raises(ValueError, match="bandwidths"):
+        mmd(*samples(4, 3, 2), bandwidths)
+
+
+def test_samples_of_another_shape_than_the_generator_makes():
+    with pytest.raises(ValueError, match=r"x: expected shape \(N, 2, 2, 1\), got \(5, 4\)"):
+        build(images()).step(iter([np.ones((5, 4))]))
 
 
 def test_parts_that_do_not_fit():
@@ -268,5 +329,10 @@ def test_parts_that_do_not_fit():
         MomentMatching(G, SGD(other), latent=NormalLatent(2), **options)
     with pytest.raises(ValueError, match=r"\(2,\).*\(3,\)"):
         MomentMatching(G, SGD(G), latent=NormalLatent(3), **options)
+    for name, bad in (("latent", None), ("schedule", 0.5)):
+        with pytest.raises(TypeError, match=f"{name}: expected"):
+            build(dense(), **{name: bad})
+    with pytest.raises(TypeError, match="optimizer: expected an Optimizer, got None"):
+        build(dense(), optimizer=lambda G, lr: None)
     with pytest.raises(TypeError, match="rng"):
         MomentMatching(G, SGD(G), latent=NormalLatent(2), bandwidths=[1.0], rng=None)

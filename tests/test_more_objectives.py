@@ -40,10 +40,15 @@ objectives = pytest.mark.parametrize("objective", OBJECTIVES)
 # --- What the optimal discriminator is -----------------------------------------------------------
 
 REAL, FAKE = np.array([1, 2, 4, 6]), np.array([5, 3, 2, 1])  # how often each of four points occurs
+RATIO = REAL / 13 / (FAKE / 11)
 OPTIMAL = {
-    "minimax": np.log(REAL / FAKE * FAKE.sum() / REAL.sum()),  # logit of p / (p + q)
+    "minimax": np.log(RATIO),  # logit of p / (p + q)
     "least-squares": REAL / 13 / (REAL / 13 + FAKE / 11),
     "hinge": np.sign(REAL / 13 - FAKE / 11),
+    "kl": 1 + np.log(RATIO),  # f'(p / q), as all below
+    "reverse-kl": np.log(RATIO),
+    "pearson": 2 * (RATIO - 1),
+    "squared-hellinger": np.log(RATIO) / 2,
 }
 OPTIMAL |= dict.fromkeys(["non-saturating", "maximum-likelihood"], OPTIMAL["minimax"])
 
@@ -64,7 +69,7 @@ def test_optimal_discriminator(objective):
             assert loss > best - 1e-15
 
 
-@pytest.mark.parametrize("objective", ["minimax", "non-saturating", "least-squares"])
+@pytest.mark.parametrize("objective", sorted(set(OPTIMAL) - {"hinge"}))
 def test_gradient_is_zero_at_the_optimum(objective):
     """Over all samples at one point, what the real ones pull is what the fakes push."""
     _, d_real, d_fake = get_objective(objective).discriminator(*of_samples(OPTIMAL[objective]))
@@ -118,11 +123,14 @@ def test_maximum_likelihood_follows_the_kl_divergence():
 
 
 def test_which_gradients_vanish_for_a_fake_that_is_found_out():
-    """At a logit of −30: those of minimax, maximum likelihood and absolute error."""
+    """At a logit of −30: those of whoever minimises what D maximises, but for reverse KL."""
     f = np.full((1, 1), -30.0)
     gradient = {name: abs(get_objective(name).generator(f)[1].item()) for name in OBJECTIVES}
     gone = {name for name, size in gradient.items() if size < 1e-12}
-    assert gone == {"minimax", "maximum-likelihood", "absolute-error"}
+    assert gone == {
+        *("minimax", "maximum-likelihood", "absolute-error"),
+        *("kl", "pearson", "squared-hellinger"),
+    }
     assert all(gradient[name] > 0.9 for name in set(OBJECTIVES) - gone)
 
 

@@ -5,7 +5,10 @@ import pytest
 
 from minigan import (
     OBJECTIVES,
+    R1,
+    R2,
     SGD,
+    WGANGP,
     Adam,
     BatchNorm,
     Conv2d,
@@ -15,11 +18,14 @@ from minigan import (
     Flatten,
     LeakyReLU,
     Sequential,
+    Sigmoid,
     Tanh,
     TrainingDiverged,
+    WeightClipping,
     compare_gradients,
     train,
 )
+from minigan.backend import NumpyBackend
 
 NAMES = ("forward", "backward", "critic_a", "critic_b")
 
@@ -221,14 +227,29 @@ def test_schedule_scales_the_step():
     np.testing.assert_allclose(moved(0.5), moved(1.0) / 2, rtol=1e-9, atol=1e-15)
 
 
-@pytest.mark.parametrize("domain, named", [(0, "critic_a"), (1, "critic_a|critic_b")])
-def test_divergence_stops_before_any_update(domain, named):
-    networks = dense()
+@pytest.mark.parametrize("make", [dense, images])
+@pytest.mark.parametrize("domain, named", [(0, "critic_a.*samples a"), (1, "critic_b.*samples b")])
+def test_bad_samples_enter_nothing(domain, named, make):
+    """No weight, and no running statistics either."""
+    networks = make()
     game, pair = build(networks), batch(networks)
     pair[domain][0] = np.nan
-    before = [network.parameters.copy() for network in networks]
+    before = [(network.parameters.copy(), network.buffers.copy()) for network in networks]
     with pytest.raises(TrainingDiverged, match=f"step 1.*{named}"):
         game.step(iter([pair]))
+    for network, (parameters, buffers) in zip(networks, before, strict=True):
+        np.testing.assert_array_equal(network.parameters, parameters)
+        np.testing.assert_array_equal(network.buffers, buffers)
+
+
+@pytest.mark.parametrize("position, named", [(1, "critic_a"), (2, "critic_a"), (3, "critic_b")])
+def test_divergence_stops_before_any_update(position, named):
+    networks = dense()
+    game = build(networks)
+    networks[position].parameters[0] = np.nan
+    before = [network.parameters.copy() for network in networks]
+    with pytest.raises(TrainingDiverged, match=f"step 1.*{named}"):
+        game.step(iter([batch(networks)]))
     for network, kept in zip(networks, before, strict=True):
         np.testing.assert_array_equal(network.parameters, kept)
 
@@ -264,8 +285,101 @@ def test_optimizers_belong_to_their_networks():
 def test_four_optimizers(count):
     networks = dense()
     optimizers = [SGD(n) for n in (*networks, networks[0])][:count]
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=f"one each for forward, .*critic_b, got {count}"):
         CycleGAN(*networks, optimizers=optimizers)
+
+
+def critic(*layers, **options):
+    return Sequential(list(layers), (2,), **({"rng": 3, "dtype": "float64"} | options))
+
+
+# the critic of A that is at fault, further arguments, what is raised
+UNFIT = {
+    "two logits": (critic(Dense(2, 2)), {}, ValueError, r"critic_a must end in \(1,\), not \(2,\)"),
+    "a sigmoid": (critic(Dense(2, 1), Sigmoid()), {}, ValueError, "critic_a ends in a Sigmoid"),
+    "float32": (
+        critic(Dense(2, 1), dtype="float32"),
+        *({}, ValueError, "dtypes differ: .*critic_a float32, critic_b float64"),
+    ),
+    "another backend": (
+        critic(Dense(2, 1), backend=NumpyBackend()),
+        *({}, ValueError, "critic_b and objective must share one backend"),
+    ),
+    "no constraint": (
+        critic(Dense(2, 1)),
+        *({"objective": "wasserstein"}, ValueError, "has no minimum without a Lipschitz"),
+    ),
+    "batch norm under a penalty": (
+        critic(Dense(2, 3), BatchNorm(3), Dense(3, 1)),
+        *({"regularizer": R1()}, ValueError, "layer 1: BatchNorm.* gradient penalty"),
+    ),
+    "no regularizer": (critic(Dense(2, 1)), {"regularizer": 3}, TypeError, "a Regularizer, got 3"),
+    "no schedule": (critic(Dense(2, 1)), {"schedule": 0.5}, TypeError, "schedule: expected a fun"),
+    "no rng": (critic(Dense(2, 1)), {"rng": None}, TypeError, "rng"),
+}
+
+
+@pytest.mark.parametrize("name", UNFIT)
+def test_parts_that_a_gan_would_refuse(name):
+    at_fault, options, error, message = UNFIT[name]
+    networks = dense()
+    networks[2] = at_fault
+    with pytest.raises(error, match=message):
+        build(networks, **options)
+
+
+def test_no_network_twice():
+    networks = [critic(Dense(2, 2)), critic(Dense(2, 2)), critic(Dense(2, 1)), None]
+    networks[3] = networks[2]
+    with pytest.raises(ValueError, match="critic_a and critic_b are the same network"):
+        build(networks)
+
+
+def test_an_optimizer_is_an_optimizer():
+    networks = dense()
+    optimizers = [*[SGD(n) for n in networks[:3]], "adam"]
+    with pytest.raises(TypeError, match="optimizer of critic_b: expected an Optimizer, got 'adam'"):
+        CycleGAN(*networks, optimizers=optimizers)
+
+
+@pytest.mark.parametrize("penalty", [WGANGP(3.0), R1(3.0), R2(3.0)], ids=repr)
+def test_critics_under_a_penalty(penalty):
+    networks = dense()
+    game, (a, b) = build(networks, "wasserstein", regularizer=penalty), batch(networks)
+    for name in NAMES[2:]:
+
+        def loss(name=name):
+            game.rng = np.random.default_rng(0)
+            return game.critic_gradients(a, b)[f"{name}_loss"]
+
+        check(game, [name], loss, max_entries=4)
+
+
+def test_clipped_critics():
+    networks = dense()
+    game = build(networks, "wasserstein", regularizer=WeightClipping(0.05))
+    game.step(iter([batch(networks)]))
+    largest = [abs(network.parameters).max() for network in networks]
+    assert largest[2] == largest[3] == 0.05 < min(largest[:2])
+
+
+@pytest.mark.parametrize(
+    "bad, message",
+    [
+        (np.ones((4, 2)), r"batches: expected pairs \(a, b\), got ndarray"),
+        ((np.ones((4, 2)),) * 3, r"batches: expected pairs \(a, b\)"),
+        ((np.ones((4, 2)), np.ones((4, 2))), r"b: expected shape \(N, 3\), got \(4, 2\)"),
+        ((np.ones((4, 3)), np.ones((4, 3))), r"a: expected shape \(N, 2\), got \(4, 3\)"),
+    ],
+)
+def test_a_bad_batch_changes_nothing(bad, message):
+    networks = dense()
+    game = build(networks)
+    before = [network.parameters.copy() for network in networks]
+    with pytest.raises(ValueError, match=message):
+        game.step(iter([bad]))
+    for network, kept in zip(networks, before, strict=True):
+        np.testing.assert_array_equal(network.parameters, kept)
 
 
 @pytest.mark.parametrize("weight", [-1, float("nan"), float("inf"), "10"])

@@ -100,7 +100,13 @@ def _sigmoid_second(y, slope, out):
 
 
 def _softplus(x, slope, out):
-    return np.logaddexp(x, x.dtype.type(0), out=out)
+    # max(x, 0) + log1p(e^−|x|): nothing overflows, no digit is lost, and a NaN passes quietly.
+    # np.logaddexp(x, 0) is the same function, but not vectorized, and warns of a NaN
+    rest = np.abs(x)
+    np.negative(rest, out=rest)
+    np.exp(rest, out=rest)
+    np.log1p(rest, out=rest)
+    return np.add(np.maximum(x, 0, out=out), rest, out=out)
 
 
 def _softplus_derivative(y, slope, out):

@@ -10,6 +10,7 @@ from minigan.layers.convolution import Conv2d, ConvTranspose2d
 from minigan.layers.dense import Dense
 from minigan.layers.initializers import Glorot, He, Normal
 from minigan.layers.layer_norm import LayerNorm
+from minigan.layers.minibatch_std import MinibatchStd
 from minigan.layers.normalization import BatchNorm
 from minigan.layers.shape import Dropout, Flatten, Pack, Reshape
 from minigan.layers.spectral_norm import SpectralNorm
@@ -26,6 +27,7 @@ __all__ = [
     "Layer",
     "LayerNorm",
     "LeakyReLU",
+    "MinibatchStd",
     "NoDoubleBackward",
     "Normal",
     "Pack",

@@ -18,6 +18,10 @@ class SpectralNorm(Layer):
     ∂σ/∂W = u vᵀ (their own change drops out, as σ is at its maximum over them), hence
 
         dW = (dW̄ − ⟨dW̄, W̄⟩ u vᵀ) / σ                                      (equation 12)
+
+    In training this leaves out how the round just made moved u and v with W; it is exact once
+    the iteration has converged. A weight of zeros has no direction to normalise: there σ counts
+    as 1, so that W̄ = 0 and dW = dW̄, and u and v wait where they are.
     """
 
     def __init__(self, layer):
@@ -39,18 +43,19 @@ class SpectralNorm(Layer):
         for length in inputs:
             rows *= length
         return {
-            "left": ((rows,), lambda rng: _unit(rng.standard_normal(rows))),
-            "right": ((outputs,), lambda rng: _unit(rng.standard_normal(outputs))),
+            "left": ((rows,), lambda rng: _unit(rng.standard_normal(rows), 0)),
+            "right": ((outputs,), lambda rng: _unit(rng.standard_normal(outputs), 0)),
         }
 
     def forward(self, x, train):
         """B(x, W̄) + b; in training, after one round of power iteration."""
         w = self.weight.reshape(-1, self.weight.shape[-1])
         if train:
-            self.right[...] = _unit(w.T @ self.left)
-            self.left[...] = _unit(w @ self.right)
+            self.right[...] = _unit(w.T @ self.left, self.right)
+            self.left[...] = _unit(w @ self.right, self.left)
         left, right = self.left.copy(), self.right.copy()  # the next pass will change them
         sigma = left @ (w @ right)
+        sigma = sigma + (sigma == 0)
         normalized = self.weight / sigma
         y, cache = self._with(normalized).forward(x, train)
         return y, (cache, normalized, sigma, left, right)
@@ -94,6 +99,8 @@ class SpectralNorm(Layer):
         return repr(self.layer)
 
 
-def _unit(vector):
-    """vector / ‖vector‖."""
-    return vector / ((vector * vector).sum() ** 0.5 + 1e-12)
+def _unit(vector, otherwise):
+    """vector / ‖vector‖, whatever its size (no square underflows); `otherwise` for zeros."""
+    largest = abs(vector).max()
+    vector = vector / (largest + (largest == 0))
+    return vector / ((vector * vector).sum() + (largest == 0)) ** 0.5 + otherwise * (largest == 0)

@@ -84,11 +84,39 @@ def test_bias_activation_adds_the_bias_and_may_work_in_place(name):
 def test_softplus_and_sigmoid_stay_finite(logit, dtype):
     """log(1 − σ(40)) is −inf in float64; softplus is not."""
     x = np.array([[logit], [-logit]], dtype)
-    softplus, sigmoid = BACKEND.softplus(x), BACKEND.sigmoid(x)
+    softplus, derivative = BACKEND.softplus_with_gradient(x)
+    sigmoid = BACKEND.sigmoid(x)
+    np.testing.assert_array_equal(derivative, sigmoid)
     assert softplus.dtype == sigmoid.dtype == np.dtype(dtype)
     rtol = 1e-6 if dtype == "float32" else 1e-14
     np.testing.assert_allclose(softplus, -log_expit(-x.astype(float)), rtol=rtol, atol=1e-40)
     np.testing.assert_allclose(sigmoid, expit(x.astype(float)), atol=np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_softplus_is_accurate_everywhere(dtype):
+    """To a few units in the last place, over the whole range, where it is tiny too."""
+    tiny = np.logspace(-8, 4, 4001)
+    x = np.concatenate([np.linspace(-1e4, 1e4, 4001), np.linspace(-90, 90, 9001), tiny, -tiny])
+    x = x.astype(dtype).reshape(-1, 1)
+    exact = -log_expit(-x.astype("float64"))
+    found = BACKEND.softplus_with_gradient(x)[0]
+    limits = np.finfo(dtype)
+    normal = exact > limits.tiny / limits.eps  # below, float32 has no digits left
+    error = abs(found - exact)[normal] / exact[normal]
+    assert error.max() < 4 * limits.eps
+    assert (found[~normal] <= 2 * exact[~normal] + limits.tiny).all()
+    in_place = x.copy()
+    assert BACKEND.bias_activation(in_place, None, "softplus", out=in_place) is in_place
+    np.testing.assert_array_equal(in_place, found)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_is_not_finite_passes_through_softplus_quietly(dtype):
+    """Without a warning, which pytest would raise: the game itself names the place of a NaN."""
+    x = np.array([[np.nan], [np.inf], [-np.inf]], dtype)
+    np.testing.assert_array_equal(BACKEND.softplus_with_gradient(x)[0][:, 0], [np.nan, np.inf, 0])
+    np.testing.assert_array_equal(BACKEND.sigmoid(x)[:, 0], [np.nan, 1, 0])
 
 
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=3), st.integers(2, 5), st.integers(0, 99))

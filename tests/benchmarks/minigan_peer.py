@@ -3,8 +3,10 @@
 import minigan as mg
 from minigan.layers import Normal
 from minigan.parallel import ShardedGAN
+from minigan.regularizers import Regularizer
 
 RATES = {"lr": 2e-4, "betas": (0.5, 0.999)}
+PENALTY = mg.WGANGP(10.0)
 
 
 class FixedNoise:
@@ -66,15 +68,15 @@ class FixedWeights:
         return self.weights[(self.turn - 1) % len(self.weights)].reshape(shape)
 
 
-def critic_gradients(D, x, fake, rng):
-    """Fill a critic's gradients, as `GAN.discriminator_gradients` does under WGANGP."""
-    objective, penalty = mg.Wasserstein(), mg.WGANGP(10.0)
+def critic_gradients(D, x, fake, rng, regularizer=PENALTY):
+    """Fill a critic's gradients, as `GAN.discriminator_gradients` does under a regularizer."""
+    objective = mg.Wasserstein()
     real_logits, real_cache = D.forward(x)
     fake_logits, fake_cache = D.forward(fake)
     _, d_real, d_fake = objective.discriminator(real_logits, fake_logits)
     D.backward(d_real, real_cache, input_gradient=False, accumulate=False)
     D.backward(d_fake, fake_cache, input_gradient=False)
-    penalty.penalize(D, x, fake, rng)
+    regularizer.penalize(D, x, fake, rng)
 
 
 def critic(workload, dtype="float32"):
@@ -82,14 +84,15 @@ def critic(workload, dtype="float32"):
     return mg.Sequential(layers, workload.sample, rng=1, dtype=dtype)
 
 
-def critic_stepper(workload, batches):
-    """step(i): one update of the critic under WGAN-GP."""
+def critic_stepper(workload, batches, flags=()):
+    """step(i): one update of the critic under WGAN-GP, or with the flag plain without a penalty."""
     D, rng = critic(workload), FixedWeights(batches)
+    regularizer = Regularizer() if "plain" in flags else PENALTY
     optimizer = mg.Adam(D, **RATES)
 
     def step(i):
         x, fake, _ = batches[i % len(batches)]
-        critic_gradients(D, x, fake, rng)
+        critic_gradients(D, x, fake, rng, regularizer)
         optimizer.step()
 
     return step
@@ -98,10 +101,10 @@ def critic_stepper(workload, batches):
 def stepper(workload, batches, flags=()):
     """step(i): one update of D and one of G, as `minigan.train` does them.
 
-    Flag: shards (two threads, each with half of the batch).
+    Flags: shards (two threads, each with half of the batch), plain (no penalty).
     """
     if workload.penalty:
-        return critic_stepper(workload, batches)
+        return critic_stepper(workload, batches, flags)
     gan = build(workload, batches, game=ShardedGAN if "shards" in flags else mg.GAN)
 
     def step(i):

@@ -207,6 +207,59 @@ def test_passes_of_two_networks_may_interleave(kind, randomized, monkeypatch):
         np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize(
+    "dtype, scale", [("float32", 1e-20), ("float32", 1e18), ("float64", 1e-250)]
+)
+@kinds
+def test_a_weight_of_any_size(kind, dtype, scale, randomized):
+    """W̄ knows only W's direction. Squares of such numbers would underflow, or overflow."""
+    network = build(kind, randomized, 0).clone(dtype=dtype)
+    scaled = network.clone()
+    scaled.named_parameters()["0.weight"][...] *= scale
+    x = np.random.default_rng(1).normal(size=(4, *network.input_shape)).astype(dtype)
+    for _ in range(3):
+        (y, _), (expected, _) = scaled.forward(x), network.forward(x)
+        np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-5)
+
+
+@kinds
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_weight_of_zeros(kind, dtype, randomized):
+    """No NaN: output and gradients are those of the layer itself, and it can leave that point."""
+    network, (make, shape) = build(kind, randomized, 2).clone(dtype=dtype), KINDS[kind]
+    weight = network.named_parameters()["0.weight"]
+    weight[...] = 0
+    plain = Sequential([make()], shape, rng=0, dtype=dtype)
+    plain.parameters[...] = network.parameters
+    x = np.random.default_rng(1).normal(size=(4, *shape)).astype(dtype)
+    vectors = network.buffers.copy()
+    for train in (True, False):
+        found = []
+        for one in (network, plain):
+            y, caches = one.forward(x, train)
+            one.zero_gradients()
+            found.append((y, one.backward(np.ones_like(y), caches), one.gradients))
+        for mine, theirs in zip(*found, strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+    np.testing.assert_array_equal(network.buffers, vectors)
+    weight -= network.named_gradients()["0.weight"]
+    for _ in range(200):
+        network.forward(x)
+    normalized = matrix(network) / svdvals(matrix(network))[0]
+    plain.named_parameters()["0.weight"][...] = normalized.reshape(weight.shape)
+    np.testing.assert_allclose(network(x), plain(x), rtol=1e-4, atol=1e-5)
+
+
+def test_vectors_that_see_nothing_of_the_weight_find_it():
+    """u orthogonal to W's columns: Wᵀu = 0 says nothing of W, and must not end the iteration."""
+    network = Sequential([SpectralNorm(Dense(3, 2, bias=False))], (3,), rng=0, dtype="float64")
+    network.parameters[...] = [2, 1, 0, 0, 0, 0]
+    network.named_buffers()["0.left"][...] = [0, 1, 0]
+    for _ in range(3):
+        y, _ = network.forward(np.eye(3))
+    np.testing.assert_allclose(y[0], np.array([2, 1]) / np.sqrt(5), rtol=1e-12)
+
+
 @pytest.mark.parametrize("layer", [Tanh(), LeakyReLU(), None, "Dense"])
 def test_only_affine_layers(layer):
     with pytest.raises(TypeError, match="SpectralNorm: expected a Dense or convolution layer"):

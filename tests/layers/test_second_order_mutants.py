@@ -1,0 +1,235 @@
+"""Planted errors in the second derivatives: each must be caught by the check named beside it.
+
+The errors are those of published code (a missing f'' term above all) and their relatives. Each row
+of the table replaces one function by a broken one; the checks pass for the code as it is. Errors
+in the penalties themselves: tests/regularizers/test_mutants.py.
+"""
+
+import numpy as np
+import pytest
+
+from minigan import (
+    R1,
+    WGANGP,
+    Dense,
+    LayerNorm,
+    LeakyReLU,
+    Sequential,
+    Sigmoid,
+    Softplus,
+    SpectralNorm,
+    Tanh,
+    gradcheck,
+)
+from minigan.layers.activations import Activation
+from minigan.layers.affine import Affine
+from minigan.layers.layer_norm import _jacobian, _mean, _per_feature
+
+RNG = np.random.default_rng
+
+# --- The checks: True if all is well -------------------------------------------------------------
+
+
+def samples(shape, n=4):
+    return RNG(2).normal(size=(2, n, *shape))
+
+
+def gradient_with(activation, norm=False, penalty=WGANGP(2.0)):  # noqa: B008
+    """The penalty's gradient is the derivative of its value, with this activation."""
+
+    def check(build):
+        normalisation = [LayerNorm(5)] if norm else []
+        layers = [Dense(3, 5), *normalisation, activation(), Dense(5, 4), activation()]
+        critic = build([*layers, Dense(4, 1)], (3,))
+        return gradcheck(penalty, critic, *samples((3,)), max_entries=4).passed
+
+    return check
+
+
+def spectral_norm_gradient(build):
+    critic = build([SpectralNorm(Dense(3, 4)), Tanh(), SpectralNorm(Dense(4, 1))], (3,))
+    return gradcheck(critic, samples((3,))[0], train=False).passed
+
+
+def spectral_norm_second_gradient(build):
+    """⟨u, dx⟩ in evaluation mode, where σ = uᵀ W v with fixed u and v."""
+    critic = build([SpectralNorm(Dense(3, 4)), Tanh(), SpectralNorm(Dense(4, 1))], (3,))
+    (x, u), dy = samples((3,)), np.ones((4, 1))
+
+    def trace():
+        _, caches = critic.forward(x, train=False)
+        return *critic.backward_trace(dy, caches), caches
+
+    def value():
+        return (u * trace()[0]).sum()
+
+    critic.zero_gradients()
+    critic.double_backward(u, *trace()[1:])
+    w, h = critic.parameters, 1e-5
+    numerical = np.empty_like(w)
+    for i, kept in enumerate(w.copy()):
+        w[i] = kept + h
+        right = value()
+        w[i] = kept - h
+        numerical[i] = (right - value()) / (2 * h)
+        w[i] = kept
+    return np.allclose(critic.gradients, numerical, rtol=1e-6, atol=1e-8)
+
+
+# --- The errors ----------------------------------------------------------------------------------
+
+
+def no_curvature(self, u, dy, y):
+    return self.backend.activation_gradient(u, y, self.function, self.slope), None
+
+
+def curvature_without_dy(self, u, dy, y):
+    u_dy = self.backend.activation_gradient(u, y, self.function, self.slope)
+    if self.piecewise_linear:
+        return u_dy, None
+    return u_dy, self.backend.activation_curvature(u, np.ones_like(dy), y, self.function)
+
+
+whole_double_backward = Sequential.double_backward
+
+
+def no_bias_in_the_down_sweep(self, u, trace, caches):
+    kept = {name: g.copy() for name, g in self.named_gradients().items() if "bias" in name}
+    u_dy = whole_double_backward(self, u, trace, caches)
+    for name, gradient in kept.items():
+        self.named_gradients()[name][...] = gradient
+    return u_dy
+
+
+def no_down_sweep(self, u, trace, caches):
+    for layer, dy, cache in zip(self.layers, trace, caches, strict=True):
+        u, _ = layer.double_backward(u, dy, cache)
+    return u
+
+
+def only_the_lowest_injection(self, u, trace, caches):
+    """Each layer's share goes down alone: nothing is added where two meet."""
+    shares = []
+    for layer, dy, cache in zip(self.layers, trace, caches, strict=True):
+        u, share = layer.double_backward(u, dy, cache)
+        shares.append(share)
+    dy = None
+    for layer, cache, share in zip(self.layers[::-1], caches[::-1], shares[::-1], strict=True):
+        dy = None if dy is None else layer.backward(dy, cache)
+        dy = dy if share is None else share
+    return u
+
+
+def no_weight_term_in_the_up_sweep(self, u, dy, cache):
+    return self.apply(u)[0], None
+
+
+def layer_norm(phi_factor=1.0, v_terms=(1, 1), gamma_gradient=True, whole=True):
+    """`LayerNorm.double_backward` with a term left out."""
+
+    def double_backward(self, u, dy, cache):
+        normalized, sigma = cache
+        g, pushed = dy * self.gamma, _jacobian(u, normalized, sigma)
+        if gamma_gradient:
+            self.dgamma += _per_feature(pushed * dy)
+        v = -v_terms[0] * _mean(g * normalized) * u - v_terms[1] * _mean(u * normalized) * g
+        u_x = _jacobian(v / sigma, normalized, sigma)
+        u_x -= phi_factor * normalized * _mean(pushed * g) / sigma
+        return pushed * self.gamma, u_x if whole else None
+
+    return double_backward
+
+
+def no_change_of_sigma(self, d_normalized, normalized, sigma, left, right, accumulate):
+    self.dweight[...] = self.dweight * accumulate + d_normalized / sigma
+
+
+def not_divided_by_sigma(self, d_normalized, normalized, sigma, left, right, accumulate):
+    inner = (d_normalized * normalized).sum()
+    outer = (left[:, None] * right).reshape(normalized.shape)
+    self.dweight[...] = self.dweight * accumulate + d_normalized - inner * outer
+
+
+CHECKS = {
+    "leaky ReLU": gradient_with(LeakyReLU),
+    "tanh": gradient_with(Tanh),
+    "softplus": gradient_with(Softplus),
+    "sigmoid": gradient_with(Sigmoid),
+    "LayerNorm": gradient_with(LeakyReLU, norm=True),
+    "R1's gradient": gradient_with(Tanh, penalty=R1(2.0)),
+    "SpectralNorm": spectral_norm_gradient,
+    "SpectralNorm, second order": spectral_norm_second_gradient,
+}
+
+# what is wrong: (class, method, the broken one, the checks that must see it)
+SMOOTH = ["tanh", "softplus", "sigmoid"]
+MUTANTS = {
+    "f'' term dropped": (Activation, "double_backward", no_curvature, SMOOTH),
+    "f'' term without dy": (Activation, "double_backward", curvature_without_dy, SMOOTH),
+    "no down sweep": (Sequential, "double_backward", no_down_sweep, [*SMOOTH, "LayerNorm"]),
+    "down sweep without biases": (
+        *(Sequential, "double_backward", no_bias_in_the_down_sweep),
+        [*SMOOTH, "LayerNorm", "R1's gradient"],
+    ),
+    "injections overwrite": (Sequential, "double_backward", only_the_lowest_injection, SMOOTH),
+    "up sweep without weights": (
+        *(Affine, "double_backward", no_weight_term_in_the_up_sweep),
+        ["leaky ReLU", "tanh", "LayerNorm"],
+    ),
+    "LayerNorm without φ/σ": (LayerNorm, "double_backward", layer_norm(0.0), ["LayerNorm"]),
+    "LayerNorm with +φ/σ": (LayerNorm, "double_backward", layer_norm(-1.0), ["LayerNorm"]),
+    "LayerNorm without u in v": (
+        *(LayerNorm, "double_backward", layer_norm(v_terms=(0, 1))),
+        ["LayerNorm"],
+    ),
+    "LayerNorm without g in v": (
+        *(LayerNorm, "double_backward", layer_norm(v_terms=(1, 0))),
+        ["LayerNorm"],
+    ),
+    "LayerNorm without dγ": (
+        *(LayerNorm, "double_backward", layer_norm(gamma_gradient=False)),
+        ["LayerNorm"],
+    ),
+    "LayerNorm without u_x": (
+        *(LayerNorm, "double_backward", layer_norm(whole=False)),
+        ["LayerNorm"],
+    ),
+    "σ taken as a constant": (
+        *(SpectralNorm, "_add_weight_gradient", no_change_of_sigma),
+        ["SpectralNorm", "SpectralNorm, second order"],
+    ),
+    "not divided by σ": (
+        *(SpectralNorm, "_add_weight_gradient", not_divided_by_sigma),
+        ["SpectralNorm", "SpectralNorm, second order"],
+    ),
+}
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_the_code_as_it_is(check, randomized):
+    assert CHECKS[check](randomized)
+
+
+def test_the_form_to_be_broken_is_right_as_long_as_it_is_whole(randomized, monkeypatch):
+    monkeypatch.setattr(LayerNorm, "double_backward", layer_norm())
+    assert all(check(randomized) for check in CHECKS.values())
+
+
+@pytest.mark.parametrize("error", MUTANTS)
+def test_errors_are_caught(error, randomized, monkeypatch):
+    cls, method, broken, seen_by = MUTANTS[error]
+    monkeypatch.setattr(cls, method, broken)
+    assert seen_by and not any(CHECKS[name](randomized) for name in seen_by)
+
+
+def test_a_missing_second_derivative_hides_behind_leaky_relu(randomized, monkeypatch):
+    """Bug 2: exact for piecewise linear networks, and so missed by whoever tests no other."""
+    monkeypatch.setattr(Activation, "double_backward", no_curvature)
+    assert CHECKS["leaky ReLU"](randomized) and CHECKS["LayerNorm"](randomized)
+
+
+def test_a_missing_down_sweep_is_half_wrong(randomized, monkeypatch):
+    """How wrong bug 2 is: not a matter of rounding."""
+    monkeypatch.setattr(Activation, "double_backward", no_curvature)
+    critic = randomized([Dense(3, 5), Tanh(), Dense(5, 1)], (3,))
+    assert gradcheck(WGANGP(2.0), critic, *samples((3,))).relative_error > 0.1
