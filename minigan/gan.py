@@ -52,6 +52,7 @@ class GAN:
         average_decay=None,
         schedule=constant,
     ):
+        check_kinds(generator=generator, discriminator=discriminator)
         self.generator, self.discriminator = generator, discriminator
         self.objective = get_objective(objective, generator.backend)
         self.generator_optimizer = generator_optimizer

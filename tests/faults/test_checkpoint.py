@@ -12,8 +12,10 @@ from minigan import (
     CheckpointError,
     Dense,
     LeakyReLU,
+    Record,
     RMSProp,
     Sequential,
+    TrainingDiverged,
     load_checkpoint,
     save_checkpoint,
     train,
@@ -131,6 +133,26 @@ def test_nan_is_not_saved_and_the_last_good_one_kept(trained, numbers):
     with pytest.raises(CheckpointError, match=r"not saved: average/network/parameters/0\.bias"):
         save_checkpoint(path, game, batches)
     assert path.read_bytes() == before
+
+
+def test_updates_that_nobody_has_looked_at_are_looked_at_first(trained):
+    """On a GPU, an update that was not finite is noticed late: never in a checkpoint."""
+    game, batches, path = trained
+    before = path.read_bytes()
+    error = TrainingDiverged(3, "generator", "the loss")
+    game.watch._pending.append((False, lambda: error))
+    with pytest.raises(TrainingDiverged, match="step 3"):
+        save_checkpoint(path, game, batches)
+    assert path.read_bytes() == before
+
+
+def test_records_of_a_history(trained):
+    game, batches, path = trained
+    history = {"records": list(train(game, batches, 2))}
+    save_checkpoint(path, game, batches, history=history)
+    found = load_checkpoint(path, game, batches)["records"]
+    assert [repr(Record(**record)) for record in found] == [repr(r) for r in history["records"]]
+    assert found[1]["seconds"] == history["records"][1].seconds > 0
 
 
 UNFIT = {
