@@ -37,7 +37,7 @@ from minigan.layers import (
     SpectralNorm,
     Tanh,
 )
-from minigan.moment_matching import MomentMatching, mmd_squared
+from minigan.moment_matching import MomentMatching, mmd_squared, witness
 from minigan.objectives import (
     KL,
     OBJECTIVES,
@@ -128,4 +128,5 @@ __all__ = [
     "save_checkpoint",
     "train",
     "watched",
+    "witness",
 ]

@@ -37,7 +37,7 @@ def save_checkpoint(path, game, batches=None, *, configuration=None, history=Non
 
     Parameters
     ----------
-    game : a `GAN`, or any game with `parts()` and `steps`
+    game : a `GAN`, or any game with `parts()`, `steps` and `watch`
     batches : where its data come from, with `state()` and `restore()`, such as `data.Batches`
     configuration : dict that must be the same when the run goes on, say, the options of a program
     history : dict of whatever else is to be kept, say, the losses so far
@@ -48,12 +48,12 @@ def save_checkpoint(path, game, batches=None, *, configuration=None, history=Non
 
     Raises
     ------
-    CheckpointError, TrainingDiverged : the game holds NaN or infinity; nothing was written
+    CheckpointError : the game holds NaN or infinity; nothing was written
+    TrainingDiverged : an update that nobody had looked at yet was not finite; nothing was written
     OSError : the file cannot be written; an earlier one is as it was
     TypeError, ValueError : something cannot be part of a checkpoint
     """
-    if hasattr(game, "watch"):
-        game.watch.look()  # on a GPU, updates may be under way that nobody has looked at yet
+    game.watch.look()  # whatever a GPU has not yet said about the updates so far
     parts, arrays = _parts(game, batches), {}
     state = _detach({name: _state(part) for name, part in parts.items()}, arrays, "state")
     for name, array in arrays.items():

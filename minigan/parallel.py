@@ -105,8 +105,8 @@ class ShardedGAN(GAN):
 class _ShardStates:
     """The shards' part of a checkpoint: the generators of their noise; all else is the game's."""
 
-    def __init__(self, game, shards):
-        self.game, self.shards = game, shards
+    def __init__(self, game, replicas):
+        self.game, self.replicas = game, replicas
 
     def state(self):
         return {"generators": [rng.bit_generator.state for rng in self._generators()]}
@@ -114,15 +114,15 @@ class _ShardStates:
     def restore(self, state):
         for rng, of_rng in zip(self._generators(), state["generators"], strict=True):
             rng.bit_generator.state = of_rng
-        for shard in self.shards:
+        for replica in self.replicas:
             for player in ("generator", "discriminator"):
-                shard[player].buffers[...] = getattr(self.game, player).buffers
+                replica[player].buffers[...] = getattr(self.game, player).buffers
 
     def _generators(self):
-        for shard in self.shards:
-            yield shard["rng"]
+        for replica in self.replicas:
+            yield replica["rng"]
             for player in ("generator", "discriminator"):
-                yield from (layer.rng for layer in shard[player].layers)
+                yield from (layer.rng for layer in replica[player].layers)
 
 
 class ShardBackend(NumpyBackend):

@@ -8,10 +8,8 @@ fool D_A. That alone would let F map all of A to any part of B; the cycle loss
 asks that each translation can be undone, and so keeps what a sample is while its domain changes.
 """
 
-import functools
-
 from minigan.checks import as_generator, check_number
-from minigan.divergence import TrainingDiverged, first_bad_gradient
+from minigan.divergence import gradient_diverged
 from minigan.objectives import get_objective
 from minigan.parts import (
     check_discriminator,
@@ -134,8 +132,7 @@ class CycleGAN:
         for name in names:
             network = self.networks[name]
             norm = network.backend.norm(network.gradients)
-            diverged = functools.partial(self._diverged, self.steps + 1, name)
-            guard = self.watch.guard(norm, norm, diverged)
+            guard = self.watch.guard(norm, norm, gradient_diverged(self.steps + 1, name, network))
         for name in names:
             self.optimizers[name].step(self.schedule(self.steps), guard)
 
@@ -176,7 +173,3 @@ class CycleGAN:
             raise ValueError(f"the networks do not fit each other: {shapes}")
         check_discriminator("critic_a", D_a, self.objective, regularizer)
         check_discriminator("critic_b", D_b, self.objective, regularizer)
-
-    def _diverged(self, step, name):
-        place = first_bad_gradient(self.networks[name], f"the {name}")
-        return TrainingDiverged(step, name, place or "the norm of the gradient")

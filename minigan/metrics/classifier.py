@@ -3,8 +3,8 @@
 The literature's scores look through an Inception network that was trained on photographs; for
 digits a classifier of digits sees more. Any classifier will do, but figures seen through two are
 not comparable, so everything about this one is fixed: the network, the data, the seed. The first
-call of `mnist_classifier` trains it (about three minutes on one core) and keeps the weights in the
-user's cache; its digest, the SHA-256 of the weights, names it.
+call of `mnist_classifier` trains it (two to three minutes on one core, 99.1 % of the test images)
+and keeps the weights in the user's cache; its digest, the SHA-256 of the weights, names it.
 
     classifier = mnist_classifier()
     probabilities, features = classifier(images)         # (N, 10), (N, 128)
@@ -13,8 +13,18 @@ user's cache; its digest, the SHA-256 of the weights, names it.
 How comparable are two people's figures? The same digest: exactly. On one machine training gives
 the same bits again (one thread for matrix products, so that the number of cores does not matter).
 Another processor or another BLAS rounds differently, training amplifies that, and the digest
-differs; then figures differ as those of two seeds do, so quote the digest and the figures of real
-test images with every result, and for a close race copy the file in the cache.
+differs; then figures differ as those of two seeds do. Measured for seeds 0 and 1, the distance
+from 10,000 training images:
+
+    images                                   score          Fréchet distance
+    10,000 test images                       9.82   9.82     0.33   0.32
+    200 of one GAN                           6.35   6.33    18.3   18.0
+    200 of another                           4.85   4.74    29.5   30.9
+    test images with noise (0.3) added       8.26   6.52    19.9   31.9
+
+So a few per cent for images that look like digits, but no agreement on what neither of the two has
+ever seen. Quote the digest and the figures of test images with every result, and for a close race
+use one file: copy it from cache to cache.
 """
 
 import hashlib
