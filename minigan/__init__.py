@@ -57,6 +57,7 @@ from minigan.regularizers import DRAGAN, R1, R2, WGANGP, OneSidedPenalty, Weight
 from minigan.schedules import LinearDecay
 from minigan.session import Session
 from minigan.translation import CycleGAN
+from minigan.xray import XRay, xray
 
 __version__ = "0.1.0"
 
@@ -120,6 +121,7 @@ __all__ = [
     "Wasserstein",
     "WeightAverage",
     "WeightClipping",
+    "XRay",
     "compare_gradients",
     "get_backend",
     "gradcheck",
@@ -129,4 +131,5 @@ __all__ = [
     "train",
     "watched",
     "witness",
+    "xray",
 ]
