@@ -44,6 +44,7 @@ from minigan import (
     LeakyReLU,
     LinearDecay,
     Normal,
+    Record,
     ReLU,
     Reshape,
     RMSProp,
@@ -150,18 +151,20 @@ print(f"The generator\n{G}\n\nThe discriminator\n{D}\n")
 z = gan.latent.sample(100, view_rng)  # always the same noise, to see what becomes of it
 frames = QUICK_FRAMES if options.quick else FRAMES
 stops = set(np.linspace(0, steps, frames + 1).round().astype(int).tolist())
-history = {"looks": [(0, gan.generate(z))], "losses": [], "seconds": 0.0}
+history = {"looks": [(0, gan.generate(z))], "records": []}
 session = out.session(gan, batches, history)
-looks, losses = history["looks"], history["losses"]
-records = session.run(train(gan, batches, steps - gan.steps))
-for record in (bar := tqdm(records, initial=gan.steps, total=steps, unit="step")):
-    losses.append((record.discriminator_loss, record.generator_loss))
-    history["seconds"] += record.seconds
+looks, records = history["looks"], [Record(**record) for record in history["records"]]
+history["records"] = records  # to be read later: a GPU then never waits for us to look
+run = session.run(train(gan, batches, steps - gan.steps))
+for record in (bar := tqdm(run, initial=gan.steps, total=steps, unit="step")):
+    records.append(record)
     if record.step in stops:
         looks.append((record.step, gan.generate(z)))
     if record.step % 10 == 0:
-        bar.set_postfix_str(f"losses: D {losses[-1][0]:.3f}, G {losses[-1][1]:.3f}")
-losses, seconds = np.array(losses).T, history["seconds"]  # (2, steps)
+        losses = f"D {record.discriminator_loss:.3f}, G {record.generator_loss:.3f}"
+        bar.set_postfix_str(f"losses: {losses}")
+losses = np.array([(r.discriminator_loss, r.generator_loss) for r in records]).T  # (2, steps)
+seconds = sum(record.seconds for record in records)
 
 # %% Pictures: ten points of noise over the steps, samples, an animation
 

@@ -23,6 +23,7 @@ import numpy as np
 from minigan.archive import CheckpointError, open_archive, write_archive
 from minigan.averaging import WeightAverage
 from minigan.checks import check_integer
+from minigan.gan import Record
 from minigan.layers import Sequential
 from minigan.optimizers import Optimizer
 
@@ -42,8 +43,8 @@ def save_checkpoint(path, game, batches=None, *, configuration=None, history=Non
     history : dict of whatever else is to be kept, say, the losses so far
 
     Both dicts hold numbers, text, None, and lists, tuples, dicts and dataclasses of these; the
-    history also host arrays. The file is written under a temporary name and renamed, so that an
-    earlier checkpoint of that name is kept until the new one is whole.
+    history also host arrays and `Record`s. The file is written under a temporary name and renamed,
+    so that an earlier checkpoint of that name is kept until the new one is whole.
 
     Raises
     ------
@@ -75,7 +76,7 @@ def load_checkpoint(path, game, batches=None, *, configuration=None):
 
     Without `batches`, those in the file are left out: to generate, no data are needed. A
     `configuration` that is given is compared with the one in the file. In the history, tuples
-    have become lists, and dataclasses dicts.
+    have become lists, and dataclasses and records dicts.
 
     Raises
     ------
@@ -207,6 +208,8 @@ def _detach(value, arrays, place):
         return None
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, Record):
+        value = value.as_dict()
     if dataclasses.is_dataclass(value):
         value = vars(value)
     if isinstance(value, dict):

@@ -52,6 +52,7 @@ class GAN:
         average_decay=None,
         schedule=constant,
     ):
+        check_kinds(generator=generator, discriminator=discriminator)
         self.generator, self.discriminator = generator, discriminator
         self.objective = get_objective(objective, generator.backend)
         self.generator_optimizer = generator_optimizer
@@ -267,21 +268,26 @@ class Record:
     that is asked for shows that training has diverged.
     """
 
-    def __init__(self, step, seconds, figures, watch):
+    def __init__(self, step, seconds, figures, watch=None):
         self.step, self.seconds, self._figures, self._watch = step, seconds, figures, watch
 
     def __getattr__(self, name):
         figures = self.__dict__.get("_figures", {})  # a copy being made has none yet
         if name not in figures:
             raise AttributeError(f"{name!r}: this record holds step, seconds, {', '.join(figures)}")
-        value = float(figures[name])
-        if not math.isfinite(value):
+        value = figures[name] = float(figures[name])  # read once
+        if not math.isfinite(value) and self._watch is not None:
             self._watch.look()
         return value
 
     def figures(self):
         """The names of the figures beside step and seconds."""
         return list(self._figures)
+
+    def as_dict(self):
+        """The record as plain numbers: `Record(**record.as_dict())` is the same again."""
+        figures = {name: getattr(self, name) for name in self._figures}
+        return {"step": self.step, "seconds": self.seconds, "figures": figures}
 
     def __repr__(self):
         figures = (f"{name}={float(value):.4g}" for name, value in self._figures.items())

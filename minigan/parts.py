@@ -1,6 +1,6 @@
 """Do a game's parts fit each other? Asked when a game is built, in one wording for all games."""
 
-from minigan.layers import Sigmoid
+from minigan.layers import Flatten, Reshape, Sequential, Sigmoid
 from minigan.optimizers import Optimizer
 from minigan.regularizers import Regularizer
 
@@ -13,7 +13,10 @@ __all__ = [
 ]
 
 
+NETWORK = (lambda part: isinstance(part, Sequential), "a Sequential")
 KINDS = {
+    "generator": NETWORK,
+    "discriminator": NETWORK,
     "schedule": (callable, "a function of the step"),
     "latent": (lambda part: hasattr(part, "dimension"), "a distribution such as NormalLatent(2)"),
     "regularizer": (lambda part: part is None or isinstance(part, Regularizer), "a Regularizer"),
@@ -58,7 +61,8 @@ def check_discriminator(name, network, objective, regularizer):
     """Ends in logits, and has the constraint that the objective needs; regularizer may be None."""
     if network.output_shape != (1,):
         raise ValueError(f"the {name} must end in (1,), not {network.output_shape}")
-    if isinstance(network.layers[-1], Sigmoid):
+    layers = [layer for layer in network.layers if not isinstance(layer, Flatten | Reshape)]
+    if layers and isinstance(layers[-1], Sigmoid):
         raise ValueError(f"the {name} ends in a Sigmoid, but objectives take logits: leave it out")
     if regularizer is not None:
         regularizer.check(network)

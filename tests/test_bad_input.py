@@ -264,6 +264,21 @@ GAMES = {
         ValueError,
         "ends in a Sigmoid, but objectives take logits",
     ),
+    "sigmoid behind a change of shape": (
+        lambda: parts(discriminator=network([Dense(2, 1), Sigmoid(), Reshape(1, 1), Flatten()])),
+        ValueError,
+        "ends in a Sigmoid, but objectives take logits",
+    ),
+    "no generator": (
+        lambda: parts(generator_optimizer=None) | {"generator": [Dense(3, 2)]},
+        TypeError,
+        r"generator: expected a Sequential, got \[Dense\(3, 2\)\]",
+    ),
+    "no discriminator": (
+        lambda: parts(discriminator_optimizer=None) | {"discriminator": Dense(2, 1)},
+        TypeError,
+        r"discriminator: expected a Sequential, got Dense\(2, 1\)",
+    ),
     "dtypes": (
         lambda: parts(discriminator=network([Dense(2, 1)], dtype="float32")),
         ValueError,

@@ -3,12 +3,14 @@
 import hashlib
 import io
 import json
+import os
 import tracemalloc
 import zipfile
 
 import numpy as np
 import pytest
 
+from minigan import archive
 from minigan.archive import CheckpointError, open_archive, write_archive
 
 ARRAYS = {"a/b": np.arange(6.0).reshape(2, 3), "empty": np.zeros((0, 3), "float32")}
@@ -21,8 +23,8 @@ def path(tmp_path):
 
 
 def read(path):
-    with open_archive(path) as archive:
-        return archive.header, {name: archive.read(name) for name in archive.shapes}
+    with open_archive(path) as content:
+        return content.header, {name: content.read(name) for name in content.shapes}
 
 
 def refused(path, reason=""):
@@ -232,3 +234,11 @@ def test_a_large_header_is_fine(tmp_path):
     header = {"permutation": list(range(20_000))}
     write_archive(tmp_path / "a.npz", header, {})
     assert read(tmp_path / "a.npz") == (json.loads(json.dumps(header)), {})
+
+
+def test_a_file_that_becomes_shorter_while_it_is_read(path, monkeypatch):
+    size = path.stat().st_size
+    monkeypatch.setattr(os, "fstat", lambda handle: os.stat_result((0,) * 6 + (2 * size, 0, 0, 0)))
+    refused(path, "no checksum at its end|malformed")
+    with pytest.raises(EOFError, match="became shorter"):
+        archive._digest(io.BytesIO(b"abc"), 5)

@@ -12,8 +12,10 @@ from minigan import (
     CheckpointError,
     Dense,
     LeakyReLU,
+    Record,
     RMSProp,
     Sequential,
+    TrainingDiverged,
     load_checkpoint,
     save_checkpoint,
     train,
@@ -21,6 +23,7 @@ from minigan import (
 from minigan.archive import open_archive, write_archive
 from minigan.critic import CriticGame
 from minigan.data import Batches
+from minigan.plotting import Moment
 
 
 @pytest.fixture
@@ -85,6 +88,7 @@ def test_history_comes_back(trained):
         "losses": [(0.5, -1.25), (float("inf"), np.float32(2))],
         "looks": [{"step": np.int64(3), "fake": np.eye(3, dtype="float32").T, "caption": None}],
         "nothing": np.zeros((0, 4)),
+        "moment": Moment(3, np.ones((2, 2)), np.zeros((1, 2)), np.eye(3), "eight modes"),
     }
     save_checkpoint(path, game, batches, history=history)
     found = load_checkpoint(path, game, batches)
@@ -93,6 +97,9 @@ def test_history_comes_back(trained):
     assert look["step"] == 3 and look["caption"] is None and look["fake"].dtype == np.float32
     np.testing.assert_array_equal(look["fake"], np.eye(3))
     assert found["nothing"].shape == (0, 4)
+    moment = Moment(**found["moment"])
+    assert (moment.step, moment.caption) == (3, "eight modes")
+    np.testing.assert_array_equal(moment.judgement, np.eye(3))
 
 
 @pytest.mark.parametrize("saved", [True, False])
@@ -126,6 +133,26 @@ def test_nan_is_not_saved_and_the_last_good_one_kept(trained, numbers):
     with pytest.raises(CheckpointError, match=r"not saved: average/network/parameters/0\.bias"):
         save_checkpoint(path, game, batches)
     assert path.read_bytes() == before
+
+
+def test_updates_that_nobody_has_looked_at_are_looked_at_first(trained):
+    """On a GPU, an update that was not finite is noticed late: never in a checkpoint."""
+    game, batches, path = trained
+    before = path.read_bytes()
+    error = TrainingDiverged(3, "generator", "the loss")
+    game.watch._pending.append((False, lambda: error))
+    with pytest.raises(TrainingDiverged, match="step 3"):
+        save_checkpoint(path, game, batches)
+    assert path.read_bytes() == before
+
+
+def test_records_of_a_history(trained):
+    game, batches, path = trained
+    history = {"records": list(train(game, batches, 2))}
+    save_checkpoint(path, game, batches, history=history)
+    found = load_checkpoint(path, game, batches)["records"]
+    assert [repr(Record(**record)) for record in found] == [repr(r) for r in history["records"]]
+    assert found[1]["seconds"] == history["records"][1].seconds > 0
 
 
 UNFIT = {

@@ -16,6 +16,7 @@ from minigan import (
     train,
 )
 from minigan.data import Batches, toy
+from minigan.divergence import first_bad_gradient
 from minigan.health import TrainingWarning, watched
 
 
@@ -179,3 +180,15 @@ def test_games_without_a_common_step_name_the_first_bad_gradient(kind, build_gam
     with np.errstate(all="ignore"), pytest.raises(TrainingDiverged, match=place) as caught:
         list(train(game, batches, 1))
     assert caught.value.step == 1 and caught.value.player == name
+
+
+def test_gradients_that_explode_only_together(make_gan):
+    """Each array's norm is finite in float32, their sum of squares is not."""
+    G = Sequential([Dense(2, 2), Dense(2, 2)], (2,), rng=0)
+    G.gradients.fill(0.9e19)
+    with np.errstate(over="ignore"):
+        assert not np.isfinite(G.backend.norm(G.gradients))
+        assert first_bad_gradient(G, "the generator") is None
+        G.named_gradients()["0.weight"][...] = 2e19
+        named = "the norm of the gradient of the generator's parameter 0.weight"
+        assert first_bad_gradient(G, "the generator") == named
