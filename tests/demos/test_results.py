@@ -135,7 +135,9 @@ def test_images_are_trained_and_scored(run_demo, runs, metrics, tmp_path, capsys
     assert blank[0] == "1.00" and float(blank[1]) > float(frechet)
     assert table["test images"][-1] == "–"  # they would be scored on themselves
     assert len(list(tmp_path.glob("mnist-0-20.npz"))) == 1
-    assert "classifier " in capsys.readouterr().out
+    assert f"by classifier {demo['mnist_classifier'](0, steps=20, cache=tmp_path).digest[:8]}" in (
+        capsys.readouterr().out
+    )
 
     pool, asked = images[:50], images[:3]  # blurred: the mean of the nearest
     order = cdist(asked.reshape(3, -1), pool.reshape(50, -1)).argsort(axis=1)[:, :4]
