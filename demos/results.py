@@ -91,7 +91,7 @@ def run(demo, arguments):
 
 
 def cell(values, form, unit):
-    """ "mean ± standard error" of what the runs gave."""
+    """Mean ± standard error of what the runs gave."""
     values = unit * np.array([v for v in values if v is not None], float)
     if not len(values):
         return "–"
