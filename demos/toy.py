@@ -18,9 +18,11 @@ What to try next:
   --data grid               25 modes: how many are reached, and when? (A minute and a half)
   --data swiss-roll         no modes, but a thin curve
 
-Files: picture.png, animation.gif and metrics.json, with the modes captured, the share of
-high-quality samples and the reverse KL divergence over the modes (see minigan/metrics/modes.py),
-and the seconds of training.
+With --resume, a run that was interrupted goes on where it was.
+
+Files: picture.png, animation.gif, checkpoint.npz and metrics.json, with the modes captured, the
+share of high-quality samples and the reverse KL divergence over the modes (see
+minigan/metrics/modes.py), and the seconds of training.
 """
 
 import numpy as np
@@ -44,7 +46,7 @@ from minigan import (
 )
 from minigan.data import TOYS, Batches, GaussianMixture, toy
 from minigan.demo import start
-from minigan.metrics import mode_coverage
+from minigan.metrics import ModeCoverage, mode_coverage
 from minigan.plotting import Moment, draw_frame, draw_moments, picture, save_animation, save_picture
 
 # %% Constants
@@ -74,7 +76,8 @@ def add_options(parser):
     parser.add_argument("--objective", choices=sorted(OBJECTIVES), default=DEFAULT)
 
 
-options, out = start("toy", __doc__, ["picture.png", "animation.gif"], add_options)
+FILES = ["picture.png", "animation.gif", "checkpoint.npz"]
+options, out = start("toy", __doc__, FILES, add_options)
 recipe = RECIPES.get(options.objective, RECIPES[DEFAULT])
 optimizer, lr, discriminator_steps, regularizer, steps = recipe
 depth, steps = (DEPTH + 1, 3 * steps) if options.data in MODES_25 else (DEPTH, steps)
@@ -86,7 +89,8 @@ data_rng, noise_rng, weight_rng, view_rng = np.random.default_rng(options.seed).
 data = toy(options.data)
 real = data.sample(SAMPLES, view_rng)
 centre, scale = real.mean(axis=0), real.std()
-batches = ((x - centre) / scale for x in Batches(data, BATCH, data_rng))
+points = Batches(data, BATCH, data_rng)
+batches = ((x - centre) / scale for x in points)
 
 # %% The networks: D ends in a logit, large for real
 
@@ -160,12 +164,17 @@ def look(step):
 
 frames = QUICK_FRAMES if options.quick else FRAMES
 stops = set(np.linspace(0, steps, frames + 1).round().astype(int).tolist())
-looks, losses, seconds = [look(0)], [], 0.0
-bar = tqdm(train(gan, batches, steps), total=steps, unit="step")
+history = {"looks": [look(0)], "losses": [], "seconds": 0.0}
+session = out.session(gan, points, history)
+if gan.steps:  # resumed: a checkpoint holds plain dicts
+    history["looks"] = [(Moment(**m), c and ModeCoverage(**c)) for m, c in history["looks"]]
+looks, losses = history["looks"], history["losses"]
+records = session.run(train(gan, batches, steps - gan.steps))
+bar = tqdm(records, initial=gan.steps, total=steps, unit="step")
 with threadpool_limits(1):  # a second core costs these small matrices more than it helps
     for record in bar:
         losses.append((record.discriminator_loss, record.generator_loss))
-        seconds += record.seconds
+        history["seconds"] += record.seconds
         if record.step in stops:
             looks.append(look(record.step))
             caption = looks[-1][0].caption
@@ -173,7 +182,7 @@ with threadpool_limits(1):  # a second core costs these small matrices more than
 
 # %% Picture, animation, metrics
 
-losses = np.array(losses).T  # (2, steps)
+losses, seconds = np.array(losses).T, history["seconds"]  # (2, steps)
 scene = {"extent": data.extent, "real": real, "losses": losses}
 if log_loss:  # the losses, in nats, of a D that answers 1/2 (logit 0) to everything
     zero = gan.asarray(np.zeros((1, 1)))

@@ -6,11 +6,13 @@ the players minimise) and `gradcheck.py` (how every gradient is checked).
 
 from minigan.averaging import WeightAverage
 from minigan.backend import BackendUnavailable, get_backend
+from minigan.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from minigan.conditional import ConditionalGAN
 from minigan.divergence import TrainingDiverged
 from minigan.feature_matching import FeatureMatchingGAN
 from minigan.gan import GAN, Record, train
 from minigan.gradcheck import GradientReport, compare_gradients, gradcheck
+from minigan.health import TrainingWarning, watched
 from minigan.latent import NormalLatent, PhiloxLatent, UniformLatent
 from minigan.layers import (
     BatchNorm,
@@ -53,6 +55,7 @@ from minigan.objectives import (
 from minigan.optimizers import SGD, Adam, RMSProp
 from minigan.regularizers import DRAGAN, R1, R2, WGANGP, OneSidedPenalty, WeightClipping
 from minigan.schedules import LinearDecay
+from minigan.session import Session
 from minigan.translation import CycleGAN
 
 __version__ = "0.1.0"
@@ -70,6 +73,7 @@ __all__ = [
     "Adam",
     "BackendUnavailable",
     "BatchNorm",
+    "CheckpointError",
     "ConditionalGAN",
     "Conv2d",
     "ConvTranspose2d",
@@ -104,12 +108,14 @@ __all__ = [
     "Reshape",
     "ReverseKL",
     "Sequential",
+    "Session",
     "Sigmoid",
     "Softplus",
     "SpectralNorm",
     "SquaredHellinger",
     "Tanh",
     "TrainingDiverged",
+    "TrainingWarning",
     "UniformLatent",
     "Wasserstein",
     "WeightAverage",
@@ -117,6 +123,9 @@ __all__ = [
     "compare_gradients",
     "get_backend",
     "gradcheck",
+    "load_checkpoint",
     "mmd_squared",
+    "save_checkpoint",
     "train",
+    "watched",
 ]

@@ -44,6 +44,10 @@ class CriticGame(GAN):
         """One update of D, on the next real batch and the next fakes; the step's figures."""
         return self.discriminator_step(self.real(next(batches)))
 
+    def parts(self):
+        """As `GAN.parts`, and the fakes: to go on from a checkpoint they must be `Batches`."""
+        return super().parts() | {"fakes": self.latent.batches}
+
 
 class _Given:
     """Fakes in the place of noise: `sample` gives the next batch, its samples as rows."""

@@ -179,6 +179,21 @@ class GAN:
         twin.rng = copy.deepcopy(self.rng)
         return twin
 
+    def parts(self):
+        """name -> whatever training changes: what `save_checkpoint` writes."""
+        parts = {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "generator_optimizer": self.generator_optimizer,
+            "discriminator_optimizer": self.discriminator_optimizer,
+            "average": self.average,
+            "rng": self.rng,
+        }
+        for name in ("latent", "regularizer", "schedule"):  # which usually remember nothing
+            if hasattr(getattr(self, name), "restore"):
+                parts[name] = getattr(self, name)
+        return parts
+
     # Checks --------------------------------------------------------------------------------
 
     def _check_parts(self, regularizer):
@@ -256,6 +271,10 @@ class Record:
         if not math.isfinite(value):
             self._watch.look()
         return value
+
+    def figures(self):
+        """The names of the figures beside step and seconds."""
+        return list(self._figures)
 
     def __repr__(self):
         figures = (f"{name}={float(value):.4g}" for name, value in self._figures.items())

@@ -10,7 +10,7 @@ Gaussians, k(a, b) = Σ_s exp(−‖a − b‖² / 2 s²): narrow ones see detai
 """
 
 from minigan.checks import as_generator, check_number
-from minigan.divergence import TrainingDiverged
+from minigan.divergence import gradient_diverged
 from minigan.parts import check_kinds, check_optimizers
 from minigan.schedules import constant
 from minigan.watch import Watch
@@ -118,9 +118,8 @@ class MomentMatching:
         G.check_batch(x, G.output_shape, "x")
         z = G.backend.asarray(self.latent.sample(len(x), self.rng), G.dtype)
         figures = self.generator_gradients(x, z)
-        error = TrainingDiverged(self.steps + 1, "generator", "the gradient of MMD²")
         loss, norm = figures["generator_loss"], figures["generator_gradient_norm"]
-        guard = self.watch.guard(loss, norm, lambda: error)
+        guard = self.watch.guard(loss, norm, gradient_diverged(self.steps + 1, "generator", G))
         self.optimizer.step(self.schedule(self.steps), guard)
         return figures
 
@@ -143,3 +142,7 @@ class MomentMatching:
         G = self.generator
         z = G.backend.asarray(self.latent.sample(n, as_generator(rng)), G.dtype)
         return G.backend.to_numpy(G(z))
+
+    def parts(self):
+        """name -> whatever training changes: what `save_checkpoint` writes."""
+        return {"generator": self.generator, "optimizer": self.optimizer, "rng": self.rng}

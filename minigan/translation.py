@@ -9,7 +9,7 @@ asks that each translation can be undone, and so keeps what a sample is while it
 """
 
 from minigan.checks import as_generator, check_number
-from minigan.divergence import TrainingDiverged
+from minigan.divergence import gradient_diverged
 from minigan.objectives import get_objective
 from minigan.parts import (
     check_discriminator,
@@ -109,6 +109,11 @@ class CycleGAN:
             "cycle_loss": cycle,
         }
 
+    def parts(self):
+        """name -> whatever training changes: what `save_checkpoint` writes."""
+        optimizers = {f"{name}_optimizer": part for name, part in self.optimizers.items()}
+        return self.networks | optimizers | {"rng": self.rng}
+
     def _half(self, there, back, critic, x):
         """One direction: x -> fake -> critic, and x -> fake -> x again. The two losses."""
         fake, there_cache = there.forward(x)
@@ -127,8 +132,7 @@ class CycleGAN:
         for name in names:
             network = self.networks[name]
             norm = network.backend.norm(network.gradients)
-            error = TrainingDiverged(self.steps + 1, name, "the gradient")
-            guard = self.watch.guard(norm, norm, lambda error=error: error)
+            guard = self.watch.guard(norm, norm, gradient_diverged(self.steps + 1, name, network))
         for name in names:
             self.optimizers[name].step(self.schedule(self.steps), guard)
 

@@ -77,7 +77,7 @@ DISASTERS = {
         lambda gan: weights(gan.discriminator, 1e-30, 1),
         1e25,
         "discriminator",
-        "the loss or the norm of the gradient",
+        r"the norm of the gradient of the discriminator's parameter 0\.weight",
     ),
 }
 

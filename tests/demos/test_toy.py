@@ -16,7 +16,7 @@ TOY = Path(__file__).resolve().parents[2] / "demos" / "toy.py"
 def test_a_quick_run_writes_all_files(run_demo, metrics, check_pictures, tmp_path, capsys):
     run_demo("toy", "--quick", "--steps", 40, "--out", tmp_path)
     check_pictures(tmp_path)
-    names = {"picture.png", "animation.gif", "metrics.json"}
+    names = {"picture.png", "animation.gif", "checkpoint.npz", "metrics.json"}
     assert {p.name for p in tmp_path.iterdir()} == names
     assert (tmp_path / "picture.png").stat().st_size < 300_000
     found = metrics(tmp_path)
@@ -56,6 +56,23 @@ def test_same_seed_same_figures(run_demo, metrics, tmp_path):
         run_demo("toy", "--quick", "--steps", 5, "--seed", seed, "--out", tmp_path)
         figures.append((metrics(tmp_path)["discriminator_loss"], metrics(tmp_path)["modes"]))
     assert figures[0] == figures[1] != figures[2]
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_interrupted_and_resumed_it_ends_the_same(run_demo, interrupt_at, metrics, tmp_path):
+    arguments = ["--quick", "--steps", 12, "--out"]
+    whole = run_demo("toy", *arguments, tmp_path / "whole")
+    with interrupt_at(7), pytest.raises(SystemExit) as exit:
+        run_demo("toy", *arguments, tmp_path / "parts")
+    assert exit.value.code == 130 and not metrics(tmp_path / "parts")["finished"]
+    resumed = run_demo("toy", *arguments, tmp_path / "parts", "--resume")
+    for network in "GD":
+        assert resumed[network].parameters.tobytes() == whole[network].parameters.tobytes()
+    np.testing.assert_array_equal(resumed["losses"], whole["losses"])
+    for one, other in zip(resumed["moments"], whole["moments"], strict=True):
+        assert one.step == other.step and one.caption == other.caption
+        np.testing.assert_array_equal(one.fake, other.fake)
+    assert resumed["shares"] == whole["shares"]
 
 
 @pytest.mark.usefixtures("without_pictures")
