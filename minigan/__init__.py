@@ -37,7 +37,7 @@ from minigan.layers import (
     SpectralNorm,
     Tanh,
 )
-from minigan.moment_matching import MomentMatching, mmd_squared
+from minigan.moment_matching import MomentMatching, mmd_squared, witness
 from minigan.objectives import (
     KL,
     OBJECTIVES,
@@ -57,6 +57,7 @@ from minigan.regularizers import DRAGAN, R1, R2, WGANGP, OneSidedPenalty, Weight
 from minigan.schedules import LinearDecay
 from minigan.session import Session
 from minigan.translation import CycleGAN
+from minigan.xray import XRay, xray
 
 __version__ = "0.1.0"
 
@@ -120,6 +121,7 @@ __all__ = [
     "Wasserstein",
     "WeightAverage",
     "WeightClipping",
+    "XRay",
     "compare_gradients",
     "get_backend",
     "gradcheck",
@@ -128,4 +130,6 @@ __all__ = [
     "save_checkpoint",
     "train",
     "watched",
+    "witness",
+    "xray",
 ]

@@ -121,19 +121,26 @@ class GAN:
         return figures
 
     def generator_gradients(self, x, z):
-        """Fill G's gradients for the fakes G(z), z (N, dimension); real samples play no part.
+        """Fill G's gradients for the fakes G(z), z (N, dimension).
 
-        The gradient flows back through D to its input, the fakes, and on into G. D is only a
-        road here: its own gradients are neither touched nor computed, and it stays as it is.
+        The gradient flows back through D to its input, the fakes, and on into G.
         """
-        G, D = self.generator, self.discriminator
-        fake, fake_cache = G.forward(z)
-        logits, logits_cache = D.forward(fake)
+        G = self.generator
+        fake, cache = G.forward(z)
+        loss, d_fake = self.feedback(fake, x)
+        G.backward(d_fake, cache, input_gradient=False, accumulate=False)
+        return {"generator_loss": loss, "generator_gradient_norm": G.backend.norm(G.gradients)}
+
+    def feedback(self, fake, x):
+        """All that G learns about its fakes (N, ...): its loss, and d loss / d fake (N, ...).
+
+        D is only a road here: its own gradients are neither touched nor computed, and it stays
+        as it is. The real samples x play no part, but do where G is to match them.
+        """
+        D = self.discriminator
+        logits, cache = D.forward(fake)
         loss, d_logits = self.objective.generator(logits)
-        d_fake = D.backward(d_logits, logits_cache, parameter_gradients=False)
-        G.backward(d_fake, fake_cache, input_gradient=False, accumulate=False)
-        norm = G.backend.norm(G.gradients)
-        return {"generator_loss": loss, "generator_gradient_norm": norm}
+        return loss, D.backward(d_logits, cache, parameter_gradients=False)
 
     # Batches, noise and samples ------------------------------------------------------------
 

@@ -1,8 +1,9 @@
 """Every picture that the demos draw, from arrays: nothing here knows of networks or of GANs.
 
 `style` has the look that all pictures share and writes them to files; `curves` draws losses,
-`plane` a GAN on 2-D data, `images` generated images. A `draw_…` function fills a figure that
-`picture` has made, so that the same function serves a picture and each frame of an animation:
+`lines` distributions on a line, `plane` a GAN on 2-D data, `images` generated images, `network`
+what goes on inside a network. A `draw_…` function fills a figure that `picture` has made, so that
+the same function serves a picture and each frame of an animation:
 
     figure = picture(12, 4)
     draw_moments(figure, ...)
@@ -11,31 +12,48 @@
 
 from minigan.plotting.curves import draw_losses, draw_shares, summarize
 from minigan.plotting.images import draw_images, draw_progress, tile
+from minigan.plotting.lines import draw_densities
+from minigan.plotting.network import draw_gradient_flow, draw_units
 from minigan.plotting.plane import Moment, draw_frame, draw_moment, draw_moments
 from minigan.plotting.style import (
+    FAKE,
+    INK,
+    OTHERS,
+    REAL,
+    SIGNED,
     STYLE,
     picture,
     replacing,
     save_animation,
     save_picture,
     save_player,
+    styled,
 )
 
 __all__ = [
+    "FAKE",
+    "INK",
+    "OTHERS",
+    "REAL",
+    "SIGNED",
     "STYLE",
     "Moment",
+    "draw_densities",
     "draw_frame",
+    "draw_gradient_flow",
     "draw_images",
     "draw_losses",
     "draw_moment",
     "draw_moments",
     "draw_progress",
     "draw_shares",
+    "draw_units",
     "picture",
     "replacing",
     "save_animation",
     "save_picture",
     "save_player",
+    "styled",
     "summarize",
     "tile",
 ]

@@ -22,8 +22,10 @@ __all__ = [
     "FAKE",
     "INK",
     "JUDGEMENT",
+    "OTHERS",
     "PAPER",
     "REAL",
+    "SIGNED",
     "STYLE",
     "picture",
     "replacing",
@@ -35,9 +37,15 @@ __all__ = [
 
 REAL, FAKE, INK, PAPER = "#0072B2", "#D55E00", "#222222", "#FFFFFF"
 
+#: For what is neither real nor generated: green, purple, sky blue, amber, grey.
+OTHERS = ("#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#888888")
+
 #: What the discriminator says: pale orange for "fake", white for "cannot tell", pale blue for
 #: "real". Pale, so that the samples show on it; in 15 shades, whose edges are contour lines.
 JUDGEMENT = LinearSegmentedColormap.from_list("judgement", ["#F3B48B", PAPER, "#86BEE3"], N=15)
+
+#: Numbers with a sign: orange below zero, white at it, blue above.
+SIGNED = LinearSegmentedColormap.from_list("signed", [FAKE, PAPER, REAL])
 
 STYLE = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that all machines draw alike

@@ -1,0 +1,173 @@
+"""Backpropagation with every number on the table, and a mistake that is found.
+
+A network of nine weights, one sample, one loss: small enough to compute with a pencil. The
+forward pass goes through the layers from left to right and keeps what it will need; the backward
+pass goes through the same layers from right to left, and each turns the gradient with respect to
+its output into the one with respect to its input. That order is the chain rule.
+
+What to look at:
+- network.png: below each value (blue) its gradient (orange): by how much the loss grows per unit
+  of that number. Check one: a weight's gradient is the value where its line starts times the
+  gradient where it ends, and a value's gradient sums weight times gradient over its lines.
+- The printed table: each gradient beside the numerical one, from two losses at ± a small step.
+- checks.png: in the lower half, somebody forgot the square in tanh' = 1 − y². Which gradients
+  are wrong now, which are still right, and why those?
+
+What to try next: change x, a weight, or the activation; make ForgetfulTanh forget something else.
+It takes three seconds.
+
+Files: network.png, checks.png, metrics.json.
+"""
+
+import numpy as np
+
+from minigan import Dense, NonSaturating, Sequential, Tanh, gradcheck
+from minigan.demo import start
+from minigan.plotting import FAKE, REAL, draw_units, picture, save_picture, styled
+
+# %% The network, and the loss −log σ(y): a generator's, if y were the discriminator's logit
+
+options, out = start("backprop_by_hand", __doc__, ["network.png", "checks.png"])
+STEP = 1e-5
+x = np.array([[0.5, -1.0]])
+loss_of = NonSaturating().generator  # y -> the loss, and its gradient with respect to y
+
+
+def build(activation):
+    network = Sequential([Dense(2, 2), activation, Dense(2, 1)], (2,), rng=0, dtype="float64")
+    network.parameters[...] = [0.8, -0.4, 0.3, 0.9, 0.2, -0.1, 1.5, -0.7, 0.1]
+    return network
+
+
+# %% The forward pass and the backward pass, layer by layer
+
+
+def forward(network, x):
+    """The values x, a, h, y between the layers, and what each layer remembers."""
+    values, caches = [x], []
+    for layer in network.layers:
+        y, cache = layer.forward(values[-1], train=True)
+        values.append(y)
+        caches.append(cache)
+    return values, caches
+
+
+def backward(network, dy, caches):
+    """The gradients dx, da, dh, dy of the loss with respect to the values; fills those of W, b."""
+    gradients = [dy]
+    for layer, cache in zip(reversed(network.layers), reversed(caches), strict=True):
+        gradients.append(layer.backward(gradients[-1], cache))
+    return gradients[::-1]
+
+
+def by_hand(network):
+    """The loss, and name -> (values, gradients) for everything that the loss depends on."""
+    values, caches = forward(network, x)
+    loss, dy = loss_of(values[-1])
+    network.zero_gradients()
+    gradients = backward(network, dy, caches)
+    table = dict(zip("xahy", zip(values, gradients, strict=True), strict=True))
+    weights, dweights = network.named_parameters(), network.named_gradients()
+    return loss, table | {name: (weights[name], dweights[name]) for name in weights}
+
+
+# %% The same gradients numerically: nudge one number up and down, and run what comes after it
+
+
+def numerical(network, name, values):
+    """The slope of the loss in every entry of values."""
+    slopes = np.empty_like(values)
+    for index in np.ndindex(values.shape):
+        before, losses = values[index], []
+        for step in (STEP, -STEP):
+            values[index] = before + step
+            y = values if name in "xahy" else x  # a weight is nudged in its place
+            for layer in network.layers["xahy".index(name) if name in "xahy" else 0 :]:
+                y, _ = layer.forward(y, train=True)
+            losses.append(loss_of(y)[0])
+        values[index] = before
+        slopes[index] = (losses[0] - losses[1]) / (2 * STEP)
+    return slopes
+
+
+def compare(network):
+    """(name, value, gradient by hand, numerical gradient) of every single number."""
+    _, table = by_hand(network)
+    return [
+        (f"{name}[{', '.join(map(str, index))}]", values[index], gradients[index], slopes[index])
+        for name, (values, gradients) in table.items()
+        for slopes in [numerical(network, name, values)]
+        for index in np.ndindex(values.shape)
+    ]
+
+
+# %% A correct network, and one whose backward pass forgets the square of tanh' = 1 − y²
+
+
+class ForgetfulTanh(Tanh):
+    def backward(self, dy, y, parameter_gradients=True, input_gradient=True, accumulate=True):
+        return dy * (1 - y)
+
+
+right, wrong = build(Tanh()), build(ForgetfulTanh())
+loss, table = by_hand(right)
+rows = {"right": compare(right), "wrong": compare(wrong)}
+for label, found in rows.items():
+    print(f"\n{label}: loss {loss:.6f}\nnumber              value    gradient   numerically")
+    for name, value, gradient, slope in found:
+        mark = "" if abs(gradient - slope) < 1e-8 else "   <- wrong"
+        print(f"{name:14} {value:+10.6f}  {gradient:+10.6f}  {slope:+10.6f}{mark}")
+reports = {label: gradcheck(network, x) for label, network in [("right", right), ("wrong", wrong)]}
+print(f"\nThe library's checker, on the wrong network:\n{reports['wrong']}")
+
+# %% Pictures
+
+
+def unit(name, entry, label):
+    values, gradients = table[name]
+    return label, values.flat[entry], gradients.flat[entry]
+
+
+layers = [
+    [unit("x", 0, "x₁"), unit("x", 1, "x₂"), ("1", 1, None)],
+    [unit("a", 0, "a₁"), unit("a", 1, "a₂")],
+    [unit("h", 0, "h₁ = tanh a₁"), unit("h", 1, "h₂ = tanh a₂"), ("1", 1, None)],
+    [unit("y", 0, "y")],
+    [("L = −log σ(y)", loss, 1.0)],
+]
+lines = [(1, 0, 0, None, None), (1, 1, 1, None, None), (3, 0, 0, None, None)]
+for layer, position in ((0, 0), (2, 2)):
+    (weight, dweight), (bias, dbias) = table[f"{position}.weight"], table[f"{position}.bias"]
+    for i, j in np.ndindex(weight.shape):
+        lines.append((layer, i, j, weight[i, j], dweight[i, j]))
+    lines += [(layer, len(weight), j, bias[j], dbias[j]) for j in range(len(bias))]
+
+figure = picture(13, 6)
+draw_units(figure.subplots(), layers, lines)
+save_picture(figure, out.path("network.png"))
+
+
+@styled
+def draw(figure):
+    for axes, (label, found) in zip(figure.subplots(2, 1, sharex=True), rows.items(), strict=True):
+        places = np.arange(len(found))
+        axes.bar(places - 0.2, [row[3] for row in found], 0.4, color=REAL, label="numerically")
+        axes.bar(places + 0.2, [row[2] for row in found], 0.4, color=FAKE, label="by hand")
+        axes.axhline(0, color="black", linewidth=0.8)
+        error = max(abs(row[2] - row[3]) for row in found)
+        axes.set(title=f"The {label} backward pass: largest difference {error:.1g}")
+        axes.set(ylabel="gradient of the loss")
+        axes.set_xticks(places, [row[0].replace(", ", ",") for row in found], rotation=60)
+        axes.margins(x=0.01, y=0.3)
+        axes.legend(loc="upper left", ncols=2, markerscale=1)
+
+
+figure = picture(13, 7)
+draw(figure)
+save_picture(figure, out.path("checks.png"))
+
+wrong_rows = [name for name, _, gradient, slope in rows["wrong"] if abs(gradient - slope) > 1e-8]
+errors = {label: max(abs(row[2] - row[3]) for row in found) for label, found in rows.items()}
+passed = {label: report.passed for label, report in reports.items()}
+out.save_metrics(loss=float(loss), errors=errors, passed=passed, wrong=wrong_rows)
+print(f"Files: {out.folder}")

@@ -1,0 +1,160 @@
+"""From a coin to a GAN: six ways to learn a distribution, on the same 1,000 numbers.
+
+Each way answers a weakness of the one before it (read minigan/density/ in the same order):
+
+1. a coin: is x above zero? One parameter, its best value, and how sure one can be of it;
+2. a Gaussian: the likelihood is largest at the mean and the variance, but one bump is one bump;
+3. a mixture of Gaussians, by EM: fits if the number of bumps is known;
+4. a Parzen window: no shape is assumed, one bandwidth decides everything;
+5. nearest neighbours: the bandwidth follows the data, but the area is not 1;
+6. a GAN: no density at all, only samples, and so no likelihood to maximise: a second network
+   judges the samples instead.
+
+What to look at in picture.png: "log-likelihood" is the mean log-density of 2,000 points that
+nobody has learned from, in nats; more is better, and on average nothing beats the true density.
+W is the Wasserstein distance of as many samples to those points; less is better. Which methods
+have both figures, and what would be needed to compute the missing ones? The nearest neighbours
+beat the true density: where is the trick? (Look at the area under their curve.)
+
+What to try next: --points 50, and --points 20000: which methods need many, and which cannot use
+them? Change k, or the number of components, below. It takes about 15 seconds.
+
+Files: picture.png, metrics.json with all figures.
+"""
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from minigan import (
+    GAN,
+    R1,
+    Adam,
+    Dense,
+    LeakyReLU,
+    LinearDecay,
+    NormalLatent,
+    Sequential,
+    Tanh,
+    train,
+)
+from minigan.data import Batches, toy
+from minigan.demo import positive, start
+from minigan.density import (
+    Bernoulli,
+    Gaussian,
+    GaussianMixture,
+    NearestNeighbours,
+    ParzenWindow,
+    best_bandwidth,
+    leave_one_out,
+)
+from minigan.metrics import wasserstein_1d
+from minigan.plotting import FAKE, INK, draw_densities, picture, save_picture, styled
+
+# %% Constants and data
+
+STEPS, QUICK_STEPS, BATCH, WIDTH, HELD_OUT = 4000, 20, 256, 64, 2000
+
+
+def add_options(parser):
+    parser.add_argument("--points", type=positive, default=1000, help="to learn from (1000)")
+
+
+options, out = start("density_estimation", __doc__, ["picture.png"], add_options)
+data_rng, fit_rng, batch_rng, noise_rng, weight_rng, view_rng = np.random.default_rng(
+    options.seed
+).spawn(6)
+data = toy("trimodal-1d")
+x, held_out = data.sample(options.points, data_rng), data.sample(HELD_OUT, data_rng)
+line = np.linspace(*data.extent, 1001)[:, None]
+
+# %% What came before GANs
+
+coin = Bernoulli().fit((x > 0).astype(float))
+bandwidths = np.geomspace(0.01, 2, 30)
+bandwidth = best_bandwidth(bandwidths, leave_one_out(x, bandwidths))
+k = max(2, round(len(x) ** 0.5))
+models = {
+    "Gaussian": Gaussian().fit(x),
+    "mixture of 3 Gaussians": GaussianMixture(3).fit(x, fit_rng),
+    f"Parzen window, h = {bandwidth:.2f}": ParzenWindow(bandwidth).fit(x),
+    f"{k} nearest neighbours": NearestNeighbours(k).fit(x),
+}
+
+# %% A GAN
+
+steps = options.steps or (QUICK_STEPS if options.quick else STEPS)
+
+
+def network(activation):
+    layers = [Dense(1, WIDTH), activation(), Dense(WIDTH, WIDTH), activation(), Dense(WIDTH, 1)]
+    return Sequential(layers, (1,), rng=weight_rng, backend=options.backend)
+
+
+G, D = network(Tanh), network(LeakyReLU)
+players = {"generator_optimizer": Adam(G, 1e-3), "discriminator_optimizer": Adam(D, 1e-3)}
+chance = {"latent": NormalLatent(1), "rng": noise_rng}
+rest = {"regularizer": R1(0.1), "average_decay": 0.998, "schedule": LinearDecay(steps)}
+gan = GAN(G, D, "non-saturating", **players, **chance, **rest)
+with threadpool_limits(1):
+    for _ in train(gan, Batches(x, min(BATCH, len(x)), batch_rng), steps):
+        pass
+
+# %% How good are they?
+
+
+def scores(model):
+    """Log-likelihood a held-out point, W to the held-out points, area: what the model has."""
+    found = {}
+    if hasattr(model, "log_density"):
+        found["log_likelihood"] = model.log_density(held_out).mean()
+        found["area"] = np.trapezoid(np.exp(model.log_density(line)), line[:, 0])
+    if hasattr(model, "sample"):
+        found["wasserstein"] = wasserstein_1d(model.sample(HELD_OUT, view_rng), held_out)
+    return {name: float(value) for name, value in found.items()}
+
+
+def caption(found):
+    texts = {"log_likelihood": "log-likelihood {:.3f}", "wasserstein": "W {:.3f}"}
+    if "wasserstein" not in found:
+        texts["area"] = "area {:.3f}"
+    return ", ".join(text.format(found[name]) for name, text in texts.items() if name in found)
+
+
+found = {name: scores(model) for name, model in {"truth": data, **models, "GAN": gan}.items()}
+
+# %% Picture
+
+
+@styled
+def draw(figure):
+    panels = figure.subplots(2, 3).ravel()
+    draw_coin(panels[0])
+    for i, (name, model) in enumerate({**models, "GAN": gan}.items(), 2):
+        density = np.exp(model.log_density(line)) if hasattr(model, "log_density") else None
+        samples = model.sample(20000, view_rng)[:, 0] if density is None else None
+        axes = panels[i - 1]
+        draw_densities(axes, line[:, 0], data.density(line), density, samples=samples)
+        axes.set_title(f"{i}. {name[0].upper() + name[1:]}")
+        axes.set_xlabel(caption(found[name]))
+    figure.suptitle(f"{len(x):,} points; the true density: {caption(found['truth'])}")
+
+
+def draw_coin(axes):
+    """The coin's likelihood, relative to its largest value, with the standard error."""
+    p = np.linspace(max(0, coin.p - 0.15), min(1, coin.p + 0.15), 400)
+    likelihood = np.exp(coin.log_likelihood(p) - coin.log_likelihood(coin.p))
+    axes.plot(p, likelihood, color=FAKE, label="likelihood")
+    axes.axvline(coin.p, color=INK, linestyle=":", linewidth=1.5, label="largest")
+    axes.axvspan(coin.p - coin.standard_error, coin.p + coin.standard_error, color=FAKE, alpha=0.2)
+    axes.set(xlabel="p(x > 0)", ylabel="relative likelihood", ylim=(0, 1.6), xlim=(p[0], p[-1]))
+    axes.set_title(f"1. Coin: {coin.p:.3f} ± {coin.standard_error:.3f}")
+    axes.legend(loc="upper left")
+
+
+figure = picture(13, 7.6)
+draw(figure)
+save_picture(figure, out.path("picture.png"))
+
+out.save_metrics(p=coin.p, standard_error=coin.standard_error, steps=steps, models=found)
+print(f"Files: {out.folder}")

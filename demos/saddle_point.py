@@ -1,0 +1,178 @@
+"""The theory of GANs, measured: the best D, the value of the game, and why players go in circles.
+
+What to look at in picture.png, above: for fixed densities p (real) and q (generated), the best
+discriminator is D* = p / (p + q), and the value of the game is then V = 2 JS(p, q) − log 4
+(Goodfellow et al. 2014, section 4). A network is trained for it: left, D against D*; middle, its
+value climbs to that of D*, and to −log 4 if p and q are equal: whoever plays against himself
+cannot win.
+
+Below. The smallest game: G shifts noise by θ, D(x) = σ(ψ x), the real data lie around 0, and
+at the equilibrium θ = ψ = 0. Arrows show where each player's gradient pushes. No player runs away
+from the equilibrium, but together they run around it: each is at its best where the other is
+about to change. Small steps would spiral in; these spiral out into a circle. Three cures:
+- the average of all points so far lies inside the circle;
+- R1 takes from ψ what makes it swing (Mescheder et al. 2018, arXiv:1801.04406);
+- k steps of D for each of G: D knows its best answer, and G then descends the divergence.
+
+What to try next: RATE = 0.05 (does plain play converge now?); NOISE = 0, the Dirac-GAN of that
+paper, where k steps no longer help, and R1 still does. It takes about 10 seconds.
+
+Files: picture.png, metrics.json with errors, values and final distances.
+"""
+
+import numpy as np
+import scipy.stats
+from threadpoolctl import threadpool_limits
+
+from minigan import Adam, Dense, LinearDecay, Minimax, Sequential, Tanh, train
+from minigan.critic import CriticGame
+from minigan.data import Batches, GaussianMixture
+from minigan.demo import start
+from minigan.plotting import INK, OTHERS, draw_densities, picture, save_picture, styled
+
+# %% Constants
+
+STEPS, QUICK_STEPS, BATCH, WIDTH = 1400, 40, 512, 64
+RATE, NOISE, GAMMA, K, ROUNDS, START = 0.3, 0.3, 0.5, 10, 300, (1.0, 0.5)
+
+options, out = start("saddle_point", __doc__, ["picture.png"])
+steps = options.steps or (QUICK_STEPS if options.quick else STEPS)
+p = GaussianMixture([[-3.0], [0.0], [3.0]], 0.6)
+q = GaussianMixture([[-1.5], [1.5]], 0.8)
+x = np.linspace(-7, 7, 2401)[:, None]
+dx = x[1, 0] - x[0, 0]
+
+# %% The best discriminator, and the value of the game (integrals as sums over a fine grid)
+
+
+def logits(D):
+    return options.backend.to_numpy(D(options.backend.asarray(x, D.dtype)))[:, 0].astype(float)
+
+
+def value(r, q):
+    """V = E_p log D + E_q log(1 − D) for the logits r of D over the grid."""
+    return -float(
+        (p.density(x) * np.logaddexp(0, -r) + q.density(x) * np.logaddexp(0, r)).sum() * dx
+    )
+
+
+def learn(q):
+    """A discriminator trained between p and q, and its value after every tenth of the steps."""
+    weight_rng, real_rng, fake_rng = np.random.default_rng(options.seed).spawn(3)
+    layers = [Dense(1, WIDTH), Tanh(), Dense(WIDTH, WIDTH), Tanh(), Dense(WIDTH, 1)]
+    D = Sequential(layers, (1,), rng=weight_rng, backend=options.backend)
+    optimizer, schedule = Adam(D, 3e-3, betas=(0.9, 0.999)), LinearDecay(steps, hold=0.3)
+    fakes = Batches(q, BATCH, fake_rng)
+    game = CriticGame(D, "minimax", optimizer, fakes, rng=weight_rng, schedule=schedule)
+    found = [(0, value(logits(D), q))]
+    for record in train(game, Batches(p, BATCH, real_rng), steps):
+        if record.step % max(1, steps // 40) == 0:
+            found.append((record.step, value(logits(D), q)))
+    return D, np.transpose(found)
+
+
+with threadpool_limits(1):
+    (D, values), (_, values_equal) = learn(q), learn(p)
+log_ratio = p.log_density(x) - q.log_density(x)  # the logit of D* = p / (p + q)
+best, best_equal = value(log_ratio, q), value(0 * log_ratio, p)
+optimal, learned = (1 / (1 + np.exp(-r)) for r in (log_ratio, logits(D)))
+weight = (p.density(x) + q.density(x)) / 2
+error = float((abs(learned - optimal) * weight).sum() * dx)
+
+# %% The smallest game: noise as quantiles of a Gaussian, so that nothing is left to chance
+
+z = NOISE * scipy.stats.norm.ppf((np.arange(64) + 0.5) / 64)[:, None]
+objective = Minimax()
+
+
+def gradients(theta, psi):
+    """d(G's loss)/dθ and d(D's loss)/dψ, through the logits ψ z and ψ (θ + z)."""
+    fake = theta + z
+    _, d_real, d_fake = objective.discriminator(psi * z, psi * fake)
+    _, d_generator = objective.generator(psi * fake)
+    return float((d_generator * psi).sum()), float((d_real * z + d_fake * fake).sum())
+
+
+def play(k=1, gamma=0.0):
+    """The way of (θ, ψ): k steps of D and one of G a round, with R1's γ ψ in D's gradient."""
+    theta, psi = START
+    way = [START]
+    for _ in range(ROUNDS):
+        d_theta = gradients(theta, psi)[0]  # simultaneously: before D has moved
+        for _ in range(k):
+            psi -= RATE * (gradients(theta, psi)[1] + gamma * psi)
+        d_theta = gradients(theta, psi)[0] if k > 1 else d_theta
+        theta -= RATE * d_theta
+        way.append((theta, psi))
+    return np.array(way)
+
+
+ways = {"simultaneous steps": play()}
+ways["their average"] = (
+    np.cumsum(ways["simultaneous steps"], axis=0) / np.arange(1, ROUNDS + 2)[:, None]
+)
+ways |= {f"R1, γ = {GAMMA:g}": play(gamma=GAMMA), f"{K} steps of D": play(k=K)}
+distances = {name: np.linalg.norm(way, axis=1) for name, way in ways.items()}
+colours = dict(zip(ways, (INK, *OTHERS), strict=False))
+
+# %% Picture
+
+
+@styled
+def draw(figure):
+    above, below = figure.subfigures(2, 1, height_ratios=[1, 1.05])
+    left, middle, right = above.subplots(1, 3)
+    draw_densities(left, x[:, 0], p.density(x), q.density(x), names=("p", "q"), top=1.5)
+    left.plot(x, optimal, color=OTHERS[4], linewidth=5, alpha=0.6, label="p / (p + q)")
+    left.plot(x, learned, color=INK, linewidth=1.5, label="D, learned")
+    left.set(title=f"The best D: mean error {error:.3f}", ylabel="density; D")
+    left.legend(loc="upper center", ncols=2)
+    middle.plot(*values, color=INK, label="p ≠ q")
+    middle.plot(*values_equal, color=OTHERS[0], linestyle="--", label="p = q")
+    middle.axhline(best, color=INK, linestyle=":", label="value of D*")
+    middle.axhline(best_equal, color=OTHERS[0], linestyle=":", label="−log 4")
+    middle.set(
+        title="The value of the game", xlabel="step of D", ylabel="V [nats]", xlim=(0, steps)
+    )
+    middle.set_ylim(best_equal - 0.15, best + 0.75 * (best - best_equal))
+    middle.legend(loc="upper right", ncols=2)
+    for name, found in distances.items():
+        right.plot(found, color=colours[name], label=name)
+    right.set(
+        title="Distance from the equilibrium", xlabel="round", ylabel="|(θ, ψ)|", yscale="log"
+    )
+    right.set(ylim=(1e-4, 3e3), xlim=(0, ROUNDS))
+    right.legend(loc="upper right")
+    draw_ways(below.subplots(1, len(ways), sharey=True))
+
+
+def draw_ways(panels):
+    reach = 1.15 * max(abs(way).max() for way in ways.values())
+    grid = np.linspace(-reach, reach, 13)
+    arrows = np.array([[gradients(theta, psi) for theta in grid] for psi in grid])
+    for axes, (name, way) in zip(panels, ways.items(), strict=True):
+        axes.quiver(grid, grid, -arrows[..., 0], -arrows[..., 1], color="#AAAAAA", width=0.004)
+        axes.plot(*way.T, color=colours[name], linewidth=1.2)
+        axes.plot(*START, "o", color=colours[name], markersize=7)
+        axes.plot(0, 0, "+", color=INK, markersize=14, markeredgewidth=2)
+        axes.set(
+            title=name, xlabel=f"θ (G)\nat the end {distances[name][-1]:.2g} away", aspect="equal"
+        )
+        axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
+    panels[0].set_ylabel("ψ (D)")
+
+
+figure = picture(14, 8.2)
+draw(figure)
+save_picture(figure, out.path("picture.png"))
+
+out.save_metrics(
+    steps=steps,
+    error_of_D=error,
+    value=values[1, -1],
+    value_of_best=best,
+    value_if_equal=values_equal[1, -1],
+    minus_log_4=best_equal,
+    distances={name: float(found[-1]) for name, found in distances.items()},
+)
+print(f"Files: {out.folder}")

@@ -1,0 +1,167 @@
+"""Why the objective matters: the better D gets, the less a minimax generator learns from it.
+
+Real and generated numbers are two Gaussians far apart, and the generator stands still. Only the
+discriminator learns (and, beside it, a Wasserstein critic); again and again we ask: if the
+generator made its step now, how large would its gradient be?
+
+- minimax, mean log(1 − D): a sure D is flat where the fakes are. The gradient vanishes exactly
+  when the generator is worst.
+- non-saturating, −mean log D: the same D, another loss, and the gradient stays. It grows instead.
+- Wasserstein, −mean f: a critic of slope 1 tells how far it is, and goes on telling.
+
+What to look at in picture.png: left, the gradient over the steps of D, on logarithmic axes.
+Middle, what the two networks have learned (figure 2 of Arjovsky et al. 2017, arXiv:1701.07875):
+D is a step, flat on both sides; the critic is a slope. Right, the push on a fake at each place.
+
+What to try next: in the constants, let the Gaussians overlap (DISTANCE = 1): who vanishes now?
+Train with toy.py --objective minimax: why does it work there? It takes about 10 seconds.
+
+Files: picture.png, metrics.json with the gradients before and after.
+"""
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from minigan import (
+    WGANGP,
+    Adam,
+    Dense,
+    LeakyReLU,
+    Minimax,
+    NonSaturating,
+    Sequential,
+    Tanh,
+    Wasserstein,
+    train,
+)
+from minigan.critic import CriticGame
+from minigan.data import Batches, GaussianMixture
+from minigan.demo import start
+from minigan.plotting import FAKE, INK, OTHERS, draw_densities, picture, save_picture, styled
+
+# %% Constants: real numbers around DISTANCE, fakes around −DISTANCE
+
+DISTANCE, SIGMA = 2.0, 0.5
+STEPS, QUICK_STEPS, BATCH, WIDTH, LOOKS = 2000, 60, 256, 64, 40
+
+options, out = start("vanishing_gradients", __doc__, ["picture.png"])
+steps = options.steps or (QUICK_STEPS if options.quick else STEPS)
+seeds = np.random.default_rng(options.seed).spawn(6)
+p, q = (GaussianMixture([[mean]], SIGMA) for mean in (DISTANCE, -DISTANCE))
+shared = {"backend": options.backend}
+
+# %% A generator that makes q of normal noise, y = z · sigma + mean, and stays as it is
+
+G = Sequential([Dense(1, 1)], (1,), rng=seeds[0], **shared)
+G.layers[0].weight[...], G.layers[0].bias[...] = SIGMA, -DISTANCE
+z = options.backend.asarray(seeds[1].standard_normal((BATCH, 1)), G.dtype)
+
+
+def gradient_norm(judge, objective):
+    """The norm of the gradient that the generator's step would follow, through the judge."""
+    fake, fake_cache = G.forward(z)
+    logits, cache = judge.forward(fake)
+    _, d_logits = objective.generator(logits)
+    d_fake = judge.backward(d_logits, cache, parameter_gradients=False)
+    G.backward(d_fake, fake_cache, accumulate=False)
+    return float(options.backend.norm(G.gradients))
+
+
+# %% A discriminator and a critic learn to tell p from q
+
+
+def network(activation, rng):
+    layers = [Dense(1, WIDTH), activation(), Dense(WIDTH, WIDTH), activation(), Dense(WIDTH, 1)]
+    return Sequential(layers, (1,), rng=rng, **shared)
+
+
+D, critic = network(Tanh, seeds[2]), network(LeakyReLU, seeds[3])
+judged = {
+    "minimax": (D, Minimax(options.backend)),
+    "non-saturating": (D, NonSaturating(options.backend)),
+    "Wasserstein": (critic, Wasserstein(options.backend)),
+}
+games = [
+    CriticGame(judge, objective, Adam(judge, 1e-3), Batches(q, BATCH, rng), rng=rng, **options_)
+    for judge, objective, rng, options_ in (
+        (D, "minimax", seeds[4], {}),
+        (critic, "wasserstein", seeds[5], {"regularizer": WGANGP(10.0)}),
+    )
+]
+stops = np.unique(np.geomspace(1, steps, LOOKS).round().astype(int)).tolist()
+norms = {name: [gradient_norm(*pair)] for name, pair in judged.items()}
+with threadpool_limits(1):
+    runs = [train(game, Batches(p, BATCH, game.rng.spawn(1)[0]), steps) for game in games]
+    for records in zip(*runs, strict=True):
+        if records[0].step in stops:
+            for name, pair in judged.items():
+                norms[name].append(gradient_norm(*pair))
+factors = {name: found[-1] / found[0] for name, found in norms.items()}
+print("The generator's gradient, after and before: times", factors)
+
+# %% What the networks say along the line, and how each loss pushes a fake there
+
+x = np.linspace(-2 * DISTANCE, 2 * DISTANCE, 801)[:, None]
+
+
+def push(judge, objective):
+    """−dL/dx of the generator's loss for a single fake at each x."""
+    logits, cache = judge.forward(options.backend.asarray(x, judge.dtype))
+    _, d = objective.generator(logits)
+    slopes = judge.backward(d * len(x), cache, parameter_gradients=False)
+    return -options.backend.to_numpy(slopes)[:, 0]
+
+
+pushes = {name: push(*pair) for name, pair in judged.items()}
+logit, height = (
+    options.backend.to_numpy(judge(options.backend.asarray(x, "float32")))[:, 0].astype(float)
+    for judge in (D, critic)
+)
+inside = abs(x[:, 0] + DISTANCE) < SIGMA
+LINES = {
+    "minimax": (INK, "-"),
+    "non-saturating": (OTHERS[0], "--"),
+    "Wasserstein": (OTHERS[1], "-."),
+}
+
+# %% Picture
+
+
+@styled
+def draw(figure):
+    left, middle, right = figure.subplots(1, 3)
+    for name, (colour, line) in LINES.items():
+        left.plot(stops, norms[name][1:], color=colour, linestyle=line, label=name)
+        there = pushes[name] > 0  # on a logarithmic axis; the others would be pushed away
+        heights = np.where(there, pushes[name], np.nan)
+        right.plot(x, heights, color=colour, linestyle=line)
+    left.set(xscale="log", yscale="log", xlabel="step of D", ylabel="norm of G's gradient")
+    left.set(title="What G would learn", xlim=(1, steps))
+    left.legend(loc="lower left")
+    draw_densities(
+        middle, x[:, 0], p.density(x), q.density(x), names=("real", "generated"), top=1.35
+    )
+    middle.plot(x, 1 / (1 + np.exp(-logit)), color=INK, label="D(x)")
+    scaled = (height - height.min()) / (height.max() - height.min())
+    middle.plot(x, scaled, color=OTHERS[1], linestyle="-.", label="critic, from 0 to 1")
+    middle.set(title="What D and the critic learned", ylabel="density; D; critic")
+    middle.legend(loc="upper center", ncols=2, columnspacing=1)
+    right.axvspan(
+        -DISTANCE - 2 * SIGMA, -DISTANCE + 2 * SIGMA, color=FAKE, alpha=0.2, label="fakes"
+    )
+    right.set(yscale="log", xlabel="x", ylabel="push towards larger x, −dL/dx")
+    right.set(title="The push on a fake at x", xlim=(x[0, 0], x[-1, 0]))
+    right.legend(loc="lower right")
+
+
+figure = picture(14, 4.8)
+draw(figure)
+save_picture(figure, out.path("picture.png"))
+
+out.save_metrics(
+    steps=steps,
+    before={name: found[0] for name, found in norms.items()},
+    after={name: found[-1] for name, found in norms.items()},
+    push_on_fakes={name: float(np.median(found[inside])) for name, found in pushes.items()},
+)
+print(f"Files: {out.folder}")

@@ -1,0 +1,183 @@
+"""Three leashes for a critic: clipped weights, a penalty on the slope, spectral normalization.
+
+A critic f estimates how far apart two distributions are: mean f(real) − mean f(fake) is at most
+the Wasserstein distance W, and reaches it for the best f, if no slope of f is above 1. But what
+keeps the slopes below 1? Three answers, with the same points and the same network:
+
+- clipping: no weight above c. The slopes then have some bound, nobody knows which, so that the
+  estimate is W times an unknown factor; and most weights end at ±c, so that f is a simple shape.
+- penalty (WGAN-GP): slopes other than 1 cost, on the lines between real and fake points. The
+  estimate comes close to W; it is too large by about W / 2λ of itself, as a slope of 1 costs
+  nothing only to first order.
+- spectral normalization: each layer's matrix is divided by its largest singular value, so that no
+  slope is above 1. But most are far below it, and the estimate is safe and low.
+
+What to look at in picture.png: above, the critics' heights and level lines; a good critic has
+evenly spaced lines on the way from the fakes to the real points. Below: weights, slopes, and the
+estimates against W, which is computed exactly from the same points by the cheapest pairing.
+
+What to try next: CLIP = 0.2, and 0.01: what happens to the estimate, and to the shape?
+--data eight-gaussians: where does spectral normalization lose its slope? It takes about 20 s.
+
+Files: picture.png, metrics.json with W, the estimates and the slopes.
+"""
+
+import itertools
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from minigan import (
+    WGANGP,
+    Adam,
+    Dense,
+    LeakyReLU,
+    LinearDecay,
+    Sequential,
+    SpectralNorm,
+    WeightClipping,
+    train,
+)
+from minigan.critic import CriticGame, critic_difference
+from minigan.data import TOYS, Batches, GaussianMixture, toy
+from minigan.demo import start
+from minigan.metrics import wasserstein_assignment
+from minigan.plotting import FAKE, INK, OTHERS, REAL, SIGNED, picture, save_picture, styled
+
+# %% Constants
+
+POINTS, WIDTH, STEPS, QUICK_STEPS, CLIP, WEIGHT = 256, 64, 1200, 30, 0.1, 10.0
+
+
+def add_options(parser):
+    plane = [name for name in TOYS if toy(name).dimension == 2]
+    parser.add_argument("--data", choices=plane, default="ring", help="real points (default: ring)")
+
+
+options, out = start("wasserstein", __doc__, ["picture.png"], add_options)
+steps = options.steps or (QUICK_STEPS if options.quick else STEPS)
+rng, weight_seed = np.random.default_rng(options.seed), options.seed
+real = toy(options.data).sample(POINTS, rng)
+fake = GaussianMixture([[0.0, 0.0]], 0.15).sample(POINTS, rng)
+exact = wasserstein_assignment(real, fake)
+
+# %% The critics: the same network, three leashes
+
+
+def network(wrap):
+    sizes = [2, WIDTH, WIDTH, WIDTH, 1]
+    layers = []
+    for inputs, outputs in itertools.pairwise(sizes):
+        layers += [wrap(Dense(inputs, outputs)), LeakyReLU()]
+    return Sequential(layers[:-1], (2,), rng=weight_seed, backend=options.backend)
+
+
+free = WeightClipping(1e6)  # where the network itself is the leash
+critics = {
+    f"clipping, c = {CLIP:g}": (network(lambda layer: layer), WeightClipping(CLIP)),
+    f"penalty, λ = {WEIGHT:g}": (network(lambda layer: layer), WGANGP(WEIGHT)),
+    "spectral norm": (network(SpectralNorm), free),
+}
+estimates = {name: [] for name in critics}
+stops = np.linspace(0, steps, min(steps, 60) + 1).round().astype(int).tolist()
+for name, (f, leash) in critics.items():
+    chance = [np.random.default_rng(options.seed + i) for i in range(3)]
+    schedule = {"schedule": LinearDecay(steps, hold=0.4)}
+    fakes, optimizer = Batches(fake, POINTS, chance[0]), Adam(f, 2e-3, betas=(0.5, 0.9))
+    game = CriticGame(
+        f, "wasserstein", optimizer, fakes, rng=chance[1], regularizer=leash, **schedule
+    )
+    estimates[name].append(critic_difference(f, real, fake))
+    with threadpool_limits(1):
+        for record in train(game, Batches(real, POINTS, chance[2]), steps):
+            if record.step in stops:
+                estimates[name].append(critic_difference(f, real, fake))
+
+# %% Slopes on the lines from fakes to real points, and weights as the critics use them
+
+between = fake + rng.random((POINTS, 1)) * (real - fake)
+
+
+def slopes(f):
+    logits, caches = f.forward(options.backend.asarray(between, f.dtype), train=False)
+    ones = options.backend.xp.ones_like(logits)
+    gradient = f.backward(ones, caches, parameter_gradients=False)
+    return np.linalg.norm(options.backend.to_numpy(gradient), axis=1)
+
+
+def weights(f):
+    """All weights; of a spectrally normalized layer, divided by its largest singular value."""
+    found = []
+    for layer in f.layers:
+        if "weight" in layer.parameters():
+            w = options.backend.to_numpy(layer.weight)
+            normalized = isinstance(layer, SpectralNorm)
+            found.append((w / np.linalg.norm(w, 2) if normalized else w).ravel())
+    return np.concatenate(found)
+
+
+steepness = {name: slopes(f) for name, (f, _) in critics.items()}
+at_limit = float((abs(weights(critics[f"clipping, c = {CLIP:g}"][0])) > 0.99 * CLIP).mean())
+for name in critics:
+    last, slope = estimates[name][-1], steepness[name].mean()
+    print(f"{name:20} estimate {last:.4f}, exact {exact:.4f}, mean slope {slope:.3f}")
+
+# %% Picture
+
+
+@styled
+def draw(figure):
+    above, below = figure.subfigures(2, 1, height_ratios=[1.15, 1])
+    for axes, (name, (f, _)) in zip(above.subplots(1, 3), critics.items(), strict=True):
+        draw_critic(axes, name, f)
+    left, middle, right = below.subplots(1, 3)
+    for name, colour, line in zip(
+        critics, (INK, OTHERS[0], OTHERS[1]), ("-", "--", "-."), strict=True
+    ):
+        look = {"color": colour, "linestyle": line, "label": name, "linewidth": 1.8}
+        bins = np.linspace(-0.6, 0.6, 61)
+        left.stairs(np.histogram(weights(critics[name][0]), bins)[0], bins, **look)
+        bins = np.geomspace(0.1, 20, 61)
+        middle.stairs(np.histogram(steepness[name], bins)[0], bins, **look)
+        right.plot(stops, np.maximum(estimates[name], 1e-4), **look)
+    left.set(
+        title=f"Weights: {at_limit:.0%} of the clipped at ±c", xlabel="weight", ylabel="number"
+    )
+    left.set(yscale="log")
+    middle.axvline(1, color="gray", linestyle=":")
+    middle.set(title="Slopes from fake to real", xlabel="slope of the critic", ylabel="number")
+    middle.set(xscale="log", xlim=(0.1, 20))
+    right.axhline(exact, color=REAL, linewidth=3, alpha=0.5, label=f"exact, W = {exact:.3f}")
+    right.set(title="Estimates of W", xlabel="step", ylabel="distance", yscale="log")
+    right.set(xlim=(0, steps), ylim=(exact / 1e2, exact * 1e2))
+    right.legend(loc="lower right")
+
+
+def draw_critic(axes, name, f):
+    reach = 1.25 * abs(real).max()
+    line = np.linspace(-reach, reach, 120)
+    plane = np.stack(np.meshgrid(line, line), axis=2).reshape(-1, 2)
+    heights = options.backend.to_numpy(f(options.backend.asarray(plane, f.dtype))).reshape(120, 120)
+    heights = heights - heights.mean()
+    limit = abs(heights).max()
+    axes.contourf(line, line, heights, 15, cmap=SIGNED, vmin=-1.8 * limit, vmax=1.8 * limit)
+    axes.contour(line, line, heights, 15, colors="gray", linewidths=0.6, linestyles="solid")
+    axes.scatter(*real.T, s=10, color=REAL, label="real")
+    axes.scatter(*fake.T, s=10, color=FAKE, label="fake")
+    axes.set(title=name, aspect="equal", xlim=(-reach, reach), ylim=(-reach, reach))
+    axes.set_xlabel(f"estimate {estimates[name][-1]:.3f} of {exact:.3f}")
+    axes.legend(loc="upper right", markerscale=1.5, frameon=True)
+
+
+figure = picture(13, 8.6)
+draw(figure)
+save_picture(figure, out.path("picture.png"))
+
+out.save_metrics(
+    steps=steps,
+    exact=exact,
+    estimates={name: found[-1] for name, found in estimates.items()},
+    mean_slope={name: float(found.mean()) for name, found in steepness.items()},
+    clipped_at_the_limit=at_limit,
+)
+print(f"Files: {out.folder}")

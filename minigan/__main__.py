@@ -1,0 +1,37 @@
+"""`python -m minigan`: where to begin."""
+
+from minigan import __version__
+
+BEGIN = f"""\
+minigan {__version__}: generative adversarial networks from scratch, every backward pass by hand.
+
+To read, in this order:
+  minigan/gan.py                 the game: discriminator_gradients, generator_gradients
+  minigan/layers/base.py         the chain rule, and nothing else
+  minigan/layers/dense.py        forward above backward; then convolution.py, normalization.py
+  minigan/objectives.py          what the two players minimise, and with which sign
+  minigan/regularizers.py        the gradient of a gradient, without autodiff
+  minigan/gradcheck.py           how all of it is checked
+
+To run (demos/README.md has the whole course):
+  python demos/toy.py                  a GAN learns eight Gaussians, and you watch
+  python demos/backprop_by_hand.py     every number of a forward and a backward pass
+  python demos/lab.py                  the lab: change the game while it runs
+
+To use:
+  from minigan import GAN, gradcheck, train, xray
+  print(xray(network, batch))          what is wrong with my network?
+  print(gradcheck(layer, batch))       is my backward pass right?
+  python -m minigan.backend            which machine will it run on?
+
+README.md answers questions by pointing at lines of code.
+"""
+
+
+def main():
+    """Print where to begin."""
+    print(BEGIN)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""Every lesson of the course in its quick form: its pictures, and what its figures say."""
+
+import ast
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+DEMOS = Path(__file__).resolve().parents[2] / "demos"
+LESSONS = {
+    "density_estimation": ["picture.png"],
+    "pushforward": ["picture.png"],
+    "backprop_by_hand": ["network.png", "checks.png"],
+    "transposed_convolution": ["matrix.png", "scatter.png", "checkerboard.png"],
+    "xray": ["picture.png"],
+    "vanishing_gradients": ["picture.png"],
+    "saddle_point": ["picture.png"],
+    "wasserstein": ["picture.png"],
+    "moment_matching": ["picture.png"],
+    "mode_collapse": ["picture.png"],
+}
+
+
+@pytest.fixture(scope="module")
+def lesson(tmp_path_factory):
+    """lesson(name) -> the folder of one quick run, which all tests of that lesson share."""
+    folders = {}
+
+    def run(name, run_demo):
+        if name not in folders:
+            folder = tmp_path_factory.mktemp(name)
+            run_demo(name, "--quick", "--out", folder)
+            folders[name] = folder
+        return folders[name]
+
+    return run
+
+
+@pytest.fixture
+def found(lesson, run_demo):
+    """found(name) -> the metrics of the quick run."""
+    return lambda name: json.loads((lesson(name, run_demo) / "metrics.json").read_text())
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_pictures_show_something(name, lesson, run_demo, found, capsys):
+    folder = lesson(name, run_demo)
+    assert {path.name for path in folder.iterdir()} == {*LESSONS[name], "metrics.json"}
+    for picture in LESSONS[name]:
+        path = folder / picture
+        assert path.stat().st_size < 200_000
+        with Image.open(path) as image:
+            pixels = np.asarray(image.convert("RGB"))
+        assert pixels.shape[0] >= 290 and pixels.shape[1] >= 1200 and pixels.std() > 5
+        # no panel is empty: in every quarter of the width something is drawn
+        for part in np.array_split(pixels, 4, axis=1):
+            assert (part < 128).any()
+    metrics = found(name)
+    assert metrics["demo"] == name and metrics["finished"]
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_every_lesson_says_what_to_look_at_and_to_try(name):
+    source = (DEMOS / f"{name}.py").read_text()
+    lesson = ast.get_docstring(ast.parse(source))
+    for part in ("What to look at", "What to try next", "akes ", "Files: ", "metrics.json"):
+        assert part in lesson, part
+    assert source.count("\n# %% ") >= 3
+    assert all(picture in lesson for picture in LESSONS[name])
+
+
+# --- What the figures say; those of training are loose, since quick runs hardly train ------------
+
+
+def test_density_estimation(found):
+    m = found("density_estimation")
+    models = m["models"]
+    parzen = next(name for name in models if name.startswith("Parzen"))
+    neighbours = next(name for name in models if "neighbours" in name)
+    likelihood = {n: f["log_likelihood"] for n, f in models.items() if "log_likelihood" in f}
+    assert likelihood["truth"] > likelihood[parzen] > likelihood["Gaussian"] + 0.3
+    assert abs(likelihood["mixture of 3 Gaussians"] - likelihood["truth"]) < 0.02
+    assert models[neighbours]["area"] > 1.05 and "wasserstein" not in models[neighbours]
+    assert set(models["GAN"]) == {"wasserstein"}
+    assert models["mixture of 3 Gaussians"]["area"] == pytest.approx(1, abs=1e-4)
+    assert m["standard_error"] == pytest.approx(math.sqrt(m["p"] * (1 - m["p"]) / 1000))
+    assert abs(m["p"] - 0.4) < 3 * m["standard_error"]  # weights 0.3 and half of 0.2 lie above 0
+
+
+def test_pushforward(found):
+    distance = found("pushforward")["wasserstein"]
+    assert all(distance[name] < 0.02 for name in distance if name != "network")
+    assert distance["network"] > 0.05  # 20 steps: hardly trained
+
+
+def test_backprop_by_hand(found):
+    m = found("backprop_by_hand")
+    assert m["errors"]["right"] < 1e-9 and m["errors"]["wrong"] > 0.1
+    assert m["passed"] == {"right": True, "wrong": False}
+    before = ["x[0, 0]", "x[0, 1]", "a[0, 0]", "a[0, 1]", "0.bias[0]", "0.bias[1]"]
+    before += [f"0.weight[{i}, {j}]" for i in (0, 1) for j in (0, 1)]
+    assert sorted(m["wrong"]) == sorted(before)  # all before the mistake, and nothing behind it
+
+
+def test_transposed_convolution(found):
+    m = found("transposed_convolution")
+    assert m["transposed"] and m["sizes_agree"]
+    assert m["adjoint"][0] == m["adjoint"][1] != 0  # whole numbers: no rounding
+    for name, uneven in m["uneven"].items():
+        kernel = int(name.split()[1].rstrip(","))
+        assert (uneven == 0) == (kernel % 2 == 0), name
+
+
+def test_xray(found):
+    m = found("xray")
+    named = {name: " ".join(findings) for name, findings in m["findings"].items()}
+    assert named["healthy"] == ""
+    assert named["sigmoids"].startswith("vanishing gradient")
+    assert named["large weights"].startswith("exploding gradient")
+    assert named["dead units"].startswith("dead units: layer 5, ReLU()")
+    assert named["wrong backward pass"].startswith("wrong gradient: layer 5, ForgetfulReLU()")
+    assert 0.1 < m["factors"]["healthy"] < 10 and m["factors"]["sigmoids"] < 0.01
+
+
+def test_vanishing_gradients(found):
+    m = found("vanishing_gradients")
+    assert m["after"]["minimax"] < m["before"]["minimax"] / 3
+    assert m["after"]["non-saturating"] > m["before"]["non-saturating"]
+    assert m["push_on_fakes"]["minimax"] < m["push_on_fakes"]["non-saturating"] / 10
+    assert m["after"]["Wasserstein"] > 0.3 > m["after"]["minimax"]
+
+
+def test_saddle_point(found):
+    m = found("saddle_point")
+    distances = m["distances"]
+    assert distances["simultaneous steps"] > 1.5
+    assert distances["their average"] < 0.2
+    assert distances["R1, γ = 0.5"] < 1e-6 and distances["10 steps of D"] < 1e-6
+    assert m["minus_log_4"] == pytest.approx(-math.log(4), abs=1e-6)
+    assert m["value"] <= m["value_of_best"] < 0  # nobody beats the best
+    assert m["value_if_equal"] <= m["minus_log_4"] + 1e-9
+
+
+def test_wasserstein(found):
+    m = found("wasserstein")
+    assert 0.7 < m["exact"] < 1  # from around 0 to a circle of radius 1
+    assert m["estimates"]["spectral norm"] < m["exact"]
+    assert set(m["estimates"]) == set(m["mean_slope"]) and all(m["mean_slope"].values())
+
+
+def test_moment_matching(found):
+    m = found("moment_matching")
+    assert all(loss > m["floor"][name] > 0 for name, loss in m["loss"].items())
+
+
+def test_mode_collapse(found):
+    m = found("mode_collapse")
+    assert set(m["modes"]) == {"no cure", "packs of three", "minibatch std", "R1"}
+    assert all(0 <= modes <= 8 for modes in m["modes"].values())
