@@ -9,8 +9,8 @@ folder of a run of mnist.py --samples 10000, is scored beside real images.
     python demos/results.py grid mnist       hours
     python demos/results.py samples.npy out/mnist
 
-Interrupt it whenever you like: finished runs are kept in --out, and the next call goes on with the
-others. (After a change of the code remove the folder `runs` there, or the old runs stay.)
+Interrupt it whenever you like: finished runs are kept in --out, and the next call goes on where
+this one was. (After a change of the code remove the folder `runs` there, or the old runs stay.)
 
 What to look at:
 - A high share of high-quality samples with a spread below 1 is a generator that plays safe.
@@ -34,8 +34,8 @@ from minigan import OBJECTIVES
 from minigan.data import load_mnist, toy
 from minigan.demo import positive, start
 from minigan.density.distances import squared_distances
+from minigan.files import replacing
 from minigan.metrics import image_scores, mnist_classifier, mode_coverage, parzen_score
-from minigan.plotting import replacing
 
 # %% Constants: what the tables hold, and the options of the demo that trains each row
 
@@ -78,7 +78,7 @@ def run(demo, arguments):
     folder = out.folder / "runs" / " ".join([demo, *arguments]).replace("/", "_")
     metrics = folder / "metrics.json"
     if not (metrics.exists() and json.loads(metrics.read_text())["finished"]):
-        command = [sys.executable, DEMOS / f"{demo}.py", *arguments, "--out", folder]
+        command = [sys.executable, DEMOS / f"{demo}.py", *arguments, "--resume", "--out", folder]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
@@ -91,7 +91,7 @@ def run(demo, arguments):
 
 
 def cell(values, form, unit):
-    """ "mean ± standard error" of what the runs gave."""
+    """Mean ± standard error of what the runs gave."""
     values = unit * np.array([v for v in values if v is not None], float)
     if not len(values):
         return "–"
@@ -177,9 +177,9 @@ def image_table(sets):
             p = parzen_score(flat(images), flat(validation), flat(test))
             parzen = f"{p.log_likelihood:.1f} ± {p.standard_error:.1f}"
         rows.append([name, f"{s.score:.2f}", f"{s.frechet:.2f}", *shares, parzen])
-    head = ["images", "score", "Fréchet distance", "precision", "recall", "density", "coverage"]
-    print(f"classifier {classifier.digest[:16]}, {classifier.accuracy:.2%} of the test images")
-    return [[*head, "Parzen window, nats"], *rows]
+    head = ["score", "Fréchet distance", "precision", "recall", "density", "coverage"]
+    eyes = f"images, by classifier {classifier.digest[:8]}"
+    return [[eyes, *head, "Parzen window, nats"], *rows]
 
 
 def train_images():

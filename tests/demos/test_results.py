@@ -1,6 +1,7 @@
 """Tests of the tables of results: what is run, what is kept, what is shown."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -91,15 +92,17 @@ def test_a_toy_table_is_trained_once(run_demo, runs, metrics, tmp_path, capsys):
 
     runs.started.clear()
     run_demo("results", *arguments)
+    capsys.readouterr()
     assert runs.started == [] and rows(tmp_path) == table
-    # Interrupted: one run is missing, one not finished.
+    # Interrupted: one run is missing, one has a checkpoint and is not finished.
     first, second = sorted((tmp_path / "runs").glob("*minimax*"))
-    (first / "metrics.json").unlink()
+    shutil.rmtree(first)
     text = (second / "metrics.json").read_text()
     (second / "metrics.json").write_text(text.replace('"finished": true', '"finished": false'))
     run_demo("results", *arguments)
     assert len(runs.started) == 2
     assert all("minimax" in arguments for arguments in runs.started)
+    assert capsys.readouterr().out.count("Going on from step 2.") == 1
     assert [c for c in rows(tmp_path)["minimax"][:4]] == table["minimax"][:4]  # the same bits
     run_demo("results", *arguments[:-1], tmp_path, "--steps", 3, "--seeds", 1)
     assert len(runs.started) == 2 + len(minigan.OBJECTIVES)  # other options, other runs
@@ -135,7 +138,9 @@ def test_images_are_trained_and_scored(run_demo, runs, metrics, tmp_path, capsys
     assert blank[0] == "1.00" and float(blank[1]) > float(frechet)
     assert table["test images"][-1] == "–"  # they would be scored on themselves
     assert len(list(tmp_path.glob("mnist-0-20.npz"))) == 1
-    assert "classifier " in capsys.readouterr().out
+    assert f"by classifier {demo['mnist_classifier'](0, steps=20, cache=tmp_path).digest[:8]}" in (
+        capsys.readouterr().out
+    )
 
     pool, asked = images[:50], images[:3]  # blurred: the mean of the nearest
     order = cdist(asked.reshape(3, -1), pool.reshape(50, -1)).argsort(axis=1)[:, :4]
