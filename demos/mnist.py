@@ -20,9 +20,11 @@ What to try next:
   --samples 10000           also write so many samples to samples.npy (float32 in [-1, 1],
                             shape (N, 28, 28, 1)), to measure them
 
+With --resume, a run that was interrupted goes on where it was.
+
 The examples are looked for in --data-dir, in the folder that MINIGAN_DATA names, or in the cache,
 to which they are downloaded. Files: picture.png, samples.png, walk.png, animation.gif,
-metrics.json, and samples.npy if asked for.
+checkpoint.npz, metrics.json, and samples.npy if asked for.
 """
 
 import itertools
@@ -87,6 +89,7 @@ def add_options(parser):
 
 
 FILES = ["picture.png", "samples.png", "walk.png", "animation.gif", "samples.npy"]
+FILES += ["checkpoint.npz"]
 options, out = start("mnist", __doc__, FILES, add_options)
 recipe = RECIPES.get(options.objective, RECIPES["non-saturating"])
 optimizer, lr, discriminator_steps, constraint = recipe
@@ -147,15 +150,18 @@ print(f"The generator\n{G}\n\nThe discriminator\n{D}\n")
 z = gan.latent.sample(100, view_rng)  # always the same noise, to see what becomes of it
 frames = QUICK_FRAMES if options.quick else FRAMES
 stops = set(np.linspace(0, steps, frames + 1).round().astype(int).tolist())
-looks, losses, seconds = [(0, gan.generate(z))], [], 0.0
-for record in (bar := tqdm(train(gan, batches, steps), total=steps, unit="step")):
+history = {"looks": [(0, gan.generate(z))], "losses": [], "seconds": 0.0}
+session = out.session(gan, batches, history)
+looks, losses = history["looks"], history["losses"]
+records = session.run(train(gan, batches, steps - gan.steps))
+for record in (bar := tqdm(records, initial=gan.steps, total=steps, unit="step")):
     losses.append((record.discriminator_loss, record.generator_loss))
-    seconds += record.seconds
+    history["seconds"] += record.seconds
     if record.step in stops:
         looks.append((record.step, gan.generate(z)))
     if record.step % 10 == 0:
         bar.set_postfix_str(f"losses: D {losses[-1][0]:.3f}, G {losses[-1][1]:.3f}")
-losses = np.array(losses).T  # (2, steps)
+losses, seconds = np.array(losses).T, history["seconds"]  # (2, steps)
 
 # %% Pictures: ten points of noise over the steps, samples, an animation
 

@@ -2,7 +2,7 @@
 
 The generator G turns noise into points of the plane; the discriminator D tells them from real
 points, and G learns from D alone where the real ones are. The whole game is in this file: data,
-networks, training, picture. It takes about 15 seconds on two cores and needs no download.
+networks, training, picture. It takes about 20 seconds on two cores and needs no download.
 
 What to look at, in picture.png and animation.gif:
 - Does G reach all eight modes, or only some? It rarely covers them evenly before half-time.
@@ -13,14 +13,20 @@ What to look at, in picture.png and animation.gif:
 
 What to try next:
   --seed 1                  the same game with other luck
+  --preset sharp            longer, and D is held back a little: 98 % of the samples in their modes
   --objective minimax       G's loss as in the theory: do its arrows vanish where D is sure?
   --objective wasserstein   a critic without a sigmoid, its weights clipped
-  --data grid               25 modes: how many are reached, and when? (A minute and a half)
+  --regularizer wgan-gp     the same critic, the length of its gradient kept at 1
+  --objective moment-matching   no D at all: a fixed kernel compares the samples
+  --data grid               25 modes: how many are reached, and when?
   --data swiss-roll         no modes, but a thin curve
 
-Files: picture.png, animation.gif and metrics.json, with the modes captured, the share of
-high-quality samples and the reverse KL divergence over the modes (see minigan/metrics/modes.py),
-and the seconds of training.
+With --resume, a run that was interrupted goes on where it was. Each objective and each regularizer
+comes with settings that work: see minigan/recipes.py.
+
+Files: picture.png, animation.gif, checkpoint.npz and metrics.json, with the modes captured, the
+share of high-quality samples, the reverse KL divergence over the modes and the spread inside them
+(see minigan/metrics/modes.py), and the seconds of training.
 """
 
 import numpy as np
@@ -29,55 +35,59 @@ from tqdm import tqdm
 
 from minigan import (
     GAN,
-    OBJECTIVES,
-    R1,
-    Adam,
     Dense,
+    FeatureMatchingGAN,
     LeakyReLU,
     LinearDecay,
+    MomentMatching,
     NormalLatent,
     ReLU,
-    RMSProp,
     Sequential,
-    WeightClipping,
+    SpectralNorm,
     train,
+    witness,
 )
 from minigan.data import TOYS, Batches, GaussianMixture, toy
 from minigan.demo import start
-from minigan.metrics import mode_coverage
+from minigan.metrics import ModeCoverage, mode_coverage
 from minigan.plotting import Moment, draw_frame, draw_moments, picture, save_animation, save_picture
+from minigan.recipes import RECIPES, find_recipe
 
 # %% Constants
 
 BATCH, WIDTH, LATENT = 256, 128, 2
-DEPTH, MODES_25 = 2, ("grid", "twenty-five-gaussians")  # which need a layer and steps more
-AVERAGE = 0.998  # decay of the running average of G's weights, which makes the samples
-SAMPLES, ARROWS, GRID = 2500, 100, 100  # generated; of them with an arrow; D's verdict, a side
+DEPTH_G, DEPTH_D = 4, 2  # hidden layers: a deep G can bend sharply, and leave the gaps empty
+MODES_25 = ("grid", "twenty-five-gaussians")  # which need a layer more in D
+LONGER = 2  # times as many steps for them
+PRESETS = {"fast": 1, "sharp": 3}  # times as many steps
+AVERAGE = 0.99  # decay of the running average of G's weights, which makes the samples
+FEATURES = 4  # of D's layers make the features, in feature matching
+KERNELS = (0.02, 0.05, 0.15, 0.5, 1.5)  # their widths, in moment matching
+SAMPLES, JUDGED, ARROWS = 2500, 500, 100  # generated; of them with a gradient; with an arrow
+GRID = 100  # points of the plane, a side, at which D is asked
 FRAMES, QUICK_FRAMES, QUICK_STEPS = 24, 4, 200
-
-# What works: optimizer, learning rate, steps of D for each of G, what keeps D in bounds, steps
-RECIPES = {
-    "minimax": (Adam, 1e-3, 1, None, 6000),
-    "non-saturating": (Adam, 1e-3, 1, None, 6000),
-    "maximum-likelihood": (Adam, 1e-3, 1, R1(0.1), 6000),
-    "absolute-error": (Adam, 1e-3, 1, R1(0.1), 6000),
-    "least-squares": (Adam, 1e-3, 1, R1(0.03), 6000),
-    "hinge": (Adam, 1e-3, 1, R1(0.03), 6000),
-    "wasserstein": (RMSProp, 1e-3, 5, WeightClipping(0.3), 3000),
-}
-DEFAULT = "non-saturating"
 
 
 def add_options(parser):
     plane = [name for name in TOYS if toy(name).dimension == 2]
+    objectives = sorted({recipe.objective for recipe in RECIPES})
+    regularizers = sorted({recipe.bounded_by for recipe in RECIPES})
     parser.add_argument("--data", choices=plane, default="ring", help="(default: ring)")
-    parser.add_argument("--objective", choices=sorted(OBJECTIVES), default=DEFAULT)
+    parser.add_argument("--objective", choices=objectives, help="(default: non-saturating)")
+    parser.add_argument("--regularizer", choices=regularizers, help="(default: what works best)")
+    parser.add_argument(
+        "--preset", choices=["fast", "sharp"], default="fast", help="(default: fast)"
+    )
 
 
-options, out = start("toy", __doc__, ["picture.png", "animation.gif"], add_options)
-recipe = RECIPES.get(options.objective, RECIPES[DEFAULT])
-optimizer, lr, discriminator_steps, regularizer, steps = recipe
-depth, steps = (DEPTH + 1, 3 * steps) if options.data in MODES_25 else (DEPTH, steps)
+FILES = ["picture.png", "animation.gif", "checkpoint.npz"]
+options, out = start("toy", __doc__, FILES, add_options)
+try:
+    recipe = find_recipe(options.objective, options.regularizer)
+except ValueError as error:
+    raise SystemExit(f"toy.py: {error}") from None
+many = options.data in MODES_25
+steps = recipe.steps * PRESETS[options.preset] * (LONGER if many else 1)
 steps = options.steps or (QUICK_STEPS if options.quick else steps)
 data_rng, noise_rng, weight_rng, view_rng = np.random.default_rng(options.seed).spawn(4)
 
@@ -86,68 +96,72 @@ data_rng, noise_rng, weight_rng, view_rng = np.random.default_rng(options.seed).
 data = toy(options.data)
 real = data.sample(SAMPLES, view_rng)
 centre, scale = real.mean(axis=0), real.std()
-batches = ((x - centre) / scale for x in Batches(data, BATCH, data_rng))
+points = Batches(data, BATCH, data_rng)
+batches = ((x - centre) / scale for x in points)
 
 # %% The networks: D ends in a logit, large for real
 
 
-def network(inputs, outputs, activation):
-    layers = [Dense(inputs, WIDTH), activation()]
-    for _ in range(depth - 1):
-        layers += [Dense(WIDTH, WIDTH), activation()]
-    layers += [Dense(WIDTH, outputs)]
+def network(inputs, outputs, hidden, activation, wrap=lambda dense: dense):
+    layers = [wrap(Dense(inputs, WIDTH)), activation()]
+    for _ in range(hidden - 1):
+        layers += [wrap(Dense(WIDTH, WIDTH)), activation()]
+    layers += [wrap(Dense(WIDTH, outputs))]
     return Sequential(layers, (inputs,), rng=weight_rng, backend=options.backend)
 
 
-G, D = network(LATENT, 2, ReLU), network(2, 1, LeakyReLU)
-gan = GAN(
-    G,
-    D,
-    options.objective,
-    generator_optimizer=optimizer(G, lr),
-    discriminator_optimizer=optimizer(D, lr),
-    discriminator_steps=discriminator_steps,
-    regularizer=regularizer,
-    latent=NormalLatent(LATENT),
-    rng=noise_rng,
-    average_decay=AVERAGE,
-    schedule=LinearDecay(steps),  # constant for half of the run, then falling to zero
-)
+normalize = {"wrap": SpectralNorm} if recipe.bounded_by == "spectral-norm" else {}
+G = network(LATENT, 2, DEPTH_G, ReLU)
+D = network(2, 1, DEPTH_D + many, LeakyReLU, **normalize)
+schedule = LinearDecay(steps)  # constant for half of the run, then falling to zero
+shared = {"latent": NormalLatent(LATENT), "rng": noise_rng, "schedule": schedule}
+if recipe.objective == "moment-matching":
+    gan = MomentMatching(G, recipe.optimizer(G, recipe.lr), bandwidths=KERNELS, **shared)
+else:
+    matching = recipe.objective == "feature-matching"
+    kind, extra = (FeatureMatchingGAN, {"layer": FEATURES}) if matching else (GAN, {})
+    gan = kind(
+        G,
+        D,
+        "non-saturating" if matching else recipe.objective,
+        generator_optimizer=recipe.optimizer(G, recipe.lr),
+        discriminator_optimizer=recipe.optimizer(D, recipe.lr),
+        discriminator_steps=recipe.discriminator_steps,
+        regularizer=recipe.regularizer,
+        average_decay=AVERAGE,
+        **shared,
+        **extra,
+    )
 print(f"The generator\n{G}\n\nThe discriminator\n{D}\n")
 
 # %% What there is to see at one moment
 
-z = gan.latent.sample(SAMPLES, view_rng)  # always the same noise, so that the points move
+z = shared["latent"].sample(SAMPLES, view_rng)  # always the same noise, so that the points move
 x, y = np.linspace(*data.extent[:2], GRID), np.linspace(*data.extent[2:], GRID)
-real_batch = gan.asarray((real - centre) / scale)
+real_batch = gan.asarray((real[:JUDGED] - centre) / scale)
 plane = gan.asarray((np.stack(np.meshgrid(x, y), axis=2).reshape(-1, 2) - centre) / scale)
 has_modes = isinstance(data, GaussianMixture) and np.ndim(data.sigma) == 0  # all of one size
-log_loss = options.objective in ("minimax", "non-saturating")  # with D(x) = sigmoid(logit)
+log_loss = recipe.objective in ("minimax", "non-saturating")  # with D(x) = sigmoid(logit)
 to_numpy = options.backend.to_numpy
-
-
-def push(fake):
-    """Minus d(G's loss) / d(fake): the way through D that the generator's step goes, too."""
-    logits, caches = D.forward(fake)
-    _, d_logits = gan.objective.generator(logits)
-    return -to_numpy(D.backward(d_logits, caches, parameter_gradients=False))
 
 
 def verdict(fake):
     """What D makes of the plane, from -1 (fake) over 0 (cannot tell) to 1 (real)."""
-    logits = to_numpy(D(plane)).reshape(GRID, GRID)
-    if log_loss:
-        return np.tanh(logits / 2)  # = 2 D(x) - 1
-    # Other heights have another zero: take the middle between real and generated samples.
-    heights = logits - float(D(real_batch).mean() + D(fake).mean()) / 2
-    return heights / np.abs(heights).max()
+    if recipe.objective == "moment-matching":
+        heights = to_numpy(witness(plane, real_batch, fake, KERNELS, backend=options.backend))
+    elif log_loss:
+        return np.tanh(to_numpy(D(plane)) / 2).reshape(GRID, GRID)  # = 2 D(x) - 1
+    else:  # other logits have another zero: take the middle between real and generated samples
+        heights = to_numpy(D(plane)) - float(D(real_batch).mean() + D(fake).mean()) / 2
+    return (heights / np.abs(heights).max()).reshape(GRID, GRID)
 
 
 def look(step):
     """The moment at this step, and how the samples cover the modes (None if there are none)."""
     fake = gan.generate(z)
-    on_device = gan.asarray(fake[:ARROWS])
-    arrows, background = push(on_device), verdict(on_device)
+    on_device = gan.asarray(fake[:JUDGED])
+    _, d_fake = gan.feedback(on_device, real_batch)
+    arrows, background = -to_numpy(d_fake[:ARROWS]), verdict(on_device)
     fake = fake * scale + centre
     if not has_modes:
         return Moment(step, fake, arrows, background), None
@@ -160,12 +174,18 @@ def look(step):
 
 frames = QUICK_FRAMES if options.quick else FRAMES
 stops = set(np.linspace(0, steps, frames + 1).round().astype(int).tolist())
-looks, losses, seconds = [look(0)], [], 0.0
-bar = tqdm(train(gan, batches, steps), total=steps, unit="step")
+history = {"looks": [look(0)], "losses": [], "seconds": 0.0}
+session = out.session(gan, points, history)
+if gan.steps:  # resumed: a checkpoint holds plain dicts
+    history["looks"] = [(Moment(**m), c and ModeCoverage(**c)) for m, c in history["looks"]]
+looks, losses = history["looks"], history["losses"]
+records = session.run(train(gan, batches, steps - gan.steps))
+bar = tqdm(records, initial=gan.steps, total=steps, unit="step")
 with threadpool_limits(1):  # a second core costs these small matrices more than it helps
     for record in bar:
-        losses.append((record.discriminator_loss, record.generator_loss))
-        seconds += record.seconds
+        # Moment matching has no D.
+        losses.append((getattr(record, "discriminator_loss", np.nan), record.generator_loss))
+        history["seconds"] += record.seconds
         if record.step in stops:
             looks.append(look(record.step))
             caption = looks[-1][0].caption
@@ -173,7 +193,7 @@ with threadpool_limits(1):  # a second core costs these small matrices more than
 
 # %% Picture, animation, metrics
 
-losses = np.array(losses).T  # (2, steps)
+losses, seconds = np.array(losses).T, history["seconds"]  # (2, steps)
 scene = {"extent": data.extent, "real": real, "losses": losses}
 if log_loss:  # the losses, in nats, of a D that answers 1/2 (logit 0) to everything
     zero = gan.asarray(np.zeros((1, 1)))
@@ -199,10 +219,13 @@ save_animation(figure, out.path("animation.gif"), draw, moments)
 
 c = looks[-1][1]
 out.save_metrics(
+    objective=recipe.objective,
+    regularizer=recipe.bounded_by,
     modes=c and c.modes,
     modes_total=c and c.modes_total,
     high_quality=c and c.high_quality,
     reverse_kl=c and c.reverse_kl,
+    spread=c and c.spread,
     discriminator_loss=losses[0, -1],
     generator_loss=losses[1, -1],
     steps=steps,

@@ -6,12 +6,14 @@ the players minimise) and `gradcheck.py` (how every gradient is checked).
 
 from minigan.averaging import WeightAverage
 from minigan.backend import BackendUnavailable, get_backend
+from minigan.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from minigan.conditional import ConditionalGAN
 from minigan.divergence import TrainingDiverged
 from minigan.feature_matching import FeatureMatchingGAN
 from minigan.gan import GAN, Record, train
 from minigan.gradcheck import GradientReport, compare_gradients, gradcheck
-from minigan.latent import NormalLatent, UniformLatent
+from minigan.health import TrainingWarning, watched
+from minigan.latent import NormalLatent, PhiloxLatent, UniformLatent
 from minigan.layers import (
     BatchNorm,
     Conv2d,
@@ -35,7 +37,7 @@ from minigan.layers import (
     SpectralNorm,
     Tanh,
 )
-from minigan.moment_matching import MomentMatching, mmd_squared
+from minigan.moment_matching import MomentMatching, mmd_squared, witness
 from minigan.objectives import (
     KL,
     OBJECTIVES,
@@ -53,6 +55,7 @@ from minigan.objectives import (
 from minigan.optimizers import SGD, Adam, RMSProp
 from minigan.regularizers import DRAGAN, R1, R2, WGANGP, OneSidedPenalty, WeightClipping
 from minigan.schedules import LinearDecay
+from minigan.session import Session
 from minigan.translation import CycleGAN
 from minigan.xray import XRay, xray
 
@@ -71,6 +74,7 @@ __all__ = [
     "Adam",
     "BackendUnavailable",
     "BatchNorm",
+    "CheckpointError",
     "ConditionalGAN",
     "Conv2d",
     "ConvTranspose2d",
@@ -98,18 +102,21 @@ __all__ = [
     "OneSidedPenalty",
     "Pack",
     "Pearson",
+    "PhiloxLatent",
     "RMSProp",
     "ReLU",
     "Record",
     "Reshape",
     "ReverseKL",
     "Sequential",
+    "Session",
     "Sigmoid",
     "Softplus",
     "SpectralNorm",
     "SquaredHellinger",
     "Tanh",
     "TrainingDiverged",
+    "TrainingWarning",
     "UniformLatent",
     "Wasserstein",
     "WeightAverage",
@@ -118,7 +125,11 @@ __all__ = [
     "compare_gradients",
     "get_backend",
     "gradcheck",
+    "load_checkpoint",
     "mmd_squared",
+    "save_checkpoint",
     "train",
+    "watched",
+    "witness",
     "xray",
 ]

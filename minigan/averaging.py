@@ -22,10 +22,10 @@ class WeightAverage:
         self.network = network.clone()
         self.updates = 0
 
-    def update(self):
-        """Take the source's present weights into the average."""
+    def update(self, guard=None):
+        """Take the source's present weights into the average; guard: as in `Optimizer.step`."""
         self.updates += 1
         rate = (1 - self.decay) / (1 - self.decay**self.updates)
         backend = self.source.backend
-        backend.interpolate(self.network.parameters, self.source.parameters, rate)
-        backend.interpolate(self.network.buffers, self.source.buffers, rate)
+        backend.interpolate(self.network.parameters, self.source.parameters, rate, guard)
+        backend.interpolate(self.network.buffers, self.source.buffers, rate, guard)

@@ -5,6 +5,7 @@ the noise, and next to the sample: as further features, or as further channels, 
 image. A network with its label fixed is again a network, so the game itself does not change.
 """
 
+from minigan.backend import get_backend
 from minigan.checks import as_generator, check_integer
 from minigan.gan import CHUNK, GAN
 from minigan.parts import check_pair_of
@@ -97,7 +98,7 @@ class ConditionalGAN(GAN):
         """As `GAN.step`, on batches (x, labels)."""
         for _ in range(self.discriminator_steps):
             x, labels = check_pair_of("(x, labels)", next(batches))
-            x, labels = self.asarray(x), self.one_hot(labels)
+            x, labels = self.real(x), self.one_hot(labels)
             figures = self.given(labels).discriminator_step(x)
         return figures | self.given(labels).generator_step(x)
 
@@ -107,13 +108,13 @@ class ConditionalGAN(GAN):
 
     def one_hot(self, labels):
         """(N, classes) from integers (N,)."""
-        xp = self.generator.backend.xp
-        labels = xp.asarray(labels)
+        host = get_backend("numpy")  # where labels come from, and where looking at them is free
+        labels = host.asarray(labels)
         if labels.dtype.kind not in "iu" or labels.ndim != 1:
             raise TypeError(f"labels: expected integers (N,), got {labels.dtype} {labels.shape}")
         if len(labels) and not 0 <= labels.min() <= labels.max() < self.classes:
             raise ValueError(f"labels: expected 0 to {self.classes - 1}")
-        return self.asarray(labels[:, None] == xp.arange(self.classes))
+        return self.asarray(labels[:, None] == host.xp.arange(self.classes))
 
     def sample(self, labels, rng):
         """One sample for each of the labels (N,), as a host array (N, ...)."""

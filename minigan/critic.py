@@ -42,7 +42,11 @@ class CriticGame(GAN):
 
     def step(self, batches):
         """One update of D, on the next real batch and the next fakes; the step's figures."""
-        return self.discriminator_step(self.asarray(next(batches)))
+        return self.discriminator_step(self.real(next(batches)))
+
+    def parts(self):
+        """As `GAN.parts`, and the fakes: to go on from a checkpoint they must be `Batches`."""
+        return super().parts() | {"fakes": self.latent.batches}
 
 
 class _Given:

@@ -4,7 +4,9 @@ Nothing here belongs to a lesson. A demo calls `start` once, on top:
 
     options, out = start("toy", __doc__, files=["picture.png"], more_options=...)
 
-and then writes to `out.path("picture.png")` and, at the end, `out.save_metrics(...)`.
+and then writes to `out.path("picture.png")` and, at the end, `out.save_metrics(...)`. A demo that
+trains for long names "checkpoint.npz" among its files: then it has the options --resume and
+--checkpoint-every, and takes its `Session` from `out.session(...)`.
 """
 
 import argparse
@@ -14,17 +16,23 @@ import os
 import sys
 from pathlib import Path
 
+from minigan.archive import CheckpointError
 from minigan.backend import BACKENDS, BackendUnavailable, get_backend
 from minigan.data import MnistError
 from minigan.divergence import TrainingDiverged
-from minigan.plotting import replacing
+from minigan.files import remove_stale, replacing
+from minigan.session import Session
 
 __all__ = ["Output", "OutputRefused", "count", "start"]
 
-METRICS = "metrics.json"
+METRICS, CHECKPOINT = "metrics.json", "checkpoint.npz"
 
 #: Errors whose message says all that a user needs; a traceback would bury it.
-EXPECTED = (BackendUnavailable, MnistError, TrainingDiverged)
+EXPECTED = (BackendUnavailable, CheckpointError, MnistError, TrainingDiverged)
+
+#: Options that only say how a run is saved; and others that decide nothing of what is learnt, so
+#: that they may be different when it is resumed.
+SAVING, FREE = ("resume", "checkpoint_every"), ("backend", "data_dir", "samples")
 
 
 class OutputRefused(RuntimeError):
@@ -48,6 +56,8 @@ def start(name, lesson, files, add_options=None, argv=None):
     )
     if add_options is not None:
         add_options(parser)
+    if CHECKPOINT in files:
+        _add_checkpoint_options(parser)
     shared = parser.add_argument_group("options of all demos")
     shared.add_argument("--seed", type=count, default=0, help="of all randomness (default: 0)")
     shared.add_argument("--steps", type=positive, help="of training (default: see above)")
@@ -63,11 +73,28 @@ def start(name, lesson, files, add_options=None, argv=None):
         options.backend = get_backend(options.backend)
         settings = {**vars(options), "backend": options.backend.name}
         del settings["out"]
-        out = Output(options.out, name, files, settings)
+        saving = {key: settings.pop(key) for key in SAVING if key in settings}
+        out = Output(options.out, name, files, settings, **saving)
     except (BackendUnavailable, OutputRefused) as error:
         parser.error(str(error))
     sys.excepthook = _message_for_expected
     return options, out
+
+
+def _add_checkpoint_options(parser):
+    group = parser.add_argument_group("options of demos that train")
+    group.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from the checkpoint in the folder, if there is one, with the same options",
+    )
+    group.add_argument(
+        "--checkpoint-every",
+        type=positive,
+        default=500,
+        metavar="STEPS",
+        help="(default: 500); Ctrl-C and SIGTERM save one, too",
+    )
 
 
 def count(text):
@@ -93,9 +120,9 @@ class Output:
     folder are left alone.
     """
 
-    def __init__(self, folder, demo, files, settings):
+    def __init__(self, folder, demo, files, settings, *, resume=False, checkpoint_every=500):
         self.folder, self.demo, self.files = Path(folder), demo, (*files, METRICS)
-        self.settings = settings
+        self.settings, self.resume, self.every = settings, resume, checkpoint_every
         existing = [name for name in self.files if os.path.lexists(self.path(name))]
         if existing and self._owner() != demo:
             raise OutputRefused(
@@ -108,6 +135,8 @@ class Output:
             self.save_metrics(finished=False)
         except OSError as error:
             raise OutputRefused(f"cannot write to {self.folder}: {error}") from None
+        for name in self.files:  # what a run that was killed was writing just then
+            remove_stale(self.path(name))
 
     def path(self, name):
         """Where the file of that name goes; it must be one of the demo's."""
@@ -124,6 +153,25 @@ class Output:
         text = json.dumps({key: _plain(value) for key, value in values.items()}, indent=2)
         with replacing(self.path(METRICS)) as temporary:
             Path(temporary).write_text(text + "\n", encoding="utf-8")
+
+    def session(self, game, batches, history):
+        """The run's `Session`; with --resume, all three are back at its last checkpoint.
+
+        Raises CheckpointError if there is one of another run, or a damaged one.
+        """
+        configuration = {k: v for k, v in self.settings.items() if k not in FREE}
+        session = Session(
+            self.path(CHECKPOINT),
+            game,
+            batches,
+            every=self.every,
+            configuration=configuration,
+            history=history,
+        )
+        if self.resume:
+            missing = "" if session.resume() else ", as there is no checkpoint"
+            print(f"Going on from step {game.steps}{missing}.")
+        return session
 
     def _owner(self):
         """Which demo wrote the files, as far as metrics.json tells."""

@@ -4,7 +4,7 @@ One number a step, the norm of the gradient, tells whether anything went wrong; 
 the networks walked through, layer by layer, to name the place.
 """
 
-__all__ = ["TrainingDiverged", "first_bad_gradient", "first_bad_output"]
+__all__ = ["TrainingDiverged", "first_bad_gradient", "first_bad_output", "gradient_diverged"]
 
 
 class TrainingDiverged(ArithmeticError):
@@ -30,8 +30,25 @@ def first_bad_output(network, x, whose):
 
 
 def first_bad_gradient(network, whose):
-    """The first gradient that is not finite on the way backward, or None."""
-    for name, array in reversed(network.named_gradients().items()):
-        if not network.backend.is_finite(array):
+    """The first gradient on the way backward that is not finite, or that explodes, or None.
+
+    An exploding one is finite number by number, but the sum of its squares is not.
+    """
+    backend, gradients = network.backend, network.named_gradients()
+    for name, array in reversed(gradients.items()):
+        if not backend.is_finite(array):
             return f"the gradient of {whose}'s parameter {name}"
+    for name, array in reversed(gradients.items()):
+        if not backend.is_finite(backend.norm(array.reshape(-1))):
+            return f"the norm of the gradient of {whose}'s parameter {name}"
     return None
+
+
+def gradient_diverged(step, player, network):
+    """A function that makes the error to raise if this network's gradient is not finite."""
+
+    def diverged():
+        place = first_bad_gradient(network, f"the {player}") or "the norm of the gradient"
+        return TrainingDiverged(step, player, place)
+
+    return diverged

@@ -21,19 +21,16 @@ class FeatureMatchingGAN(GAN):
                 f"layer: expected 1 to {len(self.discriminator.layers) - 1}, got {layer}"
             )
 
-    def generator_gradients(self, x, z):
-        """Fill G's gradients for the fakes G(z), z (N, dimension), and real samples x (M, ...).
+    def feedback(self, fake, x):
+        """G's loss for fakes (N, ...) beside real samples x (M, ...), and d loss / d fake.
 
-        With δ = mean φ(G(z)) − mean φ(x), the loss is Σ δ² and its gradient with respect to each of
-        its N terms is 2 δ / N; from there it flows through the first layers of D into G.
+        With δ = mean φ(fake) − mean φ(x), the loss is Σ δ² and its gradient with respect to each of
+        its N terms is 2 δ / N; from there it flows through the first layers of D to the fakes.
         """
-        G, D = self.generator, self.discriminator
-        fake, fake_cache = G.forward(z)
+        D = self.discriminator
         real_features, _ = D.forward(x, stop=self.layer)
         features, cache = D.forward(fake, stop=self.layer)
         delta = features.mean(axis=0) - real_features.mean(axis=0)
         d_features = D.backend.xp.zeros_like(features) + delta * (2 / len(features))
         d_fake = D.backward(d_features, cache, parameter_gradients=False)
-        G.backward(d_fake, fake_cache, input_gradient=False, accumulate=False)
-        norm = G.backend.norm(G.gradients)
-        return {"generator_loss": (delta * delta).sum(), "generator_gradient_norm": norm}
+        return (delta * delta).sum(), d_fake

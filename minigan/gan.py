@@ -6,6 +6,7 @@ beside algorithm 1 of Goodfellow et al. 2014 (arXiv:1406.2661): they are that al
 """
 
 import copy
+import math
 import time
 
 from minigan.averaging import WeightAverage
@@ -15,6 +16,7 @@ from minigan.objectives import get_objective
 from minigan.parts import check_discriminator, check_kinds, check_networks, check_optimizers
 from minigan.regularizers import Regularizer
 from minigan.schedules import constant
+from minigan.watch import Watch, finite_on_host
 
 __all__ = ["GAN", "Record", "train"]
 
@@ -62,23 +64,24 @@ class GAN:
         self.steps = 0
         self._check_parts(regularizer)
         self.average = None if average_decay is None else WeightAverage(generator, average_decay)
+        self.watch = Watch(generator.backend)
 
     def step(self, batches):
         """k = discriminator_steps updates of D, each on a fresh batch, then one of G."""
         for _ in range(self.discriminator_steps):
-            x = self.asarray(next(batches))
+            x = self.real(next(batches))
             figures = self.discriminator_step(x)
         return figures | self.generator_step(x)
 
     # The discriminator's step --------------------------------------------------------------
 
     def discriminator_step(self, x):
-        """One update of D on a real batch x (N, ...); the step's figures."""
-        self._check_real(x, "discriminator")
+        """One update of D on a real batch x (N, ...), as `real` gives it; the step's figures."""
+        self._check_real(x)
         z = self.noise(len(x))
         figures = self.discriminator_gradients(x, z)
-        self._refuse_divergence("discriminator", figures, x, z)
-        self.discriminator_optimizer.step(self.schedule(self.steps))
+        guard = self._guard("discriminator", figures, x, z)
+        self.discriminator_optimizer.step(self.schedule(self.steps), guard)
         self.regularizer.constrain(self.discriminator)
         return figures
 
@@ -108,31 +111,43 @@ class GAN:
 
     def generator_step(self, x):
         """One update of G on as many fakes as x (N, ...) has samples; the step's figures."""
-        self._check_real(x, "generator")
+        self._check_real(x)
         z = self.noise(len(x))
         figures = self.generator_gradients(x, z)
-        self._refuse_divergence("generator", figures, x, z)
-        self.generator_optimizer.step(self.schedule(self.steps))
+        guard = self._guard("generator", figures, x, z)
+        self.generator_optimizer.step(self.schedule(self.steps), guard)
         if self.average is not None:
-            self.average.update()
+            self.average.update(guard)
         return figures
 
     def generator_gradients(self, x, z):
-        """Fill G's gradients for the fakes G(z), z (N, dimension); real samples play no part.
+        """Fill G's gradients for the fakes G(z), z (N, dimension).
 
-        The gradient flows back through D to its input, the fakes, and on into G. D is only a
-        road here: its own gradients are neither touched nor computed, and it stays as it is.
+        The gradient flows back through D to its input, the fakes, and on into G.
         """
-        G, D = self.generator, self.discriminator
-        fake, fake_cache = G.forward(z)
-        logits, logits_cache = D.forward(fake)
-        loss, d_logits = self.objective.generator(logits)
-        d_fake = D.backward(d_logits, logits_cache, parameter_gradients=False)
-        G.backward(d_fake, fake_cache, input_gradient=False, accumulate=False)
-        norm = G.backend.norm(G.gradients)
-        return {"generator_loss": loss, "generator_gradient_norm": norm}
+        G = self.generator
+        fake, cache = G.forward(z)
+        loss, d_fake = self.feedback(fake, x)
+        G.backward(d_fake, cache, input_gradient=False, accumulate=False)
+        return {"generator_loss": loss, "generator_gradient_norm": G.backend.norm(G.gradients)}
 
-    # Noise and samples ---------------------------------------------------------------------
+    def feedback(self, fake, x):
+        """All that G learns about its fakes (N, ...): its loss, and d loss / d fake (N, ...).
+
+        D is only a road here: its own gradients are neither touched nor computed, and it stays
+        as it is. The real samples x play no part, but do where G is to match them.
+        """
+        D = self.discriminator
+        logits, cache = D.forward(fake)
+        loss, d_logits = self.objective.generator(logits)
+        return loss, D.backward(d_logits, cache, parameter_gradients=False)
+
+    # Batches, noise and samples ------------------------------------------------------------
+
+    def real(self, batch):
+        """A host batch of real samples on the networks' backend; refused if it is not finite."""
+        place = "discriminator", "the batch of real samples"
+        return self.asarray(finite_on_host(batch, self.generator.dtype, self.steps + 1, *place))
 
     def noise(self, n):
         """n latent vectors from the training's generator, on the networks' backend."""
@@ -171,6 +186,21 @@ class GAN:
         twin.rng = copy.deepcopy(self.rng)
         return twin
 
+    def parts(self):
+        """name -> whatever training changes: what `save_checkpoint` writes."""
+        parts = {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "generator_optimizer": self.generator_optimizer,
+            "discriminator_optimizer": self.discriminator_optimizer,
+            "average": self.average,
+            "rng": self.rng,
+        }
+        for name in ("latent", "regularizer", "schedule"):  # which usually remember nothing
+            if hasattr(getattr(self, name), "restore"):
+                parts[name] = getattr(self, name)
+        return parts
+
     # Checks --------------------------------------------------------------------------------
 
     def _check_parts(self, regularizer):
@@ -195,27 +225,33 @@ class GAN:
         """What both players see beside noise and sample: a label, in a conditional game."""
         return 0
 
-    def _check_real(self, x, player):
-        """Refuse a batch before it enters anything: running statistics would remember it."""
-        D = self.discriminator
-        D.check_batch(x, D.input_shape, "x")
-        if not D.backend.is_finite(x):
-            raise TrainingDiverged(self.steps + 1, player, "the batch of real samples")
+    def _check_real(self, x):
+        self.discriminator.check_batch(x, self.discriminator.input_shape, "x")
 
-    def _refuse_divergence(self, player, figures, x, z):
-        """Raise before the update, so that the parameters stay at their last good values."""
-        finite = self.generator.backend.is_finite
-        if not (finite(figures[f"{player}_loss"]) and finite(figures[f"{player}_gradient_norm"])):
-            raise TrainingDiverged(self.steps + 1, player, self._first_bad(player, x, z))
+    def _guard(self, player, figures, x, z):
+        """What keeps the parameters at their last good values: see `watch.py`.
+
+        Raises TrainingDiverged, in the name of the first update that was not finite.
+        """
+        step = self.steps + 1
+
+        def diverged():
+            return TrainingDiverged(step, player, self._first_bad(player, x, z))
+
+        loss, norm = figures[f"{player}_loss"], figures[f"{player}_gradient_norm"]
+        return self.watch.guard(loss, norm, diverged)
 
     def _first_bad(self, player, x, z):
         G, D = self.generator, self.discriminator
+        if not D.backend.is_finite(x):
+            return "the batch of real samples"
         place, fake = first_bad_output(G, z, "the generator")
         if place is None:
             place, _ = first_bad_output(D, x, "the discriminator")
         if place is None:
             place, _ = first_bad_output(D, fake, "the discriminator")
         if place is None:
+            getattr(self, f"{player}_gradients")(x, z)  # those in memory may be a later step's
             place = first_bad_gradient(D if player == "discriminator" else G, f"the {player}")
         return place or "the loss or the norm of the gradient"
 
@@ -226,17 +262,26 @@ class Record:
     step (from 1), seconds (of this step), and, for a `GAN`: discriminator_loss, generator_loss,
     real_logit and fake_logit (means, in the last of the step's discriminator updates),
     discriminator_gradient_norm, generator_gradient_norm. Figures are read from the device when
-    they are asked for, and not before, so that a GPU need not wait for whoever does not look.
+    they are asked for, and not before, so that a GPU need not wait for whoever does not look;
+    `seconds` is then the time it took to queue the step. Raises TrainingDiverged where a figure
+    that is asked for shows that training has diverged.
     """
 
-    def __init__(self, step, seconds, figures):
-        self.step, self.seconds, self._figures = step, seconds, figures
+    def __init__(self, step, seconds, figures, watch):
+        self.step, self.seconds, self._figures, self._watch = step, seconds, figures, watch
 
     def __getattr__(self, name):
         figures = self.__dict__.get("_figures", {})  # a copy being made has none yet
         if name not in figures:
             raise AttributeError(f"{name!r}: this record holds step, seconds, {', '.join(figures)}")
-        return float(figures[name])
+        value = float(figures[name])
+        if not math.isfinite(value):
+            self._watch.look()
+        return value
+
+    def figures(self):
+        """The names of the figures beside step and seconds."""
+        return list(self._figures)
 
     def __repr__(self):
         figures = (f"{name}={float(value):.4g}" for name, value in self._figures.items())
@@ -246,12 +291,13 @@ class Record:
 def train(game, batches, steps):
     """Train for `steps` more steps, yielding a `Record` after each.
 
-    game: a `GAN`, or anything with `step(batches)` and `steps`. batches: an iterator of real
-    batches, host arrays (N, ...), such as `data.Batches`. Being a generator, it trains only
+    game: a `GAN`, or anything with `step(batches)`, `steps` and `watch`. batches: an iterator of
+    real batches, host arrays (N, ...), such as `data.Batches`. Being a generator, it trains only
     while it is asked for records.
 
-    Raises TrainingDiverged when a loss or gradient is not finite, before it enters any weight;
-    ValueError when the batches run out.
+    Raises TrainingDiverged when a loss or gradient is not finite, before it enters any weight; on
+    a GPU up to `backend.patience` updates later, which changed nothing but counters, running
+    statistics and the state of `rng`. Raises ValueError when the batches run out.
     """
     batches = iter(batches)
     for _ in range(check_integer("steps", steps, 0)):
@@ -261,4 +307,5 @@ def train(game, batches, steps):
         except StopIteration:
             raise ValueError(f"batches ran out in step {game.steps + 1}") from None
         game.steps += 1
-        yield Record(game.steps, time.perf_counter() - start, figures)
+        yield Record(game.steps, time.perf_counter() - start, figures, game.watch)
+    game.watch.look()

@@ -306,6 +306,7 @@ def _rewinder(*networks):
 
 
 def _check_objective(objective, real_logits, fake_logits, *, rng, **options):
+    real_logits, fake_logits = map(objective.backend.asarray, (real_logits, fake_logits))
     _, d_real, d_fake = objective.discriminator(real_logits, fake_logits)
     report_d = compare_gradients(
         lambda: objective.discriminator(real_logits, fake_logits)[0],
@@ -353,6 +354,7 @@ def _check_game(gan, x, *, rng, **options):
 
 def _check_regularizer(regularizer, network, real, fake, *, rng, **options):
     network = network.clone(dtype="float64")
+    real, fake = map(network.backend.asarray, (real, fake))
     seed, rewind = int(rng.integers(1 << 31)), _rewinder(network)
 
     def penalty():

@@ -1,12 +1,13 @@
 """What the generator starts from: noise of a simple distribution.
 
 Noise is drawn in float64 on the CPU and then converted, so that every dtype and backend sees
-the same numbers.
+the same numbers; or, by `PhiloxLatent`, where the networks are.
 """
 
-from minigan.checks import as_generator, check_integer
+from minigan.backend import get_backend
+from minigan.checks import as_generator, check_dtype, check_integer
 
-__all__ = ["LATENTS", "NormalLatent", "UniformLatent"]
+__all__ = ["LATENTS", "NormalLatent", "PhiloxLatent", "UniformLatent"]
 
 
 class Latent:
@@ -35,6 +36,27 @@ class UniformLatent(Latent):
 
     def draw(self, shape, rng):
         return rng.uniform(-1, 1, shape)
+
+
+class PhiloxLatent(Latent):
+    """z ~ N(0, 1) in every component, made on the backend itself, in `dtype`.
+
+    `rng` gives one 64-bit key a batch; the numbers follow from it and their positions alone
+    (`backend/philox.py`), the same bits on every backend. A GPU so makes its noise in one kernel,
+    and nothing is drawn, converted and copied on the host, which has the next step to prepare.
+    """
+
+    def __init__(self, dimension, *, backend="numpy", dtype="float32"):
+        super().__init__(dimension)
+        self.backend, self.dtype = get_backend(backend), check_dtype(dtype)
+
+    def sample(self, n, rng):
+        """n vectors (n, dimension) of `dtype`, on the backend."""
+        return super().sample(n, rng)
+
+    def draw(self, shape, rng):
+        key = int(rng.integers(1 << 64, dtype="uint64"))
+        return self.backend.random_normal(shape, self.dtype, key)
 
 
 LATENTS = {"normal": NormalLatent, "uniform": UniformLatent}

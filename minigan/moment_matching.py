@@ -10,11 +10,12 @@ Gaussians, k(a, b) = Σ_s exp(−‖a − b‖² / 2 s²): narrow ones see detai
 """
 
 from minigan.checks import as_generator, check_number
-from minigan.divergence import TrainingDiverged
+from minigan.divergence import gradient_diverged
 from minigan.parts import check_kinds, check_optimizers
 from minigan.schedules import constant
+from minigan.watch import Watch
 
-__all__ = ["MomentMatching", "mmd_squared"]
+__all__ = ["MomentMatching", "mmd_squared", "witness"]
 
 #: Rows of a kernel matrix that are computed at once: memory grows linearly with the batch.
 ROWS = 256
@@ -61,24 +62,30 @@ def _kernel_sums(a, b, bandwidths, backend):
     """
     middle = (a.mean(axis=0) + b.mean(axis=0)) / 2
     a, b = a - middle, b - middle
-    xp, total, gradient = backend.xp, 0.0, backend.xp.empty_like(a)
+    total, gradient = 0.0, backend.xp.empty_like(a)
     for start in range(0, len(a), ROWS):
         part = a[start : start + ROWS]
-        squares = backend.matmul(part, b.T)
-        squares *= -2
-        squares += (part * part).sum(axis=1)[:, None]
-        squares += (b * b).sum(axis=1)
-        squares.clip(0, None, out=squares)
-        weights = backend.zeros(squares.shape, squares.dtype)
-        k = backend.empty(squares.shape, squares.dtype)
-        for s in bandwidths:
-            xp.multiply(squares, -0.5 / s**2, out=k)
-            xp.exp(k, out=k)
+        weights = backend.zeros((len(part), len(b)), a.dtype)
+        for k, s in _kernels(part, b, bandwidths, backend):
             total = total + k.sum()
             k /= s**2
             weights += k
         gradient[start : start + ROWS] = weights @ b - part * weights.sum(axis=1)[:, None]
     return total, gradient
+
+
+def _kernels(a, b, bandwidths, backend):
+    """For each width s: exp(−‖a_i − b_j‖² / 2 s²), (len(a), len(b)), and s; one matrix for all."""
+    xp = backend.xp
+    squares = backend.matmul(a, b.T)
+    squares *= -2
+    squares += (a * a).sum(axis=1)[:, None]
+    squares += (b * b).sum(axis=1)
+    squares.clip(0, None, out=squares)
+    k = backend.empty(squares.shape, squares.dtype)
+    for s in bandwidths:
+        xp.multiply(squares, -0.5 / s**2, out=k)
+        yield xp.exp(k, out=k), s
 
 
 def _check_bandwidths(bandwidths):
@@ -87,6 +94,25 @@ def _check_bandwidths(bandwidths):
     if not found:
         raise ValueError("bandwidths: expected at least one")
     return found
+
+
+def witness(points, x, y, bandwidths, *, backend):
+    """Where x (N, D) is denser than y (M, D), at the scales of the kernel: (P, 1) for P points.
+
+        f(t) = mean_i k(t, x_i) − mean_j k(t, y_j)        (Gretton et al. 2012, section 2.3)
+
+    Of all functions of its size this one tells x from y best, and MMD² is the difference of its
+    means over x and over y: it takes the place of a discriminator, but nobody has to train it.
+    """
+    middle = (x.mean(axis=0) + y.mean(axis=0)) / 2  # as in `_kernel_sums`
+    points, x, y = points - middle, x - middle, y - middle
+    values = backend.xp.empty((len(points), 1), points.dtype)
+    for start in range(0, len(points), ROWS):
+        part = points[start : start + ROWS]
+        near_x = sum(k.mean(axis=1) for k, _ in _kernels(part, x, bandwidths, backend))
+        near_y = sum(k.mean(axis=1) for k, _ in _kernels(part, y, bandwidths, backend))
+        values[start : start + ROWS, 0] = near_x - near_y
+    return values
 
 
 class MomentMatching:
@@ -108,36 +134,51 @@ class MomentMatching:
                 f"the generator takes {generator.input_shape}, the noise is ({latent.dimension},)"
             )
         self.latent, self.rng, self.unbiased = latent, as_generator(rng), unbiased
-        self.schedule, self.steps = schedule, 0
+        self.schedule, self.steps, self.watch = schedule, 0, Watch(generator.backend)
 
     def step(self, batches):
         """One update of G on the next batch."""
         G = self.generator
-        x = G.backend.asarray(next(batches), G.dtype)
+        x = self.asarray(next(batches))
         G.check_batch(x, G.output_shape, "x")
-        z = G.backend.asarray(self.latent.sample(len(x), self.rng), G.dtype)
+        z = self.asarray(self.latent.sample(len(x), self.rng))
         figures = self.generator_gradients(x, z)
-        if not G.backend.is_finite(figures["generator_gradient_norm"]):
-            raise TrainingDiverged(self.steps + 1, "generator", "the gradient of MMD²")
-        self.optimizer.step(self.schedule(self.steps))
+        loss, norm = figures["generator_loss"], figures["generator_gradient_norm"]
+        guard = self.watch.guard(loss, norm, gradient_diverged(self.steps + 1, "generator", G))
+        self.optimizer.step(self.schedule(self.steps), guard)
         return figures
 
     def generator_gradients(self, x, z):
         """Fill G's gradients for real samples x (N, ...) and fakes G(z), z (M, dimension)."""
         G = self.generator
         fake, cache = G.forward(z)
+        loss, d_fake = self.feedback(fake, x)
+        G.backward(d_fake, cache, input_gradient=False, accumulate=False)
+        return {"generator_loss": loss, "generator_gradient_norm": G.backend.norm(G.gradients)}
+
+    def feedback(self, fake, x):
+        """MMD² of fakes (M, ...) and real samples x (N, ...), and d MMD² / d fake (M, ...)."""
         loss, d_fake = mmd_squared(
             x.reshape(len(x), -1),
             fake.reshape(len(fake), -1),
             self.bandwidths,
-            backend=G.backend,
+            backend=self.generator.backend,
             unbiased=self.unbiased,
         )
-        G.backward(d_fake.reshape(fake.shape), cache, input_gradient=False, accumulate=False)
-        return {"generator_loss": loss, "generator_gradient_norm": G.backend.norm(G.gradients)}
+        return loss, d_fake.reshape(fake.shape)
+
+    def asarray(self, x):
+        """A host array on the generator's backend, in its dtype."""
+        return self.generator.backend.asarray(x, self.generator.dtype)
 
     def sample(self, n, rng):
         """n samples as a host array (n, ...), in evaluation mode; the noise comes from `rng`."""
-        G = self.generator
-        z = G.backend.asarray(self.latent.sample(n, as_generator(rng)), G.dtype)
-        return G.backend.to_numpy(G(z))
+        return self.generate(self.latent.sample(n, as_generator(rng)))
+
+    def generate(self, z):
+        """The samples for given latent vectors (n, dimension), like `sample`."""
+        return self.generator.backend.to_numpy(self.generator(self.asarray(z)))
+
+    def parts(self):
+        """name -> whatever training changes: what `save_checkpoint` writes."""
+        return {"generator": self.generator, "optimizer": self.optimizer, "rng": self.rng}

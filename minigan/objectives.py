@@ -92,13 +92,16 @@ class Minimax(Objective):
 
     def discriminator_terms(self, r, f):
         ops, s = self.backend, self.real_label
-        real, d_real = ops.softplus(-r), -ops.sigmoid(-r)
+        real, slope = ops.softplus_with_gradient(-r)
+        fake, d_fake = ops.softplus_with_gradient(f)
+        d_real = -slope
         if s < 1:  # softplus(r) = softplus(−r) + r
             real, d_real = real + (1 - s) * r, d_real + (1 - s)
-        return real, ops.softplus(f), d_real, ops.sigmoid(f)
+        return real, fake, d_real, d_fake
 
     def generator_terms(self, f):
-        return -self.backend.softplus(f), -self.backend.sigmoid(f)
+        value, slope = self.backend.softplus_with_gradient(f)
+        return -value, -slope
 
 
 class NonSaturating(Minimax):
@@ -109,7 +112,8 @@ class NonSaturating(Minimax):
     """
 
     def generator_terms(self, f):
-        return self.backend.softplus(-f), -self.backend.sigmoid(-f)
+        value, slope = self.backend.softplus_with_gradient(-f)
+        return value, -slope
 
 
 class MaximumLikelihood(Minimax):

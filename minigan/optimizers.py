@@ -27,13 +27,16 @@ class Optimizer:
         shape, dtype = network.parameters.shape, network.dtype
         self.state = {name: network.backend.xp.zeros(shape, dtype) for name in self.vectors}
 
-    def step(self, factor=1.0):
-        """One update of `network.parameters` against `network.gradients`, at rate lr · factor."""
+    def step(self, factor=1.0, guard=None):
+        """One update of `network.parameters` against `network.gradients`, at rate lr · factor.
+
+        guard: a flag of `Watch.guard`; where it is not set, no vector is changed.
+        """
         self.steps += 1
         network = self.network
-        self.update(network.backend, network.parameters, network.gradients, self.lr * factor)
+        self.update(network.backend, network.parameters, network.gradients, self.lr * factor, guard)
 
-    def update(self, backend, parameters, gradients, lr):
+    def update(self, backend, parameters, gradients, lr, guard):
         raise NotImplementedError
 
 
@@ -46,8 +49,8 @@ class SGD(Optimizer):
         super().__init__(network, lr)
         self.momentum = check_number("momentum", momentum, 0, 1, high_open=True)
 
-    def update(self, backend, parameters, gradients, lr):
-        backend.sgd(parameters, gradients, self.state["velocity"], lr, self.momentum)
+    def update(self, backend, parameters, gradients, lr, guard):
+        backend.sgd(parameters, gradients, self.state["velocity"], lr, self.momentum, guard)
 
 
 class RMSProp(Optimizer):
@@ -64,8 +67,9 @@ class RMSProp(Optimizer):
         self.alpha = check_number("alpha", alpha, 0, 1, high_open=True)
         self.eps = check_number("eps", eps, 0, 1, low_open=True)
 
-    def update(self, backend, parameters, gradients, lr):
-        backend.rmsprop(parameters, gradients, self.state["square"], lr, self.alpha, self.eps)
+    def update(self, backend, parameters, gradients, lr, guard):
+        constants = lr, self.alpha, self.eps
+        backend.rmsprop(parameters, gradients, self.state["square"], *constants, guard)
 
 
 class Adam(Optimizer):
@@ -85,10 +89,10 @@ class Adam(Optimizer):
         self.beta2 = check_number("betas[1]", beta2, 0, 1, high_open=True)
         self.eps = check_number("eps", eps, 0, 1, low_open=True)
 
-    def update(self, backend, parameters, gradients, lr):
+    def update(self, backend, parameters, gradients, lr, guard):
         mean, square = self.state["mean"], self.state["square"]
         constants = self.beta1, self.beta2, self.eps, self.steps
-        backend.adam(parameters, gradients, mean, square, lr, *constants)
+        backend.adam(parameters, gradients, mean, square, lr, *constants, guard)
 
 
 OPTIMIZERS = {"sgd": SGD, "rmsprop": RMSProp, "adam": Adam}

@@ -48,6 +48,10 @@ class ShardedGAN(GAN):
         """As `GAN.generator_gradients`, on all shards at once."""
         return self._on_shards("generator", x, z)
 
+    def parts(self):
+        """As `GAN.parts`, and what the shards have of their own."""
+        return super().parts() | {"shards": _ShardStates(self, self._replicas)}
+
     def clone(self, dtype):
         """The same game, unsharded, on copies of both networks: see `GAN.clone`."""
         twin = super().clone(dtype)
@@ -96,6 +100,29 @@ class ShardedGAN(GAN):
                 f"{what}: a batch of {len(array)} cannot be cut into {self.shards} equal shards"
             )
         return [array[i * n : (i + 1) * n] for i in range(self.shards)]
+
+
+class _ShardStates:
+    """The shards' part of a checkpoint: the generators of their noise; all else is the game's."""
+
+    def __init__(self, game, replicas):
+        self.game, self.replicas = game, replicas
+
+    def state(self):
+        return {"generators": [rng.bit_generator.state for rng in self._generators()]}
+
+    def restore(self, state):
+        for rng, of_rng in zip(self._generators(), state["generators"], strict=True):
+            rng.bit_generator.state = of_rng
+        for replica in self.replicas:
+            for player in ("generator", "discriminator"):
+                replica[player].buffers[...] = getattr(self.game, player).buffers
+
+    def _generators(self):
+        for replica in self.replicas:
+            yield replica["rng"]
+            for player in ("generator", "discriminator"):
+                yield from (layer.rng for layer in replica[player].layers)
 
 
 class ShardBackend(NumpyBackend):

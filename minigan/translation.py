@@ -9,7 +9,7 @@ asks that each translation can be undone, and so keeps what a sample is while it
 """
 
 from minigan.checks import as_generator, check_number
-from minigan.divergence import TrainingDiverged
+from minigan.divergence import gradient_diverged
 from minigan.objectives import get_objective
 from minigan.parts import (
     check_discriminator,
@@ -20,6 +20,7 @@ from minigan.parts import (
 )
 from minigan.regularizers import Regularizer
 from minigan.schedules import constant
+from minigan.watch import Watch, finite_on_host
 
 __all__ = ["CycleGAN"]
 
@@ -61,6 +62,7 @@ class CycleGAN:
         self.regularizer = regularizer or Regularizer()
         self.rng, self.schedule, self.steps = as_generator(rng), schedule, 0
         self._check_parts(regularizer)
+        self.watch = Watch(forward.backend)
 
     def step(self, batches):
         """One update of both critics, then one of both translators, on a batch (a, b)."""
@@ -107,6 +109,11 @@ class CycleGAN:
             "cycle_loss": cycle,
         }
 
+    def parts(self):
+        """name -> whatever training changes: what `save_checkpoint` writes."""
+        optimizers = {f"{name}_optimizer": part for name, part in self.optimizers.items()}
+        return self.networks | optimizers | {"rng": self.rng}
+
     def _half(self, there, back, critic, x):
         """One direction: x -> fake -> critic, and x -> fake -> x again. The two losses."""
         fake, there_cache = there.forward(x)
@@ -124,10 +131,10 @@ class CycleGAN:
     def _update(self, *names):
         for name in names:
             network = self.networks[name]
-            if not network.backend.is_finite(network.backend.norm(network.gradients)):
-                raise TrainingDiverged(self.steps + 1, name, "the gradient")
+            norm = network.backend.norm(network.gradients)
+            guard = self.watch.guard(norm, norm, gradient_diverged(self.steps + 1, name, network))
         for name in names:
-            self.optimizers[name].step(self.schedule(self.steps))
+            self.optimizers[name].step(self.schedule(self.steps), guard)
 
     def _pair(self, batch):
         """Both samples on the networks' backend; refused before any network sees one of them."""
@@ -136,11 +143,10 @@ class CycleGAN:
             "ab", self.networks, check_pair_of("(a, b)", batch), strict=False
         ):
             network = self.networks[translator]
-            x = network.backend.asarray(x, network.dtype)
+            place = f"critic_{domain}", f"the batch of samples {domain}"
+            x = finite_on_host(x, network.dtype, self.steps + 1, *place)
+            x = network.backend.asarray(x)
             network.check_batch(x, network.input_shape, domain)
-            if not network.backend.is_finite(x):
-                place = f"the batch of samples {domain}"
-                raise TrainingDiverged(self.steps + 1, f"critic_{domain}", place)
             pair.append(x)
         return pair
 

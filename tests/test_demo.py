@@ -3,11 +3,12 @@
 import json
 import sys
 
+import numpy as np
 import pytest
 
-from minigan import demo
+from minigan import CheckpointError, Dense, Sequential, demo, train
 from minigan.backend import BackendUnavailable, get_backend
-from minigan.data import MnistError
+from minigan.data import Batches, MnistError
 
 
 @pytest.fixture(autouse=True)
@@ -163,3 +164,67 @@ def test_expected_errors_show_their_message_and_others_a_traceback(tmp_path, cap
     digits, bug = messages.split("Interrupted.")
     assert digits.strip() == "no digits"
     assert "Traceback" in bug and "a bug" in bug
+
+
+# --- Demos that train ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def game(make_gan):
+    def build():
+        G, D = (Sequential([Dense(2, n)], (2,), rng=0) for n in (2, 1))
+        return make_gan(G, D), Batches(np.ones((9, 2)), 4, np.random.default_rng(0))
+
+    return build
+
+
+def resumable(folder, *arguments):
+    files, argv = ["picture.png", "checkpoint.npz"], ["--out", str(folder), *arguments]
+    return demo.start("toy", "", files, lambda p: p.add_argument("--samples", type=int), argv)
+
+
+def play(out, game, batches, steps):
+    history = {"steps": []}
+    session = out.session(game, batches, history)
+    for record in session.run(train(game, batches, steps - game.steps)):
+        history["steps"].append(record.step)
+    return history["steps"]
+
+
+def test_only_demos_with_a_checkpoint_can_be_resumed(tmp_path, capsys):
+    assert "--resume" in refused(capsys, tmp_path, "--resume")
+    options, _ = resumable(tmp_path)
+    assert (options.resume, options.checkpoint_every) == (False, 500)
+    assert not {"resume", "checkpoint_every"} & set(read(tmp_path))
+    with pytest.raises(SystemExit):
+        resumable(tmp_path, "--checkpoint-every", "0")
+    assert "at least 1" in capsys.readouterr().err
+
+
+def test_a_demo_goes_on_where_it_was(tmp_path, game, capsys):
+    _, out = resumable(tmp_path, "--resume", "--checkpoint-every", "2")
+    assert play(out, *game(), 3) == [1, 2, 3]
+    assert "Going on from step 0, as there is no checkpoint." in capsys.readouterr().out
+    _, out = resumable(tmp_path, "--resume", "--samples", "7")
+    assert play(out, *game(), 5) == [1, 2, 3, 4, 5]
+    assert "Going on from step 3." in capsys.readouterr().out
+    _, out = resumable(tmp_path)
+    assert play(out, *game(), 2) == [1, 2]  # not asked to
+
+
+def test_another_run_is_not_resumed(tmp_path, game):
+    _, out = resumable(tmp_path)
+    play(out, *game(), 1)
+    _, out = resumable(tmp_path, "--resume", "--seed", "4")
+    with pytest.raises(CheckpointError, match="seed: 0 in the checkpoint, 4 here"):
+        play(out, *game(), 2)
+
+
+def test_what_a_killed_run_was_writing_is_removed(tmp_path):
+    start(tmp_path)
+    stale = [".picture.a1b2c3d4.minigan-part.png", ".metrics.x.minigan-part.json"]
+    for name in [*stale, ".notes.x.minigan-part.txt"]:
+        (tmp_path / name).write_text("half of it")
+    start(tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"metrics.json", ".notes.x.minigan-part.txt"}

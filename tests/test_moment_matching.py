@@ -26,6 +26,7 @@ from minigan import (
     mmd_squared,
     moment_matching,
     train,
+    witness,
 )
 from minigan.data import Batches, toy
 from minigan.metrics import mode_coverage
@@ -336,3 +337,21 @@ def test_parts_that_do_not_fit():
         build(dense(), optimizer=lambda G, lr: None)
     with pytest.raises(TypeError, match="rng"):
         MomentMatching(G, SGD(G), latent=NormalLatent(2), bandwidths=[1.0], rng=None)
+
+
+def test_witness_tells_the_samples_apart():
+    """MMD² is the difference of its means over both samples; one column, chunk by chunk."""
+    rng = np.random.default_rng(8)
+    x, y = rng.normal(size=(300, 2)), rng.normal([1, 0], 0.5, size=(280, 2))
+    widths = [0.3, 1.0]
+    over_x, over_y = (witness(points, x, y, widths, backend=BACKEND) for points in (x, y))
+    assert over_x.shape == (300, 1)
+    value, _ = mmd_squared(x, y, widths, backend=BACKEND)
+    assert over_x.mean() - over_y.mean() == pytest.approx(value, rel=1e-10)
+    at = np.array([[0.5, -0.2]])
+    direct = sum(
+        sign * np.exp(-((at - sample) ** 2).sum(axis=1) / (2 * s * s)).mean()
+        for sign, sample in ((1, x), (-1, y))
+        for s in widths
+    )
+    assert witness(at, x, y, widths, backend=BACKEND)[0, 0] == pytest.approx(direct, rel=1e-10)

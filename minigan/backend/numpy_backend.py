@@ -11,6 +11,7 @@ import numpy as np
 
 from minigan.backend.numpy_activations import ACTIVATIONS
 from minigan.backend.numpy_convolution import Convolution
+from minigan.backend.philox import normal, uniform
 from minigan.backend.pool import ArrayPool
 
 __all__ = ["NumpyBackend"]
@@ -29,6 +30,8 @@ class NumpyBackend(Convolution):
 
     name = "numpy"
     xp = np
+    #: After how many updates `watch.py` looks whether training is still finite: every one.
+    patience = 1
 
     def __init__(self):
         self.pool = ArrayPool()
@@ -165,12 +168,12 @@ class NumpyBackend(Convolution):
 
     # Losses ------------------------------------------------------------------------------------
 
-    def softplus(self, x):
-        """log(1 + eˣ), exact and finite for every finite x."""
-        return self.bias_activation(x, None, "softplus")
+    def softplus_with_gradient(self, x):
+        """log(1 + eˣ) and its derivative σ(x), both finite for every finite x."""
+        return self.bias_activation(x, None, "softplus"), self.sigmoid(x)
 
     def sigmoid(self, x):
-        """σ(x) = 1 / (1 + e⁻ˣ), the derivative of softplus; through tanh, so nothing overflows."""
+        """σ(x) = 1 / (1 + e⁻ˣ); through tanh, so nothing overflows."""
         half = x.dtype.type(0.5)
         return np.tanh(x * half) * half + half
 
@@ -178,22 +181,38 @@ class NumpyBackend(Convolution):
         """√Σ x² of a vector."""
         return np.sqrt(np.dot(x, x))
 
+    # Whether training is still finite ----------------------------------------------------------
+
     def is_finite(self, x):
         """Whether every number of x is finite."""
         return bool(np.isfinite(x).all())
 
-    # Optimizer updates, on one flat vector ---------------------------------------------------
+    def finite_guard(self, loss, norm, before=None):
+        """A flag: whether two numbers are finite and the flag `before`, if any, was set."""
+        return before in (None, True) and self.is_finite(loss) and self.is_finite(norm)
 
-    def sgd(self, parameters, gradients, velocity, lr, momentum):
+    def read_flags(self, flags):
+        """The flags as a list of bool."""
+        return list(flags)
+
+    # Optimizer updates, on one flat vector ---------------------------------------------------
+    #
+    # guard: a flag of `finite_guard`; where it is not set, nothing is changed.
+
+    def sgd(self, parameters, gradients, velocity, lr, momentum, guard=None):
         """v = μ v + g;  w −= lr · v."""
+        if guard is False:
+            return
         for w, g, v, step in self._blocks(parameters, gradients, velocity):
             np.multiply(v, momentum, out=v)
             np.add(v, g, out=v)
             np.multiply(v, lr, out=step)
             np.subtract(w, step, out=w)
 
-    def rmsprop(self, parameters, gradients, square, lr, alpha, eps):
+    def rmsprop(self, parameters, gradients, square, lr, alpha, eps, guard=None):
         """s = α s + (1 − α) g²;  w −= lr · g / (√s + eps)."""
+        if guard is False:
+            return
         for w, g, s, step in self._blocks(parameters, gradients, square):
             np.multiply(g, g, out=step)
             np.multiply(step, 1 - alpha, out=step)
@@ -205,7 +224,7 @@ class NumpyBackend(Convolution):
             np.multiply(step, lr, out=step)
             np.subtract(w, step, out=w)
 
-    def adam(self, parameters, gradients, mean, square, lr, beta1, beta2, eps, t):
+    def adam(self, parameters, gradients, mean, square, lr, beta1, beta2, eps, t, guard=None):
         """m = β₁ m + g;  v = β₂ v + g²;  w −= lr · m̂ / (√v̂ + eps),
 
         m̂ = m (1 − β₁) / (1 − β₁ᵗ), v̂ = v (1 − β₂) / (1 − β₂ᵗ). Kingma & Ba 2015, algorithm 1,
@@ -213,6 +232,8 @@ class NumpyBackend(Convolution):
         all, which saves two of twelve passes over the vectors: m̂ / (√v̂ + eps) = c · m / (√v + e)
         with e = eps √k, c = √k (1 − β₁) / (1 − β₁ᵗ), k = (1 − β₂ᵗ) / (1 − β₂).
         """
+        if guard is False:
+            return
         root = ((1 - beta2**t) / (1 - beta2)) ** 0.5
         scale, eps = lr * root * (1 - beta1) / (1 - beta1**t), eps * root
         for w, g, m, v, step in self._blocks(parameters, gradients, mean, square):
@@ -227,8 +248,10 @@ class NumpyBackend(Convolution):
             np.multiply(step, scale, out=step)
             np.subtract(w, step, out=w)
 
-    def interpolate(self, average, parameters, rate):
+    def interpolate(self, average, parameters, rate, guard=None):
         """w̄ += rate · (w − w̄): an exponential moving average, in place."""
+        if guard is False:
+            return
         for mean, w, step in self._blocks(average, parameters):
             np.subtract(w, mean, out=step)
             np.multiply(step, rate, out=step)
@@ -244,3 +267,13 @@ class NumpyBackend(Convolution):
         for start in range(0, vectors[0].size, BLOCK):
             parts = [vector[start : start + BLOCK] for vector in vectors]
             yield *parts, scratch[: parts[0].size]
+
+    # Random numbers ----------------------------------------------------------------------------
+
+    def random_uniform(self, shape, dtype, key):
+        """U[0, 1), a function of the key (an integer below 2⁶⁴) and nothing else: see philox.py."""
+        return uniform(shape, dtype, key)
+
+    def random_normal(self, shape, dtype, key):
+        """N(0, 1), likewise."""
+        return normal(shape, dtype, key)

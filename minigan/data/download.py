@@ -155,6 +155,8 @@ class _CheckedRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, req, fp, code, msg, headers, newurl):
         fp.close()  # otherwise urllib reads the whole body of the redirect, however long it is
         check_url(newurl)
+        if req.type == "https" and urllib.parse.urlsplit(newurl).scheme != "https":
+            raise ValueError(f"refused {newurl!r}: a redirect from https to another address")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 

@@ -37,6 +37,12 @@ class MnistFile:
     shape: tuple
     sha256: str
 
+    def __post_init__(self):
+        if Path(self.name).name != self.name:  # or a download could leave the cache
+            raise ValueError(
+                f"name: expected the name of a file without a folder, got {self.name!r}"
+            )
+
 
 @dataclass(frozen=True)
 class MnistSource:

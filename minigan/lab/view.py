@@ -93,6 +93,7 @@ class View:
         x0, x1, y0, y1 = self.extent
         share = _areas(cells) / ((x1 - x0) * (y1 - y0))
         opacity = np.minimum(MESH_INK / np.maximum(share, 1e-9), MESH_DARKEST)
+        opacity = np.nan_to_num(opacity)  # a generator that has diverged draws nothing
         self._mesh.set_facecolors([to_rgba(FAKE, alpha) for alpha in opacity])
         self._mesh.set_edgecolors([to_rgba(FAKE, alpha / 2) for alpha in opacity])
 

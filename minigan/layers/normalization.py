@@ -54,9 +54,8 @@ class BatchNorm(Layer):
         y, centred, inverse, mean, unbiased = self.backend.batch_norm(
             x, self.gamma, self.beta, self.eps
         )
-        m = self.momentum
-        self.running_mean += m * (mean - self.running_mean)
-        self.running_var += m * (unbiased - self.running_var)
+        self.backend.interpolate(self.running_mean, mean, self.momentum)
+        self.backend.interpolate(self.running_var, unbiased, self.momentum)
         return y, (True, centred, inverse)
 
     def _backward_train(self, dy, centred, inverse):

@@ -1,4 +1,18 @@
-"""Measures of how good a generator is. Host code: NumPy arrays in, plain numbers out."""
+"""Measures of how good a generator is. Host code: NumPy arrays in, plain numbers out.
+
+No figure says it all, and each can be fooled; its module says how. Read them by what is known:
+
+    the modes of the data     modes.py             how many are reached, how well, how evenly
+    both densities            divergences.py       KL, reverse KL, Jensen-Shannon: the theory's
+    samples only              wasserstein.py       how far mass must be moved
+                              mmd.py               could both come from one distribution?
+                              precision_recall.py  good samples, or all kinds of samples?
+                              parzen.py            how the first GANs were scored, and why no more
+    a classifier of images    classifier.py        of digits, trained by minigan
+                              score.py             are the images clear, and do they differ?
+                              frechet.py           the distance between two clouds of features
+                              images.py            all of these at once
+"""
 
 from minigan.metrics.classifier import Classifier, mnist_classifier
 from minigan.metrics.divergences import (
@@ -9,6 +23,7 @@ from minigan.metrics.divergences import (
     estimate_divergences,
 )
 from minigan.metrics.frechet import frechet_distance, gaussian_frechet_distance
+from minigan.metrics.images import ImageScores, image_scores
 from minigan.metrics.mmd import MMDTest, median_distance, mmd_test
 from minigan.metrics.modes import ModeCoverage, mode_coverage
 from minigan.metrics.parzen import BANDWIDTHS, ParzenScore, parzen_score
@@ -25,6 +40,7 @@ __all__ = [
     "Classifier",
     "Divergences",
     "Grid",
+    "ImageScores",
     "MMDTest",
     "ModeCoverage",
     "ParzenScore",
@@ -34,6 +50,7 @@ __all__ = [
     "estimate_divergences",
     "frechet_distance",
     "gaussian_frechet_distance",
+    "image_scores",
     "inception_score",
     "median_distance",
     "mmd_test",

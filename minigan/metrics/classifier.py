@@ -3,8 +3,8 @@
 The literature's scores look through an Inception network that was trained on photographs; for
 digits a classifier of digits sees more. Any classifier will do, but figures seen through two are
 not comparable, so everything about this one is fixed: the network, the data, the seed. The first
-call of `mnist_classifier` trains it (about three minutes on one core) and keeps the weights in the
-user's cache; its digest, the SHA-256 of the weights, names it.
+call of `mnist_classifier` trains it (two to three minutes on one core, 99.1 % of the test images)
+and keeps the weights in the user's cache; its digest, the SHA-256 of the weights, names it.
 
     classifier = mnist_classifier()
     probabilities, features = classifier(images)         # (N, 10), (N, 128)
@@ -13,14 +13,23 @@ user's cache; its digest, the SHA-256 of the weights, names it.
 How comparable are two people's figures? The same digest: exactly. On one machine training gives
 the same bits again (one thread for matrix products, so that the number of cores does not matter).
 Another processor or another BLAS rounds differently, training amplifies that, and the digest
-differs; then figures differ as those of two seeds do, so quote the digest and the figures of real
-test images with every result, and for a close race copy the file in the cache.
+differs; then figures differ as those of two seeds do. Measured for seeds 0 and 1, the distance
+from 10,000 training images:
+
+    images                                   score          Fréchet distance
+    10,000 test images                       9.82   9.82     0.33   0.32
+    200 of one GAN                           6.35   6.33    18.3   18.0
+    200 of another                           4.85   4.74    29.5   30.9
+    test images with noise (0.3) added       8.26   6.52    19.9   31.9
+
+So a few per cent for images that look like digits, but no agreement on what neither of the two has
+ever seen. Quote the digest and the figures of test images with every result, and for a close race
+use one file: copy it from cache to cache.
 """
 
 import hashlib
 import json
 import warnings
-import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +39,7 @@ from scipy.special import log_softmax, softmax
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from minigan.archive import CheckpointError, open_archive, write_archive
 from minigan.checks import check_integer
 from minigan.data import Batches, load_mnist
 from minigan.data.mnist import cache_dir
@@ -44,7 +54,6 @@ from minigan.layers import (
     Sequential,
 )
 from minigan.optimizers import Adam
-from minigan.plotting.style import replacing
 from minigan.schedules import LinearDecay
 
 __all__ = [
@@ -205,15 +214,9 @@ def mnist_classifier(seed: int = 0, *, steps: int = STEPS, data_dir=None, cache=
 def save_classifier(classifier: Classifier, path) -> None:
     """Write the weights, the recipe, the accuracy and the digest to `path`, an .npz file."""
     network = classifier.network
-    with replacing(path) as temporary, open(temporary, "wb") as file:
-        np.savez(
-            file,
-            parameters=network.parameters,
-            buffers=network.buffers,
-            recipe=classifier.recipe,
-            accuracy=classifier.accuracy,
-            digest=classifier.digest,
-        )
+    header = {name: getattr(classifier, name) for name in ("recipe", "accuracy", "digest")}
+    arrays = {name: getattr(network, name) for name in ("parameters", "buffers")}
+    write_archive(path, header, arrays)
 
 
 def load_classifier(path, network: Sequential, recipe: str) -> Classifier:
@@ -222,14 +225,15 @@ def load_classifier(path, network: Sequential, recipe: str) -> Classifier:
     Raises ClassifierError, naming the file and the reason, and leaves `network` as it was.
     """
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            found = dict(archive)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        with open_archive(path) as archive:
+            found = {name: archive.header[name] for name in ("recipe", "accuracy", "digest")}
+            found |= {name: archive.read(name) for name in ("parameters", "buffers")}
+            accuracy = float(found["accuracy"])
+    except CheckpointError as error:
+        raise ClassifierError(str(error)) from None
+    except OSError as error:
         raise ClassifierError(f"{path}: cannot be read: {error}") from None
-    missing = {"parameters", "buffers", "recipe", "accuracy", "digest"} - set(found)
-    if missing:
-        raise ClassifierError(f"{path}: lacks {', '.join(sorted(missing))}")
-    if str(found["recipe"]) != recipe:
+    if found["recipe"] != recipe:
         raise ClassifierError(f"{path}: made by another recipe: {found['recipe']}")
     copy = network.clone()
     for name in ("parameters", "buffers"):
@@ -237,8 +241,8 @@ def load_classifier(path, network: Sequential, recipe: str) -> Classifier:
         if found[name].shape != vector.shape or found[name].dtype != vector.dtype:
             raise ClassifierError(f"{path}: {name} do not fit the network")
         vector[...] = found[name]
-    classifier = Classifier(copy, recipe, float(found["accuracy"]))
-    if classifier.digest != str(found["digest"]):
+    classifier = Classifier(copy, recipe, accuracy)
+    if classifier.digest != found["digest"]:
         raise ClassifierError(
             f"{path}: the weights are damaged: their digest is {classifier.digest}, "
             f"the file says {found['digest']}"

@@ -8,17 +8,18 @@ over: pixels in [0, 1]; 10,000 samples as centres; h from `BANDWIDTHS`, the one 
 images, with its standard error, in nats. Published: adversarial nets 225 ± 2, deep GSN 214 ± 1.1,
 DBN 138 ± 2, stacked contractive auto-encoder 121 ± 1.6.
 
-Why not to trust it (Theis, van den Oord & Bethge 2016, arXiv:1511.01844). Measured with this code:
+Why not to trust it (Theis, van den Oord & Bethge 2016, arXiv:1511.01844). Measured with this code
+(`demos/results.py` prints the row of each):
 
-    centres                                                nats
-    10,000 real training images                   242.6 ± 2.1
-    the same, each blurred: the mean of its
-    10 nearest training images                    345.5 ± 1.7
+    centres                                                              nats
+    10,000 real training images                                   244.2 ± 2.1
+    the same, blurred: each the mean of its 10 nearest
+    among 50,000 training images                                  346.6 ± 1.7
 
 The second set are washed-out digits, and score a hundred nats above the real thing. In 784
-dimensions 10,000 points are few: no test image is near a real one, but all are nearer to a mean
-of ten. The figure rewards the centres of clusters; it is neither a likelihood of the generator nor
-a measure of its images. It is here to read old papers with, not to be optimised.
+dimensions 10,000 points are few: a real image has no other one near it, and the mean of ten is
+nearer to all of them. The figure rewards the centres of clusters; it is neither a likelihood of
+the generator nor a measure of its images. It is here to read old papers with, not to be optimised.
 """
 
 from dataclasses import dataclass

@@ -34,5 +34,5 @@ def inception_score(probabilities: np.ndarray) -> float:
     p = check_samples(probabilities, name="probabilities")
     if (p < 0).any() or (abs(p.sum(axis=1) - 1) > 1e-3).any():
         raise ValueError("probabilities: each row must be at least 0 and sum to 1 (not logits)")
-    p = p / p.sum(axis=1, keepdims=True)  # float32 answers sum to 1 only nearly
+    p = p / p.sum(axis=1, keepdims=True)  # they sum to 1 only nearly
     return float(np.exp(rel_entr(p, p.mean(axis=0)).sum(axis=1).mean()))

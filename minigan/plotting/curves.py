@@ -27,11 +27,14 @@ def summarize(values, stretches=STRETCHES):
 def draw_losses(axes, discriminator, generator, *, balance=None, now=None, unit=""):
     """Both players' losses at the steps 1, 2, … n: the mean of each stretch, shaded its range.
 
-    balance: the losses (of D, of G) when fakes cannot be told from real samples, drawn dotted.
+    A player whose losses are NaN throughout is left out. balance: the losses (of D, of G) when
+    fakes cannot be told from real samples, drawn dotted.
     now: draw up to this step only, on axes that have room for all. unit: of the losses, or "".
     """
     players = [("discriminator", discriminator, INK), ("generator", generator, FAKE)]
     for (name, losses, colour), level in zip(players, balance or (None, None), strict=True):
+        if np.isnan(losses).all():
+            continue
         steps, mean, low, high = summarize(losses)
         shown = steps <= (len(losses) if now is None else now)
         axes.fill_between(
@@ -66,7 +69,7 @@ def draw_shares(axes, shares):
 
 def _limits(losses, balance):
     """A range that shows all but the wildest 1 % of the losses, with room for the legend."""
-    low, high = np.quantile(losses, [0.005, 0.995])
+    low, high = np.nanquantile(losses, [0.005, 0.995])
     low, high = min([low, *(balance or [])]), max([high, *(balance or [])])
     margin = max(high - low, 1e-6)
     return low - 0.05 * margin, high + 0.5 * margin

@@ -5,10 +5,7 @@ close. What is real is blue and what is generated is orange, everywhere; the col
 and Ito's, which colour-blind people can tell apart, on screens and on a projector.
 """
 
-import contextlib
-import os
 import re
-import tempfile
 from pathlib import Path
 
 import matplotlib
@@ -18,6 +15,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from PIL import Image
+
+from minigan.files import replacing
 
 __all__ = [
     "FAKE",
@@ -147,21 +146,3 @@ def _render(figure):
     figure.canvas.draw()
     image = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
     return image.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-
-
-@contextlib.contextmanager
-def replacing(path):
-    """A temporary name beside `path`; renamed to `path` at the end, removed after an error.
-
-    So whoever looks at `path` finds the old file or the whole new one, never half of it.
-    """
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(path.suffix, f".{path.stem}.", path.parent)
-    os.close(handle)
-    try:
-        yield temporary
-        os.chmod(temporary, 0o644)  # mkstemp's files are for their owner alone
-        os.replace(temporary, path)
-    except BaseException:  # KeyboardInterrupt too
-        os.unlink(temporary)
-        raise

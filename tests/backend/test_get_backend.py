@@ -1,14 +1,167 @@
-"""Choosing a backend by name."""
+"""Choosing a backend by name, on machines of every kind.
 
+CuPy is a stand-in here, a module in `sys.modules`: absent, broken, without a GPU, with one that is
+too old, with a driver that fails, with a GPU whose numbers are wrong.
+"""
+
+import copy
 import runpy
+import sys
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from minigan import BackendUnavailable, get_backend
-from minigan.backend import NumpyBackend, why
+from minigan.backend import CupyBackend, NumpyBackend, detect, why
+
+H200 = {"name": b"NVIDIA H200", "major": 9, "minor": 0}
 
 
-def test_numpy_by_name_is_always_the_same_object():
+class DriverError(RuntimeError):
+    """As `cupy.cuda.runtime.CUDARuntimeError`."""
+
+
+def fails(message):
+    def call(*args, **kwargs):
+        raise DriverError(message)
+
+    return call
+
+
+class FakeArray(np.ndarray):
+    """What the stand-in has for arrays, all on GPU 0."""
+
+    device = SimpleNamespace(id=0)
+
+
+def fake_array(x, dtype=None):
+    return np.array(x, dtype).view(FakeArray)
+
+
+def leaky_relu(grid, block, arguments):
+    """What the kernel does, for FakeArrays."""
+    x, bias, y, _, _, _, slope = arguments
+    y[...] = np.where(x + bias > 0, x + bias, slope * (x + bias))
+
+
+def fake_cupy(kernel=leaky_relu, **runtime):
+    """A module with what `detect` asks for; its one kernel is a Python function."""
+    runtime = {
+        "getDeviceCount": lambda: 1,
+        "getDevice": lambda: 0,
+        "getDeviceProperties": lambda device: H200,
+        **runtime,
+    }
+    module = SimpleNamespace(get_function=lambda name: kernel)
+    return SimpleNamespace(
+        __version__="99.1",
+        cuda=SimpleNamespace(runtime=SimpleNamespace(**runtime)),
+        ndarray=FakeArray,
+        asarray=fake_array,
+        empty=lambda shape, dtype: np.empty(shape, dtype).view(FakeArray),
+        ones=lambda shape, dtype: np.ones(shape, dtype).view(FakeArray),
+        dot=np.dot,
+        asnumpy=np.asarray,
+        RawModule=lambda **options: module,
+    )
+
+
+@pytest.fixture(autouse=True)
+def _forget_what_was_found():
+    detect.find_gpu.cache_clear()
+    yield
+    detect.find_gpu.cache_clear()
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """machine(module): a machine on which `import cupy` gives this module; None: not installed."""
+    return lambda module: monkeypatch.setitem(sys.modules, "cupy", module)
+
+
+OLD = {"name": b"Tesla K80", "major": 3, "minor": 7}
+TOO_NEW = (
+    "cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA runtime version"
+)
+
+# the module, what the reason must say
+BROKEN = {
+    "not installed": (None, r"CuPy is not installed: .*pip install 'cupy-cuda13x\[ctk\]'"),
+    "no device": (
+        fake_cupy(getDeviceCount=fails("cudaErrorNoDevice: no CUDA-capable device is detected")),
+        r"CuPy 99.1 is installed but finds no GPU .*DriverError: cudaErrorNoDevice.*nvidia-smi",
+    ),
+    "zero devices": (
+        fake_cupy(getDeviceCount=lambda: 0),
+        "finds no GPU that it can use .*number of devices is 0",
+    ),
+    "old driver": (fake_cupy(getDeviceCount=fails(TOO_NEW)), "driver is new enough.*pip install"),
+    "driver that fails later": (
+        fake_cupy(getDeviceProperties=fails("cudaErrorUnknown: unknown error")),
+        "finds no GPU .*cudaErrorUnknown",
+    ),
+    "old GPU": (
+        fake_cupy(getDeviceProperties=lambda device: OLD),
+        r"the Tesla K80 \(compute capability 3.7\) is too old: .*need 7.0",
+    ),
+    "kernel that fails": (
+        fake_cupy(kernel=fails("CUDA_ERROR_ILLEGAL_ADDRESS\nand more")),
+        r"a first kernel failed on the NVIDIA H200 .*\(DriverError: CUDA_ERROR_ILLEGAL_ADDRESS\)",
+    ),
+    "kernel that is wrong": (
+        fake_cupy(kernel=lambda grid, block, arguments: arguments[2].fill(0)),
+        r"gave wrong numbers on the NVIDIA H200 \(compute capability 9.0\), CuPy 99.1",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_auto_falls_back_with_a_reason_and_cupy_raises_it(name, machine):
+    module, reason = BROKEN[name]
+    machine(module)
+    assert get_backend("auto") is get_backend() is get_backend("numpy")
+    assert why().startswith("numpy: ")
+    with pytest.raises(BackendUnavailable, match=reason) as caught:
+        get_backend("cupy")
+    assert "\n" not in str(caught.value) and str(caught.value).endswith(why()[len("numpy: ") :])
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_cupy_that_cannot_be_imported(wrapped, machine, monkeypatch):
+    """CuPy's own ImportError is a page of advice around the cause."""
+    cause = OSError("libcuda.so.1: cannot open shared object file")
+
+    def load():
+        if wrapped:
+            raise ImportError("=====\nFailed to import CuPy.\n=====") from cause
+        raise cause
+
+    monkeypatch.setattr(detect, "load_cupy", load)
+    assert get_backend("auto").name == "numpy"
+    with pytest.raises(BackendUnavailable, match=r"cannot be imported \(OSError: libcuda"):
+        get_backend("cupy")
+
+
+def test_a_gpu_that_works_is_chosen_once_and_for_all(machine):
+    machine(fake_cupy())
+    assert get_backend("auto") is get_backend() is get_backend("cupy")
+    assert get_backend("cupy").name == "cupy"
+    assert why() == "cupy: NVIDIA H200 (compute capability 9.0), CuPy 99.1"
+    assert get_backend("numpy").name == "numpy"
+
+
+@pytest.mark.parametrize("module", [None, fake_cupy()])
+def test_module_prints_what_was_found(module, machine, capsys):
+    machine(module)
+    runpy.run_module("minigan.backend", run_name="__main__")
+    out = capsys.readouterr().out
+    assert f"auto chooses {get_backend('auto').name}\n" in out and why() in out
+    assert f"NumPy {np.__version__}" in out
+
+
+def test_numpy_by_name_is_always_the_same_object_and_asks_for_no_gpu(monkeypatch):
+    monkeypatch.setattr(detect, "load_cupy", lambda: pytest.fail("CuPy was asked for"))
     assert get_backend("numpy") is get_backend("numpy")
     assert isinstance(get_backend("numpy"), NumpyBackend)
 
@@ -16,23 +169,6 @@ def test_numpy_by_name_is_always_the_same_object():
 def test_an_object_is_taken_as_it_is():
     backend = NumpyBackend()
     assert get_backend(backend) is backend
-
-
-def test_auto_always_finds_something():
-    assert get_backend("auto") is get_backend()
-    assert get_backend("auto").name in ("numpy", "cupy")
-
-
-def test_cupy_is_refused_where_it_cannot_run(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "cupy", None)  # import cupy now fails
-    with pytest.raises(BackendUnavailable, match="cupy"):
-        get_backend("cupy")
-
-
-def test_module_prints_what_auto_chooses(capsys):
-    runpy.run_module("minigan.backend", run_name="__main__")
-    out = capsys.readouterr().out
-    assert get_backend("auto").name in out and why() in out
 
 
 @pytest.mark.parametrize("name", ["", "gpu", "NumPy"])
@@ -45,3 +181,14 @@ def test_unknown_names(name):
 def test_other_things(thing):
     with pytest.raises(TypeError, match="expected a name or a backend object"):
         get_backend(thing)
+
+
+def test_a_gpu_backend_is_not_copied_and_says_what_it_knows(machine):
+    machine(fake_cupy())
+    backend = CupyBackend(products="tiled", convolutions="direct", patience=3)
+    assert copy.deepcopy([backend])[0] is backend
+    assert repr(backend) == "CupyBackend()" and backend.patience == 3
+    with pytest.raises(ValueError, match=r"products: expected one of .*cublas.* got 'blas'"):
+        CupyBackend(products="blas")
+    with pytest.raises(ValueError, match=r"convolutions: expected one of .*direct.* got 'fft'"):
+        CupyBackend(convolutions="fft")

@@ -37,15 +37,13 @@ def layer(spec):
     return builders[kind](*sizes)
 
 
-def build(workload, batches, dtype="float32", game=mg.GAN):
+def build(workload, batches, dtype="float32", game=mg.GAN, backend="numpy"):
     """The game of a workload, its noise taken from `batches`."""
-    noise = [z for _, *pair in batches for z in pair]
-    generator = mg.Sequential(
-        [layer(spec) for spec in workload.generator], (workload.latent,), rng=0, dtype=dtype
-    )
-    discriminator = mg.Sequential(
-        [layer(spec) for spec in workload.discriminator], workload.sample, rng=1, dtype=dtype
-    )
+    noise, options = [z for _, *pair in batches for z in pair], {"dtype": dtype, "backend": backend}
+    layers = [layer(spec) for spec in workload.generator]
+    generator = mg.Sequential(layers, (workload.latent,), rng=0, **options)
+    layers = [layer(spec) for spec in workload.discriminator]
+    discriminator = mg.Sequential(layers, workload.sample, rng=1, **options)
     return game(
         generator,
         discriminator,
@@ -70,7 +68,7 @@ class FixedWeights:
 
 def critic_gradients(D, x, fake, rng, regularizer=PENALTY):
     """Fill a critic's gradients, as `GAN.discriminator_gradients` does under a regularizer."""
-    objective = mg.Wasserstein()
+    objective = mg.Wasserstein(D.backend)
     real_logits, real_cache = D.forward(x)
     fake_logits, fake_cache = D.forward(fake)
     _, d_real, d_fake = objective.discriminator(real_logits, fake_logits)
@@ -79,14 +77,14 @@ def critic_gradients(D, x, fake, rng, regularizer=PENALTY):
     regularizer.penalize(D, x, fake, rng)
 
 
-def critic(workload, dtype="float32"):
+def critic(workload, dtype="float32", backend="numpy"):
     layers = [layer(spec) for spec in workload.discriminator]
-    return mg.Sequential(layers, workload.sample, rng=1, dtype=dtype)
+    return mg.Sequential(layers, workload.sample, rng=1, dtype=dtype, backend=backend)
 
 
-def critic_stepper(workload, batches, flags=()):
+def critic_stepper(workload, batches, flags=(), backend="numpy"):
     """step(i): one update of the critic under WGAN-GP, or with the flag plain without a penalty."""
-    D, rng = critic(workload), FixedWeights(batches)
+    D, rng = critic(workload, backend=backend), FixedWeights(batches)
     regularizer = Regularizer() if "plain" in flags else PENALTY
     optimizer = mg.Adam(D, **RATES)
 
@@ -98,14 +96,16 @@ def critic_stepper(workload, batches, flags=()):
     return step
 
 
-def stepper(workload, batches, flags=()):
+def stepper(workload, batches, flags=(), backend="numpy"):
     """step(i): one update of D and one of G, as `minigan.train` does them.
 
-    Flags: shards (two threads, each with half of the batch), plain (no penalty).
+    batches: arrays of the backend. Flags: shards (two threads, each with half of the batch), plain
+    (no penalty).
     """
     if workload.penalty:
-        return critic_stepper(workload, batches, flags)
-    gan = build(workload, batches, game=ShardedGAN if "shards" in flags else mg.GAN)
+        return critic_stepper(workload, batches, flags, backend)
+    game = ShardedGAN if "shards" in flags else mg.GAN
+    gan = build(workload, batches, game=game, backend=backend)
 
     def step(i):
         x = batches[i % len(batches)][0]

@@ -7,6 +7,7 @@ import contextlib
 import gzip
 import hashlib
 import http.server
+import io
 import os
 import socket
 import struct
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -355,3 +357,10 @@ def test_allowed_addresses(url):
 def test_no_mirrors(target):
     with pytest.raises(DownloadError, match="no mirror was given"):
         download([], target, SHA256, max_bytes=1)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1/x", "HTTP://localhost/x"])
+def test_https_is_never_left_by_a_redirect(url):
+    request = urllib.request.Request("https://example.com/x")
+    with pytest.raises(ValueError, match="a redirect from https to another address"):
+        module._CheckedRedirects().redirect_request(request, io.BytesIO(), 302, "Found", {}, url)

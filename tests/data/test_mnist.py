@@ -362,3 +362,9 @@ def test_real_files(split, count):
     pixels = (images + 1) / 2
     assert pixels.mean(dtype=np.float64) == pytest.approx(mean, abs=1e-3)
     assert pixels.std(dtype=np.float64) == pytest.approx(deviation, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/x", "a/b", "a/"])
+def test_a_name_that_leaves_the_cache_is_refused(name):
+    with pytest.raises(ValueError, match="expected the name of a file without a folder"):
+        MnistFile(name, (1,), "")

@@ -1,7 +1,10 @@
 """Running a demo inside the test, so that its variables can be looked at."""
 
+import contextlib
 import json
+import os
 import runpy
+import signal
 import sys
 from pathlib import Path
 
@@ -24,6 +27,26 @@ def run_demo(monkeypatch):
         return runpy.run_path(str(DEMOS / f"{name}.py"), run_name="__main__")
 
     return run
+
+
+@pytest.fixture
+def interrupt_at(monkeypatch):
+    """with interrupt_at(step): training gets a Ctrl-C in that step."""
+
+    @contextlib.contextmanager
+    def interrupt(step):
+        original = minigan.GAN.step
+
+        def interrupted(game, batches):
+            if game.steps + 1 == step:
+                os.kill(os.getpid(), signal.SIGINT)
+            return original(game, batches)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(minigan.GAN, "step", interrupted)
+            yield
+
+    return interrupt
 
 
 @pytest.fixture

@@ -12,7 +12,14 @@ import minigan.data
 from minigan import OBJECTIVES
 
 MNIST = Path(__file__).resolve().parents[2] / "demos" / "mnist.py"
-FILES = {"picture.png", "samples.png", "walk.png", "animation.gif", "metrics.json"}
+FILES = {
+    "picture.png",
+    "samples.png",
+    "walk.png",
+    "animation.gif",
+    "checkpoint.npz",
+    "metrics.json",
+}
 
 
 @pytest.mark.skipif(not os.environ.get("MINIGAN_DATA"), reason="MINIGAN_DATA names no folder")
@@ -55,6 +62,19 @@ def test_every_objective(objective, run_demo, metrics, tmp_path):
     arguments = ["--quick", "--steps", 2, "--model", "mlp", "--objective", objective]
     run_demo("mnist", *arguments, "--out", tmp_path)
     assert metrics(tmp_path)["objective"] == objective
+
+
+@pytest.mark.usefixtures("stand_in", "without_pictures")
+def test_interrupted_and_resumed_it_ends_the_same(run_demo, interrupt_at, tmp_path):
+    arguments = ["--quick", "--steps", 6, "--samples", 5, "--out"]
+    whole = run_demo("mnist", *arguments, tmp_path / "whole")
+    with interrupt_at(3), pytest.raises(SystemExit) as exit:
+        run_demo("mnist", *arguments, tmp_path / "parts")
+    assert exit.value.code == 130
+    run_demo("mnist", *arguments, tmp_path / "parts", "--resume")
+    samples = [np.load(tmp_path / part / "samples.npy") for part in ("whole", "parts")]
+    np.testing.assert_array_equal(*samples)
+    assert whole["session"].saved == 6
 
 
 @pytest.mark.usefixtures("stand_in", "without_pictures")

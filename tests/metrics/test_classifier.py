@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from minigan import compare_gradients
+from minigan.archive import open_archive, write_archive
 from minigan.data import load_mnist
 from minigan.metrics import classifier as module
 from minigan.metrics import mnist_classifier
@@ -180,22 +181,27 @@ def test_the_users_cache_is_the_default(stand_in, tmp_path, monkeypatch):
 
 
 def rewrite(path, **changes):
-    with np.load(path) as file:
-        content = dict(file) | changes
-    np.savez(path, **{name: array for name, array in content.items() if array is not None})
+    with open_archive(path) as archive:
+        header = archive.header
+        arrays = {name: archive.read(name) for name in archive.shapes}
+    for content in (header, arrays):
+        content |= {name: change for name, change in changes.items() if name in content}
+    write_archive(path, *({k: v for k, v in c.items() if v is not None} for c in (header, arrays)))
 
 
 def damaged(path):
-    with np.load(path) as file:
-        weights = file["parameters"]
+    with open_archive(path) as archive:
+        weights = archive.read("parameters")
     weights[1234] += 1e-3
     return weights
 
 
 DAMAGES = {
-    "cannot be read": lambda path: path.write_bytes(path.read_bytes()[:-2000]),
-    "cannot be read: .*": lambda path: path.write_text("no archive"),
-    "lacks buffers": lambda path: rewrite(path, buffers=None),
+    "truncated": lambda path: path.write_bytes(path.read_bytes()[:-2000]),
+    "not an npz file": lambda path: path.write_text("no archive"),
+    "malformed: 'accuracy'": lambda path: rewrite(path, accuracy=None),
+    "malformed: could not convert": lambda path: rewrite(path, accuracy="high"),
+    "lacks the array buffers": lambda path: rewrite(path, buffers=None),
     "made by another recipe: other": lambda path: rewrite(path, recipe="other"),
     "parameters do not fit": lambda path: rewrite(path, parameters=np.zeros(3, np.float32)),
     "buffers do not fit": lambda path: rewrite(path, buffers=np.zeros(448)),
@@ -226,7 +232,7 @@ def test_nothing_is_left_of_an_interrupted_training(stand_in, tmp_path, monkeypa
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(np, "savez", interrupt)
+    monkeypatch.setattr(module, "write_archive", interrupt)
     with pytest.raises(KeyboardInterrupt):
         get(tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -136,6 +136,8 @@ def test_no_sample_vanishes(seed, smoothing, pseudocount):
     assert p.sum() == pytest.approx(1, abs=1e-12) and (p >= 0).all()
     outside = Grid((-4, 4, -2, 2), 16).from_samples(np.array([[99.0, 0.1], [-99.0, 99.0]]))
     assert outside[8, 15] == outside[15, 0] == 0.5
+    edge = Grid((-4, 4, -4, 4), 40).from_samples(np.array([[-4.0, 0], [2, 0]]), smoothing=0.5)
+    assert edge[:, :20].sum() == pytest.approx(0.5, abs=1e-4)  # reflected, not lost
     if pseudocount > 1e-3:
         assert p.min() > 0
 

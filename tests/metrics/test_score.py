@@ -51,6 +51,7 @@ def test_the_bias_of_small_samples_is_as_stated(n):
 def test_answers_in_float32():
     p = answers(1000, 10, 0.1)
     assert inception_score(p.astype(np.float32)) == pytest.approx(inception_score(p), rel=1e-6)
+    assert inception_score(1.0009 * p) == pytest.approx(inception_score(p), rel=1e-12)
 
 
 @pytest.mark.parametrize(

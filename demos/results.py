@@ -1,0 +1,215 @@
+"""How good are the generators? Every table of results, from the training to the figure.
+
+Each row of the tables `ring`, `grid` and `mnist` is trained by its demo, toy.py or mnist.py, in a
+process of its own. `ring` and `grid` follow the protocol of PacGAN (minigan/metrics/modes.py): ten
+seeds, mean and standard error. A .npy file of images, float32 (N, 28, 28, 1) in [-1, 1], or the
+folder of a run of mnist.py --samples 10000, is scored beside real images.
+
+    python demos/results.py ring             ten minutes for each objective, on two cores
+    python demos/results.py grid mnist       hours
+    python demos/results.py samples.npy out/mnist
+
+Interrupt it whenever you like: finished runs are kept in --out, and the next call goes on with the
+others. (After a change of the code remove the folder `runs` there, or the old runs stay.)
+
+What to look at:
+- A high share of high-quality samples with a spread below 1 is a generator that plays safe.
+- The first rows are real data. No generator should beat them; one that does has found a weakness
+  of the metric.
+- The last of them are real digits made worse: each is the mean of its 10 nearest neighbours. The
+  Parzen window likes them best of all (minigan/metrics/parzen.py). Which figures notice?
+
+Files: table.md and metrics.json. The first time, the classifier of digits is trained as well.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from minigan import OBJECTIVES
+from minigan.data import load_mnist, toy
+from minigan.demo import positive, start
+from minigan.density.distances import squared_distances
+from minigan.metrics import image_scores, mnist_classifier, mode_coverage, parzen_score
+from minigan.plotting import replacing
+
+# %% Constants: what the tables hold, and the options of the demo that trains each row
+
+TOYS = {name: {o: ["--objective", o] for o in sorted(OBJECTIVES)} for name in ("ring", "grid")}
+MNIST = {
+    "MLP": ["--model", "mlp"],
+    "DCGAN": ["--model", "dcgan"],
+    "DCGAN, Wasserstein": ["--model", "dcgan", "--objective", "wasserstein"],
+}
+SAMPLES, QUICK_SAMPLES, QUICK_STEPS = 10000, 200, 20  # images; steps of the classifier
+FIGURES = {  # of metrics.json: the heading, how it is written, in which unit
+    "modes": ("modes", ".1f", 1),
+    "high_quality": ("high quality, %", ".2f", 100),
+    "reverse_kl": ("reverse KL, nats", ".4f", 1),
+    "spread": ("spread", ".3f", 1),
+    "seconds": ("seconds", ".0f", 1),
+}
+DEMOS = Path(__file__).resolve().parent
+
+
+def add_options(parser):
+    tables = [*TOYS, "mnist"]
+    parser.add_argument("what", nargs="*", default=tables, help="tables, .npy files, folders")
+    parser.add_argument("--seeds", type=positive, default=10, help="of each toy (default: 10)")
+    parser.add_argument("--data-dir", help="folder that holds the MNIST files")
+    parser.add_argument("--classifier", help="folder of the classifier (default: the user's cache)")
+
+
+options, out = start("results", __doc__, ["table.md"], add_options)
+shared = ["--backend", options.backend.name]
+shared += ["--quick"] if options.quick else []
+shared += ["--steps", str(options.steps)] if options.steps else []
+
+
+# %% Runs: each has a folder, named by its options, and is finished when metrics.json says so
+
+
+def run(demo, arguments):
+    """The folder and the metrics of a run of a demo, now or earlier; None where it failed."""
+    folder = out.folder / "runs" / " ".join([demo, *arguments]).replace("/", "_")
+    metrics = folder / "metrics.json"
+    if not (metrics.exists() and json.loads(metrics.read_text())["finished"]):
+        command = [sys.executable, DEMOS / f"{demo}.py", *arguments, "--out", folder]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            tqdm.write(f"failed, status {done.returncode}: {' '.join(arguments)}: {last}")
+            return folder, None
+    return folder, json.loads(metrics.read_text())
+
+
+# %% Toys: mean and standard error over the seeds
+
+
+def cell(values, form, unit):
+    """ "mean ± standard error" of what the runs gave."""
+    values = unit * np.array([v for v in values if v is not None], float)
+    if not len(values):
+        return "–"
+    error = values.std(ddof=1) / len(values) ** 0.5 if len(values) > 1 else np.nan
+    return f"{values.mean():{form}} ± {error:{form}}"
+
+
+def toy_row(name, results):
+    """A table's row, from the metrics of one run a seed."""
+    done = [metrics for metrics in results if metrics]
+    cells = [cell([m.get(key) for m in done], *how) for key, (_, *how) in FIGURES.items()]
+    return [name, *cells, f"{len(done)} of {len(results)}"]
+
+
+def toy_table(name):
+    """One row for each objective, below one for the data themselves."""
+    data, seeds = toy(name), range(options.seed, options.seed + options.seeds)
+    truth = [data.sample(2500, np.random.default_rng(seed)) for seed in seeds]
+    rows = [toy_row("real data", [vars(mode_coverage(x, data.means, data.sigma)) for x in truth])]
+    with tqdm(total=len(TOYS[name]) * len(seeds), desc=name, unit="run") as bar:
+        for row, arguments in TOYS[name].items():
+            results = []
+            for seed in seeds:
+                bar.set_postfix_str(f"{row}, seed {seed}")
+                all_arguments = ["--data", name, *arguments, "--seed", str(seed), *shared]
+                results.append(run("toy", all_arguments)[1])
+                bar.update()
+            rows.append(toy_row(row, results))
+    return [[name, *(heading for heading, *_ in FIGURES.values()), "runs"], *rows]
+
+
+# %% Images: scored by the classifier and by a Parzen window
+
+
+def load(path):
+    """The images in a .npy file, or in samples.npy of a run's folder."""
+    path = Path(path) / "samples.npy" if Path(path).is_dir() else Path(path)
+    try:
+        images = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        sys.exit(f"{path}: cannot be read: {error}")
+    if images.ndim != 4 or images.shape[1:] != (28, 28, 1) or images.dtype.kind != "f":
+        sys.exit(f"{path}: expected floats (N, 28, 28, 1), got {images.dtype} {images.shape}")
+    if not -1.001 <= images.min() <= images.max() <= 1.001:
+        sys.exit(f"{path}: expected numbers in [-1, 1]")
+    return images
+
+
+def flat(images):
+    """Vectors (N, 784) in [0, 1], as the protocol of the Parzen window has them."""
+    return (images.reshape(len(images), -1).astype(np.float64) + 1) / 2
+
+
+def blurred(images, pool, neighbours=10):
+    """Each image's nearest ones in the pool, itself among them, averaged."""
+    means = np.empty_like(images)
+    vectors = flat(pool)
+    for rows, squares in squared_distances(flat(images), vectors):
+        nearest = np.argpartition(squares, neighbours - 1, axis=1)[:, :neighbours]
+        means[rows] = pool[nearest].mean(axis=1)
+    return means
+
+
+def image_table(sets):
+    """One row for each set of images (name -> images), below those of real ones."""
+    steps = {"steps": QUICK_STEPS} if options.quick else {}
+    classifier = mnist_classifier(data_dir=options.data_dir, cache=options.classifier, **steps)
+    train, test = (load_mnist(split, options.data_dir)[0] for split in ("train", "test"))
+    n = QUICK_SAMPLES if options.quick else SAMPLES
+    if options.quick:
+        train, test = train[: 5 * n], test[:n]
+    fit, validation = train[: 5 * len(train) // 6], train[5 * len(train) // 6 :][:1000]
+    chosen = np.random.default_rng(options.seed).choice(len(fit), n, replace=False)
+    real = {"test images": test, "training images": fit[chosen]}
+    sets = real | {"the same, blurred": blurred(fit[chosen], fit)} | sets
+    real_features = classifier(train)[1]
+    rows = []
+    for name, images in tqdm(sets.items(), desc="scoring", unit="set"):
+        s = image_scores(images, real_features, classifier)
+        shares = [f"{x:.3f}" for x in (s.precision, s.recall, s.density, s.coverage)]
+        parzen = "–"
+        if images is not test:
+            p = parzen_score(flat(images), flat(validation), flat(test))
+            parzen = f"{p.log_likelihood:.1f} ± {p.standard_error:.1f}"
+        rows.append([name, f"{s.score:.2f}", f"{s.frechet:.2f}", *shares, parzen])
+    head = ["images", "score", "Fréchet distance", "precision", "recall", "density", "coverage"]
+    print(f"classifier {classifier.digest[:16]}, {classifier.accuracy:.2%} of the test images")
+    return [[*head, "Parzen window, nats"], *rows]
+
+
+def train_images():
+    """name -> samples, of the runs of mnist.py that this table has."""
+    sets, samples = {}, str(QUICK_SAMPLES if options.quick else SAMPLES)
+    where = ["--data-dir", options.data_dir] if options.data_dir else []
+    for name, arguments in (bar := tqdm(MNIST.items(), desc="mnist", unit="run")):
+        bar.set_postfix_str(name)
+        seed = ["--seed", str(options.seed)]
+        every = [*arguments, "--samples", samples, *seed, *shared, *where]
+        folder, metrics = run("mnist", every)
+        if metrics:
+            sets[f"{name}, {metrics['seconds']:.0f} s"] = load(folder)
+    return sets
+
+
+# %% The tables that were asked for
+
+
+def markdown(table):
+    head, *rows = ["| " + " | ".join(row) + " |" for row in table]
+    return "\n".join([head, "| --- " * len(table[0]) + "|", *rows, ""])
+
+
+files = {path: load(path) for path in options.what if path not in (*TOYS, "mnist")}
+tables = {name: toy_table(name) for name in options.what if name in TOYS}
+if "mnist" in options.what or files:
+    tables["mnist"] = image_table((train_images() if "mnist" in options.what else {}) | files)
+text = "\n".join(map(markdown, tables.values()))
+with replacing(out.path("table.md")) as temporary:
+    Path(temporary).write_text(text, encoding="utf-8")
+out.save_metrics(tables=tables)
+print(f"\n{text}\nFiles: {out.folder}")

@@ -1,0 +1,58 @@
+"""The machines that these tests run on: the emulator, and a GPU if there is one."""
+
+import contextlib
+import os
+import sys
+
+import emulator
+import pytest
+
+from minigan.backend import BackendUnavailable, CupyBackend, get_backend
+
+__all__ = ["MUST_RUN", "emulated_cupy", "machines", "missing", "orders"]
+
+#: Where these tests must run, so that something missing is an error and no reason to skip.
+MUST_RUN = any(os.environ.get(name) for name in ("CI", "MINIGAN_DATA"))
+
+
+def missing(what):
+    if MUST_RUN:
+        pytest.fail(f"{what}; with CI or MINIGAN_DATA set these tests must run", pytrace=False)
+    pytest.skip(what)
+
+
+@contextlib.contextmanager
+def emulated_cupy():
+    """`import cupy` gives the emulator."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "cupy", emulator)
+        yield
+
+
+def machines():
+    """ "emulator", and "gpu" where CuPy works."""
+    try:
+        get_backend("cupy")
+    except BackendUnavailable:
+        return ["emulator"]
+    return ["emulator", "gpu"]
+
+
+def make_backend(machine, **options):
+    if machine == "gpu":
+        return CupyBackend(**options)
+    if emulator.compiler() is None:
+        missing("the CUDA emulator needs Linux and g++, or another compiler named in CXX")
+    with emulated_cupy():
+        return CupyBackend(**options)
+
+
+def orders(backend):
+    """Run a loop's body once for each order of threads; on a GPU twice, in whatever order."""
+    if backend.xp is not emulator:
+        yield from range(2)
+        return
+    for order in (0, 1, 7):
+        emulator.machine.order = order
+        yield order
+    emulator.machine.order = 0

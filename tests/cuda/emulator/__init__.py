@@ -1,0 +1,38 @@
+"""A stand-in for `cupy` without a GPU: CUDA kernels run on the CPU, and are checked as they run.
+
+    sys.modules["cupy"] = emulator
+
+A kernel that reads or writes out of bounds, that races, that forgets a barrier or reads shared
+memory that nobody wrote raises an EmulatorError that names the line. `machine` says in which order
+threads run and remembers every launch. Streams, memory pools and the rounding of fused
+multiply-adds are not emulated; times mean nothing.
+"""
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from .arrays import asarray, asnumpy, empty, empty_like, lifted, ndarray
+from .build import compiler
+from .machine import EmulatorError, machine
+from .module import CompileException, RawModule
+
+#: Functions that NumPy and CuPy share, of those that the library and the tests need.
+SHARED = (
+    "add any ascontiguousarray broadcast_to clip concatenate dot einsum exp isfinite maximum ones "
+    "ones_like sign sqrt where zeros zeros_like"
+).split()
+globals().update({name: lifted(getattr(np, name)) for name in SHARED})
+
+__version__ = "emulated"
+
+cuda = SimpleNamespace(
+    runtime=SimpleNamespace(
+        getDeviceCount=lambda: 1,
+        getDevice=lambda: 0,
+        getDeviceProperties=lambda device: {"name": b"CPU emulator", "major": 9, "minor": 0},
+    )
+)
+
+__all__ = ["CompileException", "EmulatorError", "RawModule", "asarray", "asnumpy", "compiler",
+           "cuda", "empty", "empty_like", "machine", "ndarray", *SHARED]  # fmt: skip

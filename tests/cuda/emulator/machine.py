@@ -1,0 +1,35 @@
+"""The state of the emulated device: how it runs threads, and a log of what it was asked to do."""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+__all__ = ["EmulatorError", "machine"]
+
+
+class EmulatorError(RuntimeError):
+    """What would be a CUDA error, or a wrong result without any error, on a GPU."""
+
+
+@dataclass
+class Machine:
+    """order: in which threads and blocks run: 0 rising, 1 falling, any other number shuffles.
+
+    checks: whether each access to memory is checked; without, a mistake does its harm, as on a
+    GPU. launches: (kernel, grid, block) of every launch. host_reads: what made the host wait for
+    the device (`float(x)`, `x.get()`, ...), each with the place in the source that asked for it.
+    """
+
+    order: int = 0
+    checks: bool = True
+    launches: list = field(default_factory=list)
+    host_reads: list = field(default_factory=list)
+
+    def log_host_read(self, what):
+        frame = sys._getframe(1)
+        while Path(frame.f_code.co_filename).parent == Path(__file__).parent:
+            frame = frame.f_back
+        self.host_reads.append(f"{what} at {frame.f_code.co_filename}:{frame.f_lineno}")
+
+
+machine = Machine()

@@ -1,0 +1,223 @@
+"""Every operation of a backend, with inputs of many shapes: what the tests here run over."""
+
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+
+from minigan.backend.numpy_activations import ACTIVATIONS
+from minigan.backend.numpy_convolution import conv_output_size
+
+__all__ = ["CONVOLUTIONS", "MATRICES", "PRODUCTS", "VECTORS", "Operation", "all_operations"]
+
+
+class Operation(NamedTuple):
+    """inputs: the shapes of its arrays, or how to draw them. run(backend, *arrays): its results.
+
+    Arrays that an operation changes are results too, and those that it must not change as well.
+    """
+
+    inputs: list
+    run: callable
+
+    def draw(self, dtype, seed=0):
+        rng = np.random.default_rng(seed)
+        return [
+            (draw if callable(draw) else normal(draw))(rng).astype(dtype) for draw in self.inputs
+        ]
+
+
+def normal(shape):
+    return lambda rng: np.asarray(rng.normal(size=shape))
+
+
+def positive(shape):
+    return lambda rng: np.asarray(rng.uniform(0.1, 2, shape))
+
+
+def poison(shape):
+    """What the operation must overwrite."""
+    return lambda rng: np.full(shape, np.nan)
+
+
+def number(value):
+    return lambda rng: np.array(value)
+
+
+# --- On matrices (m, c) --------------------------------------------------------------------------
+
+
+def matrix(m, c):
+    x, v = (m, c), (c,)
+    table = {
+        "add_sum": Operation([v, x], lambda b, out, x: b.add_sum(out, x)),
+        "add_sum, set": Operation(
+            [poison(v), x], lambda b, out, x: b.add_sum(out, x, accumulate=False)
+        ),
+        "sum_rows": Operation([x], lambda b, x: b.sum_rows(x)),
+        "batch_norm": Operation([x, v, v], lambda b, *arrays: b.batch_norm(*arrays, 1e-3)),
+        "batch_norm_gradient": Operation(
+            [x, x, positive(v), v], lambda b, *arrays: b.batch_norm_gradient(*arrays)
+        ),
+        "softplus_with_gradient": Operation([x], lambda b, x: b.softplus_with_gradient(x)),
+        "sigmoid": Operation([x], lambda b, x: b.sigmoid(x)),
+        "is_finite": Operation([x], lambda b, x: b.is_finite(x)),
+    }
+    if m == 0:
+        del table["batch_norm_gradient"]  # of a batch that batch_norm has refused
+    for name in ACTIVATIONS:
+        table |= _activation(name, x, v)
+    return table
+
+
+def _activation(name, x, v):
+    def in_place(b, x, bias):
+        assert b.bias_activation(x, bias, name, 0.3, out=x) is x
+
+    return {
+        f"bias_activation, {name}": Operation(
+            [x, v], lambda b, x, bias: b.bias_activation(x, bias, name, 0.3)
+        ),
+        f"bias_activation, {name}, no bias": Operation(
+            [x], lambda b, x: b.bias_activation(x, None, name, 0.3)
+        ),
+        f"bias_activation, {name}, in place": Operation([x, v], in_place),
+        f"bias_activation, {name}, out": Operation(
+            [x, v, poison(x)],
+            lambda b, x, bias, out: b.bias_activation(x, bias, name, 0.3, out=out),
+        ),
+        f"activation_gradient, {name}": Operation(
+            [x, x], lambda b, dy, y: b.activation_gradient(dy, y, name, 0.3)
+        ),
+        f"activation_curvature, {name}": Operation(
+            [x, x, x], lambda b, u, dy, y: b.activation_curvature(u, dy, y, name)
+        ),
+    }
+
+
+#: One element; one row; one column; fewer and more than a warp, a block and a tile; nothing.
+MATRICES = {
+    f"{m}x{c}": matrix(m, c)
+    for m, c in [(1, 1), (2, 1), (1, 70), (7, 5), (37, 33), (300, 3), (270, 40), (4200, 1), (0, 3)]
+}
+
+# --- On vectors (n,) -----------------------------------------------------------------------------
+
+
+def vector(n):
+    v, p = (n,), positive((n,))
+
+    def updates(guard, extra):
+        return {
+            "sgd": Operation([v, v, v, *extra], lambda b, w, g, s, *e: b.sgd(
+                w, g, s, 0.1, 0.9, **guard(b, *e))),
+            "rmsprop": Operation([v, v, p, *extra], lambda b, w, g, s, *e: b.rmsprop(
+                w, g, s, 0.1, 0.9, 1e-3, **guard(b, *e))),
+            "adam": Operation([v, v, v, p, *extra], lambda b, w, g, m, s, *e: b.adam(
+                w, g, m, s, 0.1, 0.9, 0.99, 1e-3, 3, **guard(b, *e))),
+            "interpolate": Operation([v, v, *extra], lambda b, a, w, *e: b.interpolate(
+                a, w, 0.3, **guard(b, *e))),
+        }  # fmt: skip
+
+    def guarded(b, loss, norm):
+        return {"guard": b.finite_guard(loss, norm)}
+
+    table = updates(lambda b: {}, [])
+    for word, loss in (("finite", 1.5), ("not finite", np.nan)):
+        more = updates(guarded, [number(loss), number(2.5)])
+        table |= {f"{name}, {word}": operation for name, operation in more.items()}
+    return table | {
+        "norm": Operation([v], lambda b, x: b.norm(x)),
+        "random_uniform": Operation([v], lambda b, x: b.random_uniform(x.shape, x.dtype, 5 << 40)),
+        "random_normal": Operation([v], lambda b, x: b.random_normal(x.shape, x.dtype, 5 << 40)),
+    }
+
+
+VECTORS = {f"{n}": vector(n) for n in (1, 3, 255, 256, 777, 0)}
+
+
+def guard(b, loss, norm, earlier):
+    first = b.finite_guard(earlier, earlier)
+    return b.read_flags([first, b.finite_guard(loss, norm, before=first)])
+
+
+GUARDS = {
+    f"finite_guard, {loss} {norm} {earlier}": Operation(list(map(number, values)), guard)
+    for values in itertools.product((0.5, np.nan, -np.inf), (2.5, np.nan, np.inf), (1.0, np.nan))
+    for loss, norm, earlier in [values]
+}
+
+# --- Products (m, k) (k, n) ----------------------------------------------------------------------
+
+
+def product(m, k, n):
+    a, b, out = (m, k), (k, n), (m, n)
+    return {
+        "matmul": Operation([a, b], lambda ops, a, b: ops.matmul(a, b)),
+        "matmul, transposed": Operation([a[::-1], b[::-1]], lambda ops, a, b: ops.matmul(a.T, b.T)),
+        "add_product": Operation([out, a, b], lambda ops, out, a, b: ops.add_product(out, a, b)),
+        "add_product, set": Operation(
+            [poison(out), a[::-1], b],
+            lambda ops, out, a, b: ops.add_product(out, a.T, b, accumulate=False),
+        ),
+    }
+
+
+PRODUCTS = {
+    f"{m}x{k}x{n}": product(m, k, n)
+    for m, k, n in [
+        (1, 1, 1),
+        (5, 1, 3),
+        (64, 16, 64),
+        (70, 37, 65),
+        (1, 130, 2),
+        (3, 0, 2),
+        (0, 2, 3),
+    ]
+}
+
+# --- Convolutions --------------------------------------------------------------------------------
+
+
+def convolution(size, kernel, stride, padding, channels=(2, 3), n=2):
+    (c, o), out = channels, conv_output_size(size, kernel, stride, padding)
+    x, w, dy = (n, *size, c), (*kernel, c, o), (n, *out, o)
+    geometry = stride, padding
+
+    def weight_gradient(accumulate):
+        def run(b, x, w, dy, dw):
+            _, columns = b.conv(x, w, *geometry)
+            b.conv_grad_weight(columns, dy, dw, accumulate=accumulate)
+
+        return run
+
+    return {
+        "unfold": Operation([x], lambda b, x: b.unfold(x, kernel, *geometry)),
+        "conv": Operation([x, w], lambda b, x, w: b.conv(x, w, *geometry)[0]),
+        "conv_grad_input": Operation(
+            [dy, w], lambda b, dy, w: b.conv_grad_input(dy, w, *geometry, size)
+        ),
+        "conv_grad_weight": Operation([x, w, dy, w], weight_gradient(True)),
+        "conv_grad_weight, set": Operation([x, w, dy, poison(w)], weight_gradient(False)),
+    }
+
+
+CONVOLUTIONS = {
+    "odd kernel": convolution((6, 6), (3, 3), (1, 1), (1, 1)),
+    "DCGAN": convolution((8, 8), (4, 4), (2, 2), (1, 1), (1, 4)),
+    "many channels": convolution((3, 3), (3, 3), (1, 1), (1, 1), (5, 67), 1),
+    "a long sum": convolution((12, 12), (2, 2), (1, 1), (0, 0), (1, 2), 3),
+    "1x1": convolution((1, 1), (1, 1), (1, 1), (0, 0), (1, 1), 1),
+    "1x1 image": convolution((1, 1), (3, 3), (2, 2), (1, 1)),
+    "nothing square": convolution((9, 8), (2, 3), (3, 2), (1, 0)),
+    "kernel smaller than stride": convolution((7, 8), (2, 1), (3, 2), (0, 0)),
+    "a remainder of the stride": convolution((8, 10), (3, 3), (2, 3), (0, 0)),
+    "padding beyond the kernel": convolution((3, 3), (2, 1), (2, 1), (3, 2)),
+    "no images": convolution((4, 4), (3, 3), (1, 1), (1, 1), n=0),
+}
+
+
+def all_operations():
+    """label -> Operation, of one shape each."""
+    images = CONVOLUTIONS["odd kernel"]
+    return MATRICES["7x5"] | VECTORS["777"] | GUARDS | PRODUCTS["70x37x65"] | images

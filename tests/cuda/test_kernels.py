@@ -1,0 +1,110 @@
+"""Every operation on the GPU's arrays, kernel by kernel, against its twin in plain NumPy."""
+
+import numpy as np
+import pytest
+from comparing import NUMPY, TOLERANCE, check, results
+from operations import CONVOLUTIONS, GUARDS, MATRICES, PRODUCTS, VECTORS, Operation, vector
+
+from minigan.backend import cupy_launch
+
+dtypes = pytest.mark.parametrize("dtype", TOLERANCE)
+
+
+@dtypes
+@pytest.mark.parametrize("shape", MATRICES)
+def test_on_matrices(shape, dtype, device):
+    check(device, MATRICES[shape], dtype)
+
+
+@dtypes
+@pytest.mark.parametrize("size", VECTORS)
+def test_on_vectors(size, dtype, device):
+    check(device, VECTORS[size], dtype)
+
+
+@dtypes
+def test_finite_guard(dtype, device):
+    check(device, GUARDS, dtype)
+
+
+@dtypes
+@pytest.mark.parametrize("shape", PRODUCTS)
+def test_products(shape, dtype, device, own_kernels):
+    check(device, PRODUCTS[shape], dtype)
+    check(own_kernels, PRODUCTS[shape], dtype)
+
+
+@dtypes
+@pytest.mark.parametrize("case", CONVOLUTIONS)
+def test_convolutions(case, dtype, device, own_kernels):
+    check(device, CONVOLUTIONS[case], dtype)
+    check(own_kernels, CONVOLUTIONS[case], dtype)
+
+
+@dtypes
+def test_a_grid_smaller_than_the_array(dtype, device, monkeypatch):
+    """The grid-stride loop goes round more than once."""
+    monkeypatch.setattr(cupy_launch, "MOST_BLOCKS", 2)
+    check(device, MATRICES["270x40"] | VECTORS["777"] | vector(1500), dtype)
+
+
+@dtypes
+def test_numbers_that_are_none(dtype, device):
+    """NaN, infinities, zeros of both signs and numbers near the ends of the range."""
+    tiny, huge = np.finfo(dtype).smallest_subnormal, np.finfo(dtype).max
+    special = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, tiny, -tiny, huge, -huge, 88, -104])
+    table = {
+        label: Operation([lambda rng: special] * len(operation.inputs), operation.run)
+        for label, operation in MATRICES["1x1"].items()
+        if label.startswith(("bias_activation", "softplus", "sigmoid", "is_finite"))
+    }
+    with np.errstate(all="ignore"):
+        check(device, table, dtype)
+
+
+@dtypes
+def test_random_numbers_have_the_same_bits(dtype, device):
+    for n in (1, 2, 3, 4, 5, 1023):
+        for key in (0, 1, (1 << 64) - 1, 0x299F31D0A4093822):
+            for kind in ("random_uniform", "random_normal"):
+                here = getattr(NUMPY, kind)((n,), dtype, key)
+                there = device.to_numpy(getattr(device, kind)((n,), dtype, key))
+                assert here.tobytes() == there.tobytes(), (kind, n, key)
+
+
+def test_philox_gives_the_published_numbers(device):
+    """Random123's known answer for counter 0 and key 0 (tests/kat_vectors, philox4x32 10)."""
+    words = np.array([0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8], np.uint32)
+    found = device.to_numpy(device.random_uniform((4,), "float32", 0))
+    np.testing.assert_array_equal(found, (words >> 8) * np.float32(2.0**-24))
+
+
+def transposed(backend, a):
+    return backend.asarray(a.T.copy()).T
+
+
+def every_second(backend, a):
+    return backend.asarray(np.repeat(a, 2, axis=-1))[..., ::2]
+
+
+def backwards(backend, a):
+    return backend.asarray(a[::-1].copy())[::-1]
+
+
+@dtypes
+@pytest.mark.parametrize("layout", [transposed, every_second, backwards])
+def test_views_give_the_same_numbers(layout, dtype, device, own_kernels):
+    """Whatever its strides, an array is read for what it is."""
+    tables = (
+        (device, MATRICES["7x5"] | CONVOLUTIONS["DCGAN"]),
+        (own_kernels, CONVOLUTIONS["DCGAN"]),
+    )
+    for backend, table in tables:
+        for label, operation in table.items():
+            if label.startswith(("add_", "conv_grad_weight")) or label.endswith(("place", "out")):
+                continue  # written in place: must be contiguous, see test_arguments.py
+            returned = operation.run(backend, *(layout(backend, a) for a in operation.draw(dtype)))
+            expected = results(backend, operation, dtype)
+            found = returned if isinstance(returned, tuple) else [returned]
+            for a, b in zip(expected, found, strict=False):
+                np.testing.assert_array_equal(a, b if isinstance(b, bool) else backend.to_numpy(b))

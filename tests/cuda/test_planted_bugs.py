@@ -1,0 +1,313 @@
+"""Bugs planted in `kernels.cu` and in the launches: each must be caught by the check it names.
+
+A test of kernels is worth what it catches. The left column is what is wrong; `caught` is the
+emulator's complaint, or VALUES where only a comparison with NumPy can tell.
+"""
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from comparing import check, results
+from devices import make_backend, orders
+from operations import CONVOLUTIONS, GUARDS, MATRICES, PRODUCTS, VECTORS
+
+from minigan.backend import cupy_launch
+
+SOURCE = cupy_launch.SOURCE
+VALUES = None
+
+
+class Bug(NamedTuple):
+    old: str  # what `kernels.cu` says
+    new: str  # and what it says with the bug in it
+    table: dict
+    label: str  # the operation that shows it
+    caught: str | None = VALUES
+
+
+RACE = "data race"
+UNWRITTEN = "read of unwritten shared memory|data race"
+BOUNDS = "out of bounds"
+SMALL, TALL, LONG = MATRICES["7x5"], MATRICES["4200x1"], VECTORS["777"]
+IMAGE, STRIDED = CONVOLUTIONS["odd kernel"], CONVOLUTIONS["nothing square"]
+TILED = PRODUCTS["70x37x65"]
+
+# fmt: off
+BUGS = {
+    # one thread, one number
+    "loop one too far": Bug(
+        "i < (n);", "i <= (n);", SMALL, "softplus_with_gradient", f"read {BOUNDS}"),
+    "loop without its stride": Bug(
+        "i += blockDim.x * gridDim.x)", "i += (n))", LONG, "sgd"),
+    "every second number twice": Bug(
+        "y[i] = value_of(", "y[i & ~1] = value_of(", SMALL, "bias_activation, tanh",
+        f"{RACE}: write of argument 2"),
+    "row for column": Bug(
+        "bias[i % channels]", "bias[i / channels]", SMALL, "bias_activation, tanh", BOUNDS),
+    "dy for y": Bug(
+        "first_derivative(function, y[i], slope)", "first_derivative(function, dy[i], slope)",
+        SMALL, "activation_gradient, tanh"),
+    "f'' without f'": Bug(
+        "return T(-2) * y * first;", "return T(-2) * y;", SMALL, "activation_curvature, tanh"),
+    "slope forgotten": Bug(
+        "return y > T(0) ? T(1) : slope;", "return y > T(0) ? T(1) : T(0);",
+        SMALL, "activation_gradient, leaky_relu"),
+    "derivative not stored": Bug(
+        "derivative[i] = sigmoid_of(x[i]);", "", SMALL, "softplus_with_gradient"),
+    # state in place
+    "velocity not stored": Bug("velocity[i] = v;", "", LONG, "sgd"),
+    "uphill": Bug("w[i] -= lr * (g", "w[i] += lr * (g", LONG, "rmsprop"),
+    "sum of g for sum of g²": Bug(
+        "beta2 * square[i] + g[i] * g[i]", "beta2 * square[i] + g[i]", LONG, "adam"),
+    "guard ignored": Bug(
+        "T beta1, T beta2, T eps) {\n  if (!*guard) return;", "T beta1, T beta2, T eps) {",
+        LONG, "adam, not finite"),
+    "guard forgets": Bug("*after = *before && ", "*after = ", GUARDS, "finite_guard, 0.5 2.5 nan"),
+    "guard looks at the loss alone": Bug(
+        " && *norm - *norm == T(0)", "", GUARDS, "finite_guard, 0.5 inf 1.0"),
+    # random numbers
+    "nine rounds": Bug("round < 10", "round < 9", LONG, "random_uniform"),
+    "end of the array forgotten": Bug(
+        "j < COUNT && i * COUNT + j < n", "j < COUNT", LONG, "random_uniform",
+        f"write {BOUNDS}"),
+    "low word for high word": Bug("(unsigned)(q >> 32)", "(unsigned)q", LONG, "random_normal"),
+    # sums
+    "no barrier before the sum across warps": Bug(
+        "__syncthreads();  // what the other", "// what the other", SMALL, "sum_rows", UNWRITTEN),
+    "no barrier before shared memory is used again": Bug(
+        "__syncthreads();  // all have read: the next call", "// all have read: the next call",
+        SMALL, "batch_norm_gradient", RACE),
+    "barrier in a branch": Bug(
+        "  sum = sum_of_block(sum, width);\n  if (tile.owns_sum(width)) {",
+        "  if (tile.inside) sum = sum_of_block(sum, width);\n  if (tile.owns_sum(width)) {",
+        SMALL, "sum_rows", "deadlock|divergent barrier"),
+    "mask of half a warp": Bug(
+        "0xffffffffu", "0x0000ffffu", SMALL, "sum_rows", "lane is not in its own mask"),
+    "half of a warp lost": Bug(
+        "distance = WARP / 2", "distance = WARP / 4", TALL, "sum_rows"),
+    "one warp lost": Bug(
+        "w < THREADS / WARP; ++w", "w < THREADS / WARP - 1; ++w", TALL, "sum_rows"),
+    "one warp too many": Bug(
+        "w < THREADS / WARP; ++w", "w <= THREADS / WARP; ++w", SMALL, "sum_rows", BOUNDS),
+    "shared memory too small": Bug(
+        "of_warp[THREADS / WARP][WARP]", "of_warp[THREADS / WARP - 1][WARP]",
+        SMALL, "sum_rows", BOUNDS),
+    "shared memory partly written": Bug(
+        "if (lane < width) of_warp", "if (lane < width - 1) of_warp",
+        SMALL, "sum_rows", UNWRITTEN),
+    "rows counted twice": Bug(
+        "step = gridDim.y * (THREADS / width);", "step = THREADS / width;", TALL, "sum_rows"),
+    "blocks add to one number": Bug(
+        "T* target = &out[blockIdx.y * columns + tile.column];\n    *target = accumulate ?",
+        "T* target = &out[tile.column];\n    *target = blockIdx.y || accumulate ?",
+        TALL, "sum_rows", RACE),
+    "all threads write the sum": Bug(
+        "return inside && (int)threadIdx.x < width;", "return inside;", SMALL, "sum_rows", RACE),
+    # batch normalization
+    "variance without the mean": Bug(
+        "sum += difference * difference;", "sum += x[r * columns] * x[r * columns];",
+        SMALL, "batch_norm"),
+    "biased for unbiased": Bug(
+        "square[c] / (count - T(1))", "square[c] / count", SMALL, "batch_norm"),
+    "statistics by the last row too": Bug(
+        "if (i < columns) {", "if (i < columns + 1) {", SMALL, "batch_norm", RACE),
+    "mean of dy forgotten": Bug(
+        "(dy[i] - mean_dy - centred", "(dy[i] - centred", SMALL, "batch_norm_gradient"),
+    # images
+    "bottom of the image": Bug(
+        "h >= 0 && h < g.H && w", "h >= 0 && w", IMAGE, "unfold", f"read {BOUNDS}"),
+    "right side of the image": Bug(
+        "w >= 0 && w < g.W", "w >= 0", IMAGE, "unfold", f"read {BOUNDS}"),
+    "fold beyond the last window": Bug(
+        "if (oh >= OH) continue;", "", IMAGE, "conv_grad_input", f"read {BOUNDS}"),
+    "fold by the height's stride": Bug(
+        "kw = (w + Pw) % Sw, ow = (w + Pw) / Sw", "kw = (w + Pw) % Sh, ow = (w + Pw) / Sh",
+        STRIDED, "conv_grad_input"),
+    # products
+    "no barrier before the tiles are read": Bug(
+        "__syncthreads();  // the tiles are complete", "", TILED, "matmul", UNWRITTEN),
+    "no barrier before the next tiles": Bug(
+        "__syncthreads();  // all have read: the tiles", "// the tiles", TILED, "matmul", RACE),
+    "tile not filled": Bug(
+        "e < SIDE * DEPTH; e += THREADS", "e < SIDE * DEPTH - 1; e += THREADS",
+        TILED, "matmul", UNWRITTEN),
+    "beyond the edge of the product": Bug(
+        "if (row >= M || column >= N) continue;", "", TILED, "matmul", f"{BOUNDS}|{RACE}"),
+    "accumulate forgotten": Bug(
+        "accumulate ? *target + own.sums[i][j] : own.sums[i][j]", "own.sums[i][j]",
+        TILED, "add_product"),
+    "beyond the edge of an operand": Bug(
+        "return row.inside && column.inside ? data[", "return row.inside ? data[",
+        TILED, "matmul", f"read {BOUNDS}"),
+    # convolutions
+    "chunks write over each other": Bug(
+        "dw[(blockIdx.z * size + row) * O + o]", "dw[row * O + o]",
+        CONVOLUTIONS["a long sum"], "conv_grad_weight", RACE),
+    "negative remainder": Bug(
+        "h = ((phase - P) % S + S) % S;", "h = (phase - P) % S;",
+        STRIDED, "conv_grad_input", BOUNDS),
+    "phase beyond the last window": Bug(
+        "oh >= 0 && oh < OH && ow", "oh >= 0 && ow", IMAGE, "conv_grad_input", BOUNDS),
+    "kernel not flipped by phases": Bug(
+        "int kh = vertical.kernel + k / O / horizontal.taps * Sh;",
+        "int kh = vertical.kernel + (vertical.taps - 1 - k / O / horizontal.taps) * Sh;",
+        CONVOLUTIONS["DCGAN"], "conv_grad_input"),
+}
+# fmt: on
+
+
+class Planted:
+    """A part of a module in place of a whole one."""
+
+    def __init__(self, module, namespace):
+        self.module, self.namespace = module, namespace
+
+    def get_function(self, name):
+        return self.module.get_function(f"{self.namespace}::{name}")
+
+
+def options(bug):
+    """The backend that runs the changed line: the second half of the file stands in for cuBLAS."""
+    own = SOURCE.index(bug.old) > SOURCE.index("// ---- 7. A matrix product")
+    return {"products": "tiled", "convolutions": "direct"} if own else {}
+
+
+@pytest.fixture(scope="module")
+def module(emulator):
+    """All the wrong sources in one, each in a namespace of its own: compiled in one go."""
+    macros = "".join(f"#undef {name}\n" for name in re.findall(r"#define (\w+)", SOURCE))
+    parts, names = [], []
+    for number, bug in enumerate(BUGS.values()):
+        source = SOURCE.replace(bug.old, bug.new)
+        parts.append(f"namespace bug{number} {{\n{source}\n}}\n{macros}")
+        backend, operation = make_backend("emulator", **options(bug)), bug.table[bug.label]
+        emulator.machine.launches.clear()
+        results(backend, operation, "float32")
+        launched = {name for name, _, _ in emulator.machine.launches}
+        names += [f"bug{number}::{name}" for name in sorted(launched)]
+    return emulator.RawModule(
+        code="\n".join(parts), options=("-std=c++17",), name_expressions=names
+    )
+
+
+@pytest.fixture(autouse=True)
+def _small_grids(monkeypatch):
+    monkeypatch.setattr(cupy_launch, "MOST_BLOCKS", 2)
+
+
+@pytest.mark.parametrize("title", BUGS)
+def test_it_is_caught(title, module, emulator):
+    bug, number = BUGS[title], list(BUGS).index(title)
+    backend, operation = make_backend("emulator", **options(bug)), bug.table[bug.label]
+    check(backend, {bug.label: operation}, "float32")
+    backend._modules = {np.dtype("float32"): Planted(module, f"bug{number}")}
+    backend._functions = {}
+    if bug.caught is VALUES:
+        with pytest.raises(AssertionError):
+            check(backend, {bug.label: operation}, "float32")
+        return
+    for _ in orders(backend):
+        with pytest.raises(emulator.EmulatorError, match=bug.caught):
+            results(backend, operation, "float32")
+
+
+def test_each_bug_changes_one_place():
+    for title, bug in BUGS.items():
+        assert SOURCE.count(bug.old) == 1, title
+
+
+# --- Launches ------------------------------------------------------------------------------------
+
+_launch = cupy_launch.Launching._launch
+
+
+def no_exact_types(self, name, dtype, grid, *arguments):
+    self._function(name, dtype)(grid, (cupy_launch.THREADS,), arguments)
+
+
+def long_integers(self, name, dtype, grid, *arguments):
+    _launch(self, name, dtype, grid, *(np.int64(a) if isinstance(a, int) else a for a in arguments))
+
+
+def an_argument_forgotten(self, name, dtype, grid, *arguments):
+    _launch(self, name, dtype, grid, *arguments[:-1])
+
+
+def large_blocks(self, name, dtype, grid, *arguments):
+    function = self._function(name, dtype)
+    self._function = lambda *_: lambda grid, block, args: function(grid, (512,), args)
+    try:
+        _launch(self, name, dtype, grid, *arguments)
+    finally:
+        del self._function
+
+
+def views_are_read(self, what, x, dtype, shape):
+    self._expect(what, x, dtype, shape)
+    return x
+
+
+def any_dtype_is_read(self, what, x, dtype, shape):
+    return x
+
+
+def rounded_down(self, x, out, width, parts, accumulate):
+    grid = max(1, x.shape[1] // width), parts
+    self._launch("column_sums", x.dtype, grid, x, out, *x.shape, width, accumulate)
+
+
+def contiguous(backend, host):
+    return [backend.asarray(a) for a in host]
+
+
+def transposed(backend, host):
+    return [backend.asarray(a.T.copy()).T for a in host]
+
+
+def first_is_double(backend, host):
+    return [backend.asarray(host[0], "float64"), *map(backend.asarray, host[1:])]
+
+
+WRONG_TYPE = r"got \w+ .*, the kernel takes"
+GRADIENT, SUMS = SMALL["activation_gradient, leaky_relu"], MATRICES["270x40"]["sum_rows"]
+LAUNCHES = {
+    # method, the broken one; an operation and how its arrays are made; the emulator's complaint
+    "Python's floats": ("_launch", no_exact_types, GRADIENT, contiguous, WRONG_TYPE),
+    "int64 for int": ("_launch", long_integers, GRADIENT, contiguous, WRONG_TYPE),
+    "an argument forgotten": (
+        *("_launch", an_argument_forgotten, GRADIENT, contiguous),
+        "takes 6 arguments, got 5",
+    ),
+    "blocks of 512": ("_launch", large_blocks, SUMS, contiguous, BOUNDS),
+    "a transposed view": ("_read", views_are_read, GRADIENT, transposed, "not C-contiguous"),
+    "another dtype": (
+        *("_read", any_dtype_is_read, GRADIENT, first_is_double),
+        "array of float64 for a pointer to f4",
+    ),
+    "columns rounded down": ("_sum_tiles", rounded_down, SUMS, contiguous, VALUES),
+}
+
+
+@pytest.mark.parametrize("title", LAUNCHES)
+def test_a_wrong_launch_is_caught(title, emulated, emulator, monkeypatch):
+    method, broken, operation, make, caught = LAUNCHES[title]
+    check(emulated, {title: operation}, "float32")
+    monkeypatch.setattr(cupy_launch.Launching, method, broken)
+    if caught is VALUES:
+        with pytest.raises(AssertionError):
+            check(emulated, {title: operation}, "float32")
+        return
+    with pytest.raises(emulator.EmulatorError, match=caught):
+        operation.run(emulated, *make(emulated, operation.draw("float32")))
+
+
+def test_a_double_constant_does_not_compile(emulator):
+    source = SOURCE.replace("return tanh(x * T(0.5))", "return tanh(x * 0.5)")
+    assert source != SOURCE
+    module = emulator.RawModule(
+        code=source, options=("-std=c++17",), name_expressions=["bias_activation<float>"]
+    )
+    with pytest.raises(emulator.CompileException, match="double"):
+        module.compile()

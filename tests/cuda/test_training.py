@@ -1,0 +1,136 @@
+"""Whole games on the GPU's backend: NumPy's numbers, the same bits every time, and no waiting."""
+
+import numpy as np
+import pytest
+from devices import make_backend, orders
+from games import GAMES, batches, dcgan, networks
+
+from minigan import TrainingDiverged, get_backend, train
+
+STEPS = 3
+
+
+def networks_of(game):
+    if hasattr(game, "networks"):
+        return game.networks
+    return {k: v for k in ("generator", "discriminator") if (v := getattr(game, k, None))}
+
+
+def trained(name, backend, dtype, steps=STEPS):
+    """The game after some steps of training, and what it holds and reported, on the host."""
+    game = GAMES[name](backend, dtype)
+    records = list(train(game, batches(name, game), steps))
+    numbers = {}
+    for which, network in networks_of(game).items():
+        for vector in ("parameters", "gradients", "buffers"):
+            numbers[f"{which} {vector}"] = backend.to_numpy(getattr(network, vector))
+    if getattr(game, "average", None):
+        numbers["average"] = backend.to_numpy(game.average.network.parameters)
+    for which in ("generator_loss", "generator_gradient_norm"):
+        numbers[which] = np.array([getattr(r, which) for r in records if which in r._figures])
+    return game, numbers
+
+
+@pytest.mark.parametrize("name", GAMES)
+def test_training_is_numpys_to_rounding(name, device):
+    start = GAMES[name](get_backend("numpy"), "float64")
+    _, expected = trained(name, get_backend("numpy"), "float64")
+    _, found = trained(name, device, "float64")
+    assert expected.keys() == found.keys()
+    for key, value in expected.items():
+        np.testing.assert_allclose(found[key], value, rtol=1e-7, atol=1e-9, err_msg=key)
+    for which, network in networks_of(start).items():  # it was not for want of training
+        assert abs(expected[f"{which} parameters"] - network.parameters).max() > 1e-4
+
+
+@pytest.mark.parametrize("name", ["SGD", "WGAN-GP"])
+def test_our_own_products_and_convolutions_train_alike(name, own_kernels):
+    _, expected = trained(name, get_backend("numpy"), "float64", steps=2)
+    _, found = trained(name, own_kernels, "float64", steps=2)
+    for key, value in expected.items():
+        np.testing.assert_allclose(found[key], value, rtol=1e-7, atol=1e-9, err_msg=key)
+
+
+@pytest.mark.parametrize("name", ["DCGAN", "SGD"])
+def test_float32_stays_float32_and_close(name, device):
+    _, expected = trained(name, get_backend("numpy"), "float64")
+    game, found = trained(name, device, "float32")
+    for which, network in networks_of(game).items():
+        assert network.parameters.dtype == network.buffers.dtype == np.float32
+        key = f"{which} parameters"
+        np.testing.assert_allclose(found[key], expected[key], atol=2e-3, err_msg=key)
+
+
+@pytest.mark.parametrize("name", ["DCGAN", "WGAN-GP"])
+def test_the_same_seed_gives_the_same_bits_in_every_order_of_threads(name, device):
+    runs = [trained(name, device, "float32", steps=2)[1] for _ in orders(device)]
+    for other in runs[1:]:
+        assert all(runs[0][key].tobytes() == other[key].tobytes() for key in other)
+
+
+# --- The host does not wait ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", GAMES)
+def test_no_step_waits_for_the_device(name, emulator):
+    """The host reads nothing until it looks whether all was finite, in the end and once."""
+    backend = make_backend("emulator", patience=1000)
+    game = GAMES[name](backend, "float32")
+    data, reads = batches(name, game), emulator.machine.host_reads
+    assert len(networks_of(game)) >= 1
+    emulator.machine.launches.clear()
+    reads.clear()
+    steps = train(game, data, 3)
+    records = [next(steps) for _ in range(3)]
+    assert reads == []
+    assert len(emulator.machine.launches) > 3 * 10
+    assert list(steps) == []
+    assert len(reads) == 1
+    assert np.isfinite(records[-1].generator_loss) and len(reads) == 2
+
+
+def test_patience_bounds_how_long_nobody_looks(emulator):
+    backend = make_backend("emulator", patience=4)  # two updates a step
+    game = GAMES["dense"](backend, "float32")
+    steps, reads = train(game, batches("dense", game), 6), emulator.machine.host_reads
+    seen = []
+    reads.clear()
+    for _ in steps:
+        seen.append(len(reads))
+    assert seen == [0, 1, 1, 2, 2, 3]
+
+
+def test_what_diverged_is_named_later_and_has_changed_nothing(emulator):
+    backend = make_backend("emulator", patience=1000)
+    game = GAMES["dense"](backend, "float64")
+    data = batches("dense", game)
+    list(train(game, data, 1))
+    good = backend.to_numpy(game.discriminator.parameters)
+    game.generator.layers[-1].bias[0] = np.nan
+    with pytest.raises(TrainingDiverged, match="step 2"):
+        list(train(game, data, 3))
+    np.testing.assert_array_equal(backend.to_numpy(game.discriminator.parameters), good)
+
+
+# --- Between backends ----------------------------------------------------------------------------
+
+
+def test_a_network_moves_there_and_back(device):
+    here, _ = networks(dcgan, "numpy", "float32")
+    there = here.clone(backend=device)
+    back = there.clone(backend="numpy")
+    assert device.to_numpy(there.parameters).tobytes() == here.parameters.tobytes()
+    assert back.parameters.tobytes() == here.parameters.tobytes()
+    z = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")
+    found = device.to_numpy(there(device.asarray(z)))
+    np.testing.assert_allclose(found, here(z), atol=1e-5)
+
+
+def test_the_other_backends_arrays_are_refused_with_what_to_do(device):
+    here, _ = networks(dcgan, "numpy", "float32")
+    there, _ = networks(dcgan, device, "float32")
+    z = np.zeros((4, 3), "float32")
+    with pytest.raises(TypeError, match=r"cupy backend, got numpy\.ndarray; convert it with"):
+        there.forward(z)
+    with pytest.raises(TypeError, match=r"numpy backend, got .*\.ndarray; convert it with"):
+        here.forward(device.asarray(z))

@@ -1,0 +1,178 @@
+"""Tests of the tables of results: what is run, what is kept, what is shown."""
+
+import os
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.spatial.distance import cdist
+
+import minigan.data
+from minigan.metrics import classifier
+
+pytestmark = [
+    pytest.mark.usefixtures("without_pictures"),
+    pytest.mark.filterwarnings("ignore:the best bandwidth:UserWarning"),  # of images in stripes
+]
+
+
+@pytest.fixture
+def runs(monkeypatch, run_demo):
+    """The demos run in this process; the list tells which, and `fail` names some that fail.
+
+    Of the networks for images only the fast one runs; the others' files are made up.
+    """
+    started = []
+
+    def run(command, **options):
+        arguments = [str(part) for part in command[2:]]
+        started.append(arguments)
+        if any(word in arguments for word in run.fail):
+            return SimpleNamespace(returncode=1, stderr="first line\ntraining diverged\n")
+        if "dcgan" in arguments:
+            folder = Path(arguments[-1])
+            folder.mkdir(parents=True)
+            np.save(folder / "samples.npy", np.zeros((30, 28, 28, 1), np.float32))
+            (folder / "metrics.json").write_text('{"finished": true, "seconds": 1.2}')
+        else:
+            run_demo(Path(command[1]).stem, *arguments)
+        return SimpleNamespace(returncode=0, stderr="")
+
+    run.fail = []
+    monkeypatch.setattr(subprocess, "run", run)
+    return SimpleNamespace(started=started, run=run)
+
+
+@pytest.fixture
+def stand_in(monkeypatch):
+    """Images of one bright stripe each, instead of digits."""
+
+    def load(split, data_dir=None):
+        rng = np.random.default_rng(len(split))
+        n = 1200 if split == "train" else 250
+        images = rng.uniform(-1, -0.8, (n, 28, 28, 1)).astype(np.float32)
+        labels = rng.integers(10, size=n)
+        images[np.arange(n), 2 * labels + 4] += 1.5
+        return images, labels
+
+    monkeypatch.setattr(minigan.data, "load_mnist", load)
+    monkeypatch.setattr(classifier, "load_mnist", load)
+    return load
+
+
+def rows(folder, table=0):
+    """heading or first cell -> cells, of a table in table.md."""
+    text = (folder / "table.md").read_text(encoding="utf-8").split("\n\n")[table]
+    lines = [[c.strip() for c in line.strip("|").split("|")] for line in text.strip().splitlines()]
+    return {cells[0]: cells[1:] for cells in lines}
+
+
+def test_a_toy_table_is_trained_once(run_demo, runs, metrics, tmp_path, capsys):
+    arguments = ["ring", "--quick", "--steps", 2, "--seeds", 2, "--seed", 5, "--out", tmp_path]
+    run_demo("results", *arguments)
+    assert len(runs.started) == 2 * len(minigan.OBJECTIVES)
+    assert metrics(tmp_path)["finished"] and capsys.readouterr().out.count("± ") > 20
+    table = rows(tmp_path)
+    assert set(table) == {"ring", "---", "real data", *minigan.OBJECTIVES}
+    assert all(table[name][-1] == "2 of 2" for name in minigan.OBJECTIVES)
+    assert table["real data"][0] == "8.0 ± 0.0"
+    assert 98 < float(table["real data"][1].split()[0]) < 100
+
+    found = [metrics(folder) for folder in (tmp_path / "runs").glob("*hinge*")]
+    assert {(m["data"], m["objective"], m["seed"], m["steps"]) for m in found} == {
+        ("ring", "hinge", 5, 2),
+        ("ring", "hinge", 6, 2),
+    }
+    shares = [100 * m["high_quality"] for m in found]
+    assert table["hinge"][1] == f"{np.mean(shares):.2f} ± {stats.sem(shares):.2f}"
+
+    runs.started.clear()
+    run_demo("results", *arguments)
+    assert runs.started == [] and rows(tmp_path) == table
+    # Interrupted: one run is missing, one not finished.
+    first, second = sorted((tmp_path / "runs").glob("*minimax*"))
+    (first / "metrics.json").unlink()
+    text = (second / "metrics.json").read_text()
+    (second / "metrics.json").write_text(text.replace('"finished": true', '"finished": false'))
+    run_demo("results", *arguments)
+    assert len(runs.started) == 2
+    assert all("minimax" in arguments for arguments in runs.started)
+    assert [c for c in rows(tmp_path)["minimax"][:4]] == table["minimax"][:4]  # the same bits
+    run_demo("results", *arguments[:-1], tmp_path, "--steps", 3, "--seeds", 1)
+    assert len(runs.started) == 2 + len(minigan.OBJECTIVES)  # other options, other runs
+
+
+def test_a_failed_run_is_told_and_left_out(run_demo, runs, tmp_path, capsys):
+    runs.run.fail = ["hinge"]
+    run_demo("results", "ring", "--quick", "--steps", 2, "--seeds", 1, "--out", tmp_path)
+    assert "--objective hinge" in (told := capsys.readouterr().out)
+    assert "failed, status 1" in told and "training diverged" in told
+    table = rows(tmp_path)
+    assert table["hinge"] == ["–"] * 5 + ["0 of 1"]
+    assert table["minimax"][-1] == "1 of 1" and "± nan" in table["minimax"][0]
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_images_are_trained_and_scored(run_demo, runs, metrics, tmp_path, capsys):
+    images = minigan.data.load_mnist("test")[0][:60]
+    np.save(tmp_path / "copies.npy", images)
+    (tmp_path / "run").mkdir()
+    np.save(tmp_path / "run" / "samples.npy", np.full_like(images, 0.5))
+    arguments = ["--quick", "--steps", 1, "--classifier", tmp_path, "--out", tmp_path / "out"]
+    sets = ["mnist", tmp_path / "copies.npy", tmp_path / "run"]
+    demo = run_demo("results", *sets, *arguments)
+    assert [a[:2] for a in runs.started] == [v[:2] for v in demo["MNIST"].values()]
+    table = rows(tmp_path / "out")
+    names = [name for name in table if name.startswith(("MLP", "DCGAN"))]
+    assert len(names) == len(demo["MNIST"]) and all(name.endswith(" s") for name in names)
+    score, frechet, precision, *_, parzen = table[str(tmp_path / "copies.npy")]
+    assert float(score) > 5 and float(precision) > 0.5 and float(frechet) < 20
+    assert parzen.count("±") == 1
+    blank = table[str(tmp_path / "run")]
+    assert blank[0] == "1.00" and float(blank[1]) > float(frechet)
+    assert table["test images"][-1] == "–"  # they would be scored on themselves
+    assert len(list(tmp_path.glob("mnist-0-20.npz"))) == 1
+    assert "classifier " in capsys.readouterr().out
+
+    pool, asked = images[:50], images[:3]  # blurred: the mean of the nearest
+    order = cdist(asked.reshape(3, -1), pool.reshape(50, -1)).argsort(axis=1)[:, :4]
+    assert (order[:, 0] == [0, 1, 2]).all()
+    expected = [pool[nearest].mean(axis=0) for nearest in order]
+    np.testing.assert_allclose(demo["blurred"](asked, pool, 4), expected, atol=1e-6)
+
+
+BROKEN = {
+    "cannot be read": lambda path: path.write_bytes(b"no array"),
+    r"expected floats \(N, 28, 28, 1\), got float64 \(2, 784\)": np.zeros((2, 784)),
+    "got uint8": np.zeros((2, 28, 28, 1), np.uint8),
+    r"numbers in \[-1, 1\]": np.full((2, 28, 28, 1), 2.0),
+    r"numbers in \[-1, 1\] ?": np.full((2, 28, 28, 1), np.nan),
+    "cannot be read: Object arrays": np.array([{}]),
+    "cannot be read: .*No such file": lambda path: None,
+}
+
+
+@pytest.mark.parametrize("message", BROKEN)
+def test_what_is_no_image_file_is_refused_before_anything_runs(message, run_demo, runs, tmp_path):
+    path, content = tmp_path / "a.npy", BROKEN[message]
+    content(path) if callable(content) else np.save(path, content)
+    with pytest.raises(SystemExit, match=message) as exit:
+        run_demo("results", "ring", path, "--out", tmp_path / "out")
+    assert str(path) in str(exit.value) and runs.started == []
+
+
+@pytest.mark.skipif(not os.environ.get("MINIGAN_DATA"), reason="MINIGAN_DATA names no folder")
+def test_on_the_real_images(run_demo, tmp_path):
+    """Even twenty steps of the classifier see that blurred images are not the real ones."""
+    np.save(tmp_path / "black.npy", np.full((40, 28, 28, 1), -1.0, np.float32))
+    arguments = ["--quick", "--classifier", tmp_path, "--out", tmp_path / "out"]
+    run_demo("results", tmp_path / "black.npy", *arguments)
+    table = rows(tmp_path / "out")
+    frechet = {name: float(cells[1]) for name, cells in table.items() if cells[1][0].isdigit()}
+    assert frechet["training images"] < frechet["the same, blurred"]
+    assert frechet["the same, blurred"] < frechet[str(tmp_path / "black.npy")]
+    real, blurred = (table[k][-1].split()[0] for k in ("training images", "the same, blurred"))
+    assert float(blurred) > float(real)  # what the Parzen window thinks of them

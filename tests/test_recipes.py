@@ -1,0 +1,39 @@
+"""The table of recipes: complete, without doubles, and found by either name."""
+
+import pytest
+
+from minigan import DRAGAN, OBJECTIVES, R1, R2, WGANGP, OneSidedPenalty, WeightClipping
+from minigan.recipes import RECIPES, find_recipe
+
+BOUNDS = {
+    "none": type(None),
+    "clipping": WeightClipping,
+    "wgan-gp": WGANGP,
+    "one-sided": OneSidedPenalty,
+    "dragan": DRAGAN,
+    "r1": R1,
+    "r2": R2,
+    "spectral-norm": type(None),
+}
+
+
+def test_every_objective_and_every_regularizer_has_a_row():
+    assert {r.objective for r in RECIPES} == {*OBJECTIVES, "feature-matching", "moment-matching"}
+    assert {r.bounded_by for r in RECIPES} == set(BOUNDS)
+    assert len({(r.objective, r.bounded_by) for r in RECIPES}) == len(RECIPES)
+
+
+def test_found_by_either_name():
+    assert find_recipe() is RECIPES[0]
+    assert find_recipe("hinge").objective == "hinge"
+    assert find_recipe(bounded_by="wgan-gp").objective == "wasserstein"
+    assert find_recipe("hinge", "spectral-norm").bounded_by == "spectral-norm"
+    with pytest.raises(ValueError, match=r"for minimax with clipping; there is .*wgan-gp"):
+        find_recipe("minimax", "clipping")
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: f"{r.objective}, {r.bounded_by}")
+def test_a_row_does_what_its_names_say(recipe):
+    assert type(recipe.regularizer) is BOUNDS[recipe.bounded_by]
+    if recipe.objective in OBJECTIVES and OBJECTIVES[recipe.objective].needs_constraint:
+        assert recipe.regularizer is not None
