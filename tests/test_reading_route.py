@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+import minigan
 from minigan import __version__
+from minigan.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[1]
 LINK = re.compile(r"\[([^\]]*)\]\(([^)\s]+)\)")
@@ -82,6 +84,9 @@ def test_the_package_says_where_to_begin():
     folders = [ROOT, ROOT / "minigan" / "layers"]  # "then convolution.py", beside dense.py
     assert not [path for path in paths if not any((folder / path).exists() for folder in folders)]
     names = re.search(r"from minigan import (.*)", done.stdout)[1].split(", ")
-    import minigan
-
     assert set(names) <= set(minigan.__all__)
+
+
+def test_where_to_begin_can_be_asked_from_python_too(capsys):
+    main()
+    assert capsys.readouterr().out.startswith(f"minigan {__version__}: ")

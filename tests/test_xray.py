@@ -162,7 +162,14 @@ class Biased(Dense):
         return dx
 
 
-@pytest.mark.parametrize("wrong, of", [(Forgetful(), "x"), (Biased(6, 6), "bias")])
+class Flipped(Dense):
+    def backward(self, dy, cache, parameter_gradients=True, input_gradient=True, accumulate=True):
+        return -super().backward(dy, cache, parameter_gradients, input_gradient, accumulate)
+
+
+@pytest.mark.parametrize(
+    "wrong, of", [(Forgetful(), "x"), (Biased(6, 6), "bias"), (Flipped(6, 6), "x")]
+)
 def test_the_wrong_layer_is_named_and_no_other(wrong, of):
     net = network(Dense(6, 6), Tanh(), wrong, Dense(6, 6), Tanh(), Dense(6, 1))
     report = xray(net, X)
@@ -213,6 +220,20 @@ def test_dead_units():
     report = xray(net, X)
     assert "(0, 1, 2, 3, 4, …)" in report.findings[0]
     assert any(finding.startswith("vanishing gradient: times 0 on") for finding in report.findings)
+
+
+def test_a_few_units_that_rest_are_no_finding():
+    net = stack(ReLU, 1)
+    net.layers[0].bias[3] = -100
+    report = xray(net, X)
+    assert report.layers[1].dead == (3,) and report.healthy
+
+
+@pytest.mark.parametrize("samples", [20, 320])
+def test_the_slope_of_a_loss_is_one_samples(samples):
+    """However many samples share the mean's 1/N."""
+    report = xray(stack(Tanh, 1), np.ones((samples, 6)), lambda y: (0.0, y * 0 + 2e-4 / len(y)))
+    assert report.findings[0].endswith("is 0.0002 a sample")
 
 
 def test_a_saturated_loss():
