@@ -56,9 +56,7 @@ from minigan.recipes import RECIPES, find_recipe
 BATCH, WIDTH, LATENT = 256, 128, 2
 DEPTH_G, DEPTH_D = 4, 2  # hidden layers: a deep G can bend sharply, and leave the gaps empty
 MODES_25 = ("grid", "twenty-five-gaussians")  # which need a layer more in D
-LONGER = 2  # times as many steps for them
 PRESETS = {"fast": 1, "sharp": 3}  # times as many steps
-AVERAGE = 0.99  # decay of the running average of G's weights, which makes the samples
 FEATURES = 4  # of D's layers make the features, in feature matching
 KERNELS = (0.02, 0.05, 0.15, 0.5, 1.5)  # their widths, in moment matching
 SAMPLES, JUDGED, ARROWS = 2500, 500, 100  # generated; of them with a gradient; with an arrow
@@ -80,11 +78,11 @@ def add_options(parser):
 
 options, out = start("toy", __doc__, ["picture.png", "animation.gif"], add_options)
 try:
-    recipe = find_recipe(options.objective, options.regularizer)
+    many = options.data in MODES_25
+    recipe = find_recipe(options.objective, options.regularizer, many)
 except ValueError as error:
     raise SystemExit(f"toy.py: {error}") from None
-many = options.data in MODES_25
-steps = recipe.steps * PRESETS[options.preset] * (LONGER if many else 1)
+steps = recipe.steps * PRESETS[options.preset]
 steps = options.steps or (QUICK_STEPS if options.quick else steps)
 data_rng, noise_rng, weight_rng, view_rng = np.random.default_rng(options.seed).spawn(4)
 
@@ -109,7 +107,7 @@ def network(inputs, outputs, hidden, activation, wrap=lambda dense: dense):
 normalize = {"wrap": SpectralNorm} if recipe.bounded_by == "spectral-norm" else {}
 G = network(LATENT, 2, DEPTH_G, ReLU)
 D = network(2, 1, DEPTH_D + many, LeakyReLU, **normalize)
-schedule = LinearDecay(steps)  # constant for half of the run, then falling to zero
+schedule = LinearDecay(steps)  # constant for half of the run, then falling to zero: they settle
 shared = {"latent": NormalLatent(LATENT), "rng": noise_rng, "schedule": schedule}
 if recipe.objective == "moment-matching":
     gan = MomentMatching(G, recipe.optimizer(G, recipe.lr), bandwidths=KERNELS, **shared)
@@ -124,7 +122,6 @@ else:
         discriminator_optimizer=recipe.optimizer(D, recipe.lr),
         discriminator_steps=recipe.discriminator_steps,
         regularizer=recipe.regularizer,
-        average_decay=AVERAGE,
         **shared,
         **extra,
     )
