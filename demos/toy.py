@@ -5,19 +5,22 @@ points, and G learns from D alone where the real ones are. The whole game is in 
 networks, training, picture. It takes about 20 seconds on two cores and needs no download.
 
 What to look at, in picture.png and animation.gif:
-- Does G reach all eight modes, or only some? It rarely covers them evenly before half-time.
+- Does G reach all eight modes, or only some, and does it lose some again? What settles it is the
+  learning rate, which falls from half-time on.
 - The background is D's verdict, and the arrows are the negative gradient of G's loss with
-  respect to each generated point: D shows G the way, and nothing else does.
+  respect to each generated point: D shows G the way, and nothing else does. (Their lengths
+  compare within one moment only.) At the end D is unsure wherever there is anything to judge.
 - The losses do not fall to zero, and that is success: the dotted lines are the losses of a D
   that cannot tell real from generated. A D whose loss is zero would have won, and G have lost.
 
 What to try next:
   --seed 1                  the same game with other luck
-  --preset sharp            longer, and D is held back a little: 98 % of the samples in their modes
+  --preset sharp            three times as long: what is left between the modes?
   --objective minimax       G's loss as in the theory: do its arrows vanish where D is sure?
   --objective wasserstein   a critic without a sigmoid, its weights clipped
   --regularizer wgan-gp     the same critic, the length of its gradient kept at 1
   --objective moment-matching   no D at all: a fixed kernel compares the samples
+  --objective feature-matching  all modes, but blurred: means of features are all that G sees
   --data grid               25 modes: how many are reached, and when?
   --data swiss-roll         no modes, but a thin curve
 
