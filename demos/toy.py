@@ -5,19 +5,22 @@ points, and G learns from D alone where the real ones are. The whole game is in 
 networks, training, picture. It takes about 20 seconds on two cores and needs no download.
 
 What to look at, in picture.png and animation.gif:
-- Does G reach all eight modes, or only some? It rarely covers them evenly before half-time.
+- Does G reach all eight modes, or only some, and does it lose some again? What settles it is the
+  learning rate, which falls from half-time on.
 - The background is D's verdict, and the arrows are the negative gradient of G's loss with
-  respect to each generated point: D shows G the way, and nothing else does.
+  respect to each generated point: D shows G the way, and nothing else does. (Their lengths
+  compare within one moment only.) At the end D is unsure wherever there is anything to judge.
 - The losses do not fall to zero, and that is success: the dotted lines are the losses of a D
   that cannot tell real from generated. A D whose loss is zero would have won, and G have lost.
 
 What to try next:
   --seed 1                  the same game with other luck
-  --preset sharp            longer, and D is held back a little: 98 % of the samples in their modes
+  --preset sharp            three times as long: what is left between the modes?
   --objective minimax       G's loss as in the theory: do its arrows vanish where D is sure?
   --objective wasserstein   a critic without a sigmoid, its weights clipped
   --regularizer wgan-gp     the same critic, the length of its gradient kept at 1
   --objective moment-matching   no D at all: a fixed kernel compares the samples
+  --objective feature-matching  all modes, but blurred: means of features are all that G sees
   --data grid               25 modes: how many are reached, and when?
   --data swiss-roll         no modes, but a thin curve
 
@@ -58,9 +61,7 @@ from minigan.recipes import RECIPES, find_recipe
 BATCH, WIDTH, LATENT = 256, 128, 2
 DEPTH_G, DEPTH_D = 4, 2  # hidden layers: a deep G can bend sharply, and leave the gaps empty
 MODES_25 = ("grid", "twenty-five-gaussians")  # which need a layer more in D
-LONGER = 2  # times as many steps for them
 PRESETS = {"fast": 1, "sharp": 3}  # times as many steps
-AVERAGE = 0.99  # decay of the running average of G's weights, which makes the samples
 FEATURES = 4  # of D's layers make the features, in feature matching
 KERNELS = (0.02, 0.05, 0.15, 0.5, 1.5)  # their widths, in moment matching
 SAMPLES, JUDGED, ARROWS = 2500, 500, 100  # generated; of them with a gradient; with an arrow
@@ -83,11 +84,11 @@ def add_options(parser):
 FILES = ["picture.png", "animation.gif", "checkpoint.npz"]
 options, out = start("toy", __doc__, FILES, add_options)
 try:
-    recipe = find_recipe(options.objective, options.regularizer)
+    many = options.data in MODES_25
+    recipe = find_recipe(options.objective, options.regularizer, many)
 except ValueError as error:
     raise SystemExit(f"toy.py: {error}") from None
-many = options.data in MODES_25
-steps = recipe.steps * PRESETS[options.preset] * (LONGER if many else 1)
+steps = recipe.steps * PRESETS[options.preset]
 steps = options.steps or (QUICK_STEPS if options.quick else steps)
 data_rng, noise_rng, weight_rng, view_rng = np.random.default_rng(options.seed).spawn(4)
 
@@ -113,7 +114,7 @@ def network(inputs, outputs, hidden, activation, wrap=lambda dense: dense):
 normalize = {"wrap": SpectralNorm} if recipe.bounded_by == "spectral-norm" else {}
 G = network(LATENT, 2, DEPTH_G, ReLU)
 D = network(2, 1, DEPTH_D + many, LeakyReLU, **normalize)
-schedule = LinearDecay(steps)  # constant for half of the run, then falling to zero
+schedule = LinearDecay(steps)  # constant for half of the run, then falling to zero: they settle
 shared = {"latent": NormalLatent(LATENT), "rng": noise_rng, "schedule": schedule}
 if recipe.objective == "moment-matching":
     gan = MomentMatching(G, recipe.optimizer(G, recipe.lr), bandwidths=KERNELS, **shared)
@@ -128,7 +129,6 @@ else:
         discriminator_optimizer=recipe.optimizer(D, recipe.lr),
         discriminator_steps=recipe.discriminator_steps,
         regularizer=recipe.regularizer,
-        average_decay=AVERAGE,
         **shared,
         **extra,
     )
