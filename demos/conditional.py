@@ -61,7 +61,7 @@ from minigan.plotting import (
 
 # %% Constants
 
-CLASSES, BATCH, CHANNELS = 10, 64, 16  # channels at 14 x 14; twice as many at 7 x 7
+CLASSES, BATCH, CHANNELS = 10, 32, 16  # channels at 14 x 14; twice as many at 7 x 7
 AVERAGE = 0.998  # decay of the running average of G's weights, which makes the samples
 STEPS, QUICK_STEPS = 5000, 6
 ASKED, QUICK_ASKED = 500, 10  # how many of each digit are asked for in the end, and classified
@@ -71,7 +71,7 @@ FRAMES, QUICK_FRAMES = 24, 4
 
 def add_options(parser):
     parser.add_argument("--objective", choices=sorted(OBJECTIVES), default="non-saturating")
-    parser.add_argument("--latent", type=positive, default=32, help="dimensions (default: 32)")
+    parser.add_argument("--latent", type=positive, default=10, help="dimensions (default: 10)")
     parser.add_argument("--data-dir", help="folder that holds the MNIST files")
 
 

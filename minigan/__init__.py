@@ -11,7 +11,7 @@ from minigan.divergence import TrainingDiverged
 from minigan.feature_matching import FeatureMatchingGAN
 from minigan.gan import GAN, Record, train
 from minigan.gradcheck import GradientReport, compare_gradients, gradcheck
-from minigan.latent import NormalLatent, UniformLatent
+from minigan.latent import MixtureLatent, NormalLatent, UniformLatent
 from minigan.layers import (
     BatchNorm,
     Conv2d,
@@ -83,6 +83,7 @@ __all__ = [
     "LinearDecay",
     "MaximumLikelihood",
     "Minimax",
+    "MixtureLatent",
     "MomentMatching",
     "NonSaturating",
     "Normal",

@@ -43,7 +43,7 @@ def test_a_quick_run_writes_all_files(run_demo, metrics, check_pictures, tmp_pat
     check_pictures(tmp_path)
     assert {p.name for p in tmp_path.iterdir()} == FILES
     found = metrics(tmp_path)
-    assert (found["demo"], found["steps"], found["latent"]) == ("conditional", 6, 32)
+    assert (found["demo"], found["steps"], found["latent"]) == ("conditional", 6, 10)
     by_digit = found["classified_as_asked_by_digit"]
     assert found["classified_as_asked"] == pytest.approx(np.mean(by_digit))
     np.testing.assert_allclose(demo["confusion"].sum(axis=1), 1)
