@@ -25,8 +25,7 @@ from dataclasses import fields
 import matplotlib.pyplot as plt
 
 from minigan.demo import start
-from minigan.lab import DATA, REGULARIZERS, Experiment, Recording, Settings, Window
-from minigan.latent import LATENTS
+from minigan.lab import DATA, NOISES, REGULARIZERS, Experiment, Recording, Settings, Window
 from minigan.objectives import OBJECTIVES
 from minigan.optimizers import OPTIMIZERS
 from minigan.plotting import picture, save_animation, save_player
@@ -35,7 +34,7 @@ from minigan.plotting import picture, save_animation, save_player
 
 CHOICES = {
     "data": [name for name in DATA if name != "drawn"],
-    "noise": LATENTS,
+    "noise": NOISES,
     "objective": OBJECTIVES,
     "regularizer": REGULARIZERS,
     "optimizer": OPTIMIZERS,

@@ -13,7 +13,7 @@ from minigan.feature_matching import FeatureMatchingGAN
 from minigan.gan import GAN, Record, train
 from minigan.gradcheck import GradientReport, compare_gradients, gradcheck
 from minigan.health import TrainingWarning, watched
-from minigan.latent import NormalLatent, PhiloxLatent, UniformLatent
+from minigan.latent import MixtureLatent, NormalLatent, PhiloxLatent, UniformLatent
 from minigan.layers import (
     BatchNorm,
     Conv2d,
@@ -95,6 +95,7 @@ __all__ = [
     "MaximumLikelihood",
     "MinibatchStd",
     "Minimax",
+    "MixtureLatent",
     "MomentMatching",
     "NonSaturating",
     "Normal",

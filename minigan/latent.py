@@ -4,14 +4,21 @@ Noise is drawn in float64 on the CPU and then converted, so that every dtype and
 the same numbers; or, by `PhiloxLatent`, where the networks are.
 """
 
-from minigan.backend import get_backend
-from minigan.checks import as_generator, check_dtype, check_integer
+import numpy as np
 
-__all__ = ["LATENTS", "NormalLatent", "PhiloxLatent", "UniformLatent"]
+from minigan.backend import get_backend
+from minigan.checks import as_generator, check_dtype, check_integer, check_number
+
+__all__ = ["LATENTS", "MixtureLatent", "NormalLatent", "PhiloxLatent", "UniformLatent"]
 
 
 class Latent:
-    """z (N, dimension), independent components. Subclasses give `draw`."""
+    """z (N, dimension). Subclasses give `draw`.
+
+    components: how many of the last dimensions only choose between pieces of the noise.
+    """
+
+    components = 0
 
     def __init__(self, dimension):
         self.dimension = check_integer("dimension", dimension, 1)
@@ -25,14 +32,14 @@ class Latent:
 
 
 class NormalLatent(Latent):
-    """z ~ N(0, 1) in every component."""
+    """z ~ N(0, 1), independently in every dimension."""
 
     def draw(self, shape, rng):
         return rng.standard_normal(shape)
 
 
 class UniformLatent(Latent):
-    """z ~ U(−1, 1) in every component (Radford et al. 2015, section 4)."""
+    """z ~ U(−1, 1), independently in every dimension (Radford et al. 2015, section 4)."""
 
     def draw(self, shape, rng):
         return rng.uniform(-1, 1, shape)
@@ -59,4 +66,28 @@ class PhiloxLatent(Latent):
         return self.backend.random_normal(shape, self.dtype, key)
 
 
-LATENTS = {"normal": NormalLatent, "uniform": UniformLatent}
+class MixtureLatent(Latent):
+    """z = (ε, s · e_k): ε ~ N(0, 1) in all but the last `components` dimensions, k uniform.
+
+    e_k is the k-th unit vector of the others, s is `scale`. G is continuous, so that the image of
+    connected noise is connected: between the kinds of data it has to draw what is neither
+    (Khayatkhoei et al. 2018, arXiv:1806.00880). Here the noise is in pieces from the start, a
+    Gaussian each (Gurumurthy et al. 2017, arXiv:1706.02071). Nobody says which piece is what.
+    """
+
+    def __init__(self, dimension, components=20, *, scale=3.0):
+        self.components = check_integer("components", components, 1)
+        super().__init__(check_integer("dimension", dimension, self.components + 1))
+        self.scale = check_number("scale", scale, 0, float("inf"), low_open=True)
+
+    def draw(self, shape, rng):
+        n, dimension = shape
+        normal = rng.standard_normal((n, dimension - self.components))
+        component = np.eye(self.components)[rng.integers(self.components, size=n)]
+        return np.concatenate([normal, self.scale * component], axis=1)
+
+    def __repr__(self):
+        return f"MixtureLatent({self.dimension}, {self.components}, scale={self.scale:g})"
+
+
+LATENTS = {"mixture": MixtureLatent, "normal": NormalLatent, "uniform": UniformLatent}

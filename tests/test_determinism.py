@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 
-from minigan import NormalLatent, UniformLatent, train
+from minigan import MixtureLatent, NormalLatent, UniformLatent, train
 from minigan.backend import NumpyBackend
 
 KINDS = pytest.mark.parametrize("kind", ["dense", "conv"])
@@ -135,7 +135,7 @@ def test_sampling_in_between_changes_nothing(kind, trained, dense_gan, conv_gan)
         assert bits([first.parameters, first.buffers]) == bits([second.parameters, second.buffers])
 
 
-@pytest.mark.parametrize("latent", [NormalLatent(2), UniformLatent(2)])
+@pytest.mark.parametrize("latent", [NormalLatent(2), UniformLatent(2), MixtureLatent(5, 3)])
 def test_latent_follows_its_generator(latent):
     first, second, third = (latent.sample(5, np.random.default_rng(s)) for s in (0, 0, 1))
     np.testing.assert_array_equal(first, second)

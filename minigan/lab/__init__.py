@@ -7,13 +7,14 @@ Lab (Kahng et al. 2019, arXiv:1809.01587), which does the same in a browser.
 
 from minigan.lab.experiment import Experiment, Look
 from minigan.lab.recording import Recording
-from minigan.lab.settings import DATA, DRAWN, REGULARIZERS, Settings
+from minigan.lab.settings import DATA, DRAWN, NOISES, REGULARIZERS, Settings
 from minigan.lab.view import View
 from minigan.lab.window import Window
 
 __all__ = [
     "DATA",
     "DRAWN",
+    "NOISES",
     "REGULARIZERS",
     "Experiment",
     "Look",

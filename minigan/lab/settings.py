@@ -6,17 +6,19 @@ import numpy as np
 
 from minigan.checks import check_integer, check_number
 from minigan.data import TOYS, GaussianMixture, toy
-from minigan.latent import LATENTS
+from minigan.latent import NormalLatent, UniformLatent
 from minigan.objectives import OBJECTIVES
 from minigan.optimizers import OPTIMIZERS
 from minigan.regularizers import R1, WGANGP, WeightClipping
 
-__all__ = ["DATA", "DRAWN", "REGULARIZERS", "Settings"]
+__all__ = ["DATA", "DRAWN", "NOISES", "REGULARIZERS", "Settings"]
 
 #: Points drawn with the mouse become the centres of narrow Gaussians, so they have a density.
 DRAWN, DRAWN_SIGMA = "drawn", 0.03
 
 DATA = (*(name for name in TOYS if toy(name).dimension == 2), DRAWN)
+
+NOISES = {"normal": NormalLatent, "uniform": UniformLatent}
 
 #: Name -> what keeps D in bounds.
 REGULARIZERS = {
@@ -32,7 +34,7 @@ class Settings:
     """Everything that an experiment needs to know; ValueError for what cannot be.
 
     data: a name in `DATA`. points: for data "drawn", ((x, y), ...) in [0, 1]². noise: a name in
-    `LATENTS`. layers, width: hidden layers of both players. regularizer: a name in `REGULARIZERS`.
+    `NOISES`. layers, width: hidden layers of both players. regularizer: a name in `REGULARIZERS`.
     """
 
     data: str = "ring"
@@ -52,7 +54,7 @@ class Settings:
 
     def __post_init__(self):
         choices = {
-            "data": DATA, "noise": LATENTS, "objective": OBJECTIVES,
+            "data": DATA, "noise": NOISES, "objective": OBJECTIVES,
             "regularizer": REGULARIZERS, "optimizer": OPTIMIZERS,
         }  # fmt: skip
         for name, known in choices.items():
@@ -81,7 +83,7 @@ class Settings:
         return GaussianMixture(points, DRAWN_SIGMA, name=DRAWN, extent=(0, 1, 0, 1))
 
     def make_latent(self):
-        return LATENTS[self.noise](self.noise_dimension)
+        return NOISES[self.noise](self.noise_dimension)
 
     def make_regularizer(self):
         return REGULARIZERS[self.regularizer]()

@@ -13,9 +13,8 @@ from matplotlib.widgets import Button, RadioButtons, Slider
 
 from minigan.divergence import TrainingDiverged
 from minigan.lab.experiment import Experiment
-from minigan.lab.settings import DATA, DRAWN, REGULARIZERS
+from minigan.lab.settings import DATA, DRAWN, NOISES, REGULARIZERS
 from minigan.lab.view import View
-from minigan.latent import LATENTS
 from minigan.objectives import OBJECTIVES
 from minigan.optimizers import OPTIMIZERS
 from minigan.plotting.style import FAKE, PAPER, styled
@@ -33,7 +32,7 @@ CHOICES = {
     "objective": tuple(OBJECTIVES),
     "regularizer": tuple(REGULARIZERS),
     "optimizer": tuple(OPTIMIZERS),
-    "noise": tuple(LATENTS),
+    "noise": tuple(NOISES),
 }
 
 #: Name -> label, lowest, highest; exponents of ten for the learning rates.

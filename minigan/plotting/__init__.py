@@ -1,15 +1,17 @@
 """Every picture that the demos draw, from arrays: nothing here knows of networks or of GANs.
 
 `style` has the look that all pictures share and writes them to files; `curves` draws losses,
-`lines` distributions on a line, `plane` a GAN on 2-D data, `images` generated images, `network`
-what goes on inside a network. A `draw_…` function fills a figure that `picture` has made, so that
-the same function serves a picture and each frame of an animation:
+`lines` distributions on a line, `plane` a GAN on 2-D data, `images` generated images, `confusion`
+what a classifier sees in them, `translation` samples of two domains on their way to and fro,
+`network` what goes on inside a network. A `draw_…` function fills a figure that `picture` has made,
+so that the same function serves a picture and each frame of an animation:
 
     figure = picture(12, 4)
     draw_moments(figure, ...)
     save_picture(figure, "picture.png")
 """
 
+from minigan.plotting.confusion import draw_confusion
 from minigan.plotting.curves import draw_losses, draw_shares, summarize
 from minigan.plotting.images import draw_images, draw_progress, tile
 from minigan.plotting.lines import draw_densities
@@ -29,6 +31,7 @@ from minigan.plotting.style import (
     save_player,
     styled,
 )
+from minigan.plotting.translation import draw_cycle_error, draw_moves, draw_translations
 
 __all__ = [
     "FAKE",
@@ -38,6 +41,8 @@ __all__ = [
     "SIGNED",
     "STYLE",
     "Moment",
+    "draw_confusion",
+    "draw_cycle_error",
     "draw_densities",
     "draw_frame",
     "draw_gradient_flow",
@@ -45,8 +50,10 @@ __all__ = [
     "draw_losses",
     "draw_moment",
     "draw_moments",
+    "draw_moves",
     "draw_progress",
     "draw_shares",
+    "draw_translations",
     "draw_units",
     "picture",
     "replacing",

@@ -7,7 +7,7 @@ import numpy as np
 from minigan.plotting.curves import draw_losses
 from minigan.plotting.style import styled
 
-__all__ = ["draw_images", "draw_progress", "tile"]
+__all__ = ["draw_images", "draw_progress", "show_rows", "tile"]
 
 
 def tile(images, columns, gap=2):
@@ -40,16 +40,20 @@ def draw_progress(figure, steps, images, losses, *, title="", balance=None, unit
     losses: two arrays (of D, of G) over all steps. balance, unit: see `draw_losses`.
     """
     history, curves = figure.subplots(1, 2, width_ratios=[1.45, 1])
-    count, height, gap = images.shape[1], images.shape[2], 2
-    _show(history, tile(images.reshape(-1, *images.shape[2:]), count, gap))
-    history.set_axis_on()
-    history.spines[:].set_visible(False)
-    history.tick_params(length=0)
-    history.set_xticks([])
-    middles = np.arange(len(steps)) * (height + gap) + (height - 1) / 2
-    history.set_yticks(middles, [f"{step:,}" for step in steps])
+    show_rows(history, images, [f"{step:,}" for step in steps])
     history.set(ylabel="step", title=title)
     draw_losses(curves, *losses, balance=balance, unit=unit)
+
+
+def show_rows(axes, images, labels, gap=2):
+    """Images (T, M, H, W, C) as T rows of M, each with its label."""
+    _show(axes, tile(images.reshape(-1, *images.shape[2:]), images.shape[1], gap))
+    axes.set_axis_on()
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    axes.set_xticks([])
+    height = images.shape[2]
+    axes.set_yticks(np.arange(len(labels)) * (height + gap) + (height - 1) / 2, labels)
 
 
 def _show(axes, sheet):

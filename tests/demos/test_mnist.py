@@ -40,7 +40,7 @@ def stand_in(monkeypatch):
 
 
 @pytest.mark.usefixtures("stand_in")
-@pytest.mark.parametrize("model", ["mlp", "dcgan"])
+@pytest.mark.parametrize("model", ["mlp", "dcgan", "dcgan-r1"])
 def test_a_quick_run_writes_all_files(model, run_demo, metrics, check_pictures, tmp_path, capsys):
     arguments = ["--quick", "--steps", 6, "--model", model, "--samples", 7]
     demo = run_demo("mnist", *arguments, "--out", tmp_path)
@@ -57,9 +57,10 @@ def test_a_quick_run_writes_all_files(model, run_demo, metrics, check_pictures, 
 
 
 @pytest.mark.usefixtures("stand_in", "without_pictures")
+@pytest.mark.parametrize("model", ["mlp", "dcgan-r1"])
 @pytest.mark.parametrize("objective", sorted(OBJECTIVES))
-def test_every_objective(objective, run_demo, metrics, tmp_path):
-    arguments = ["--quick", "--steps", 2, "--model", "mlp", "--objective", objective]
+def test_every_objective(model, objective, run_demo, metrics, tmp_path):
+    arguments = ["--quick", "--steps", 2, "--model", model, "--objective", objective]
     run_demo("mnist", *arguments, "--out", tmp_path)
     assert metrics(tmp_path)["objective"] == objective
 
@@ -78,22 +79,41 @@ def test_interrupted_and_resumed_it_ends_the_same(run_demo, interrupt_at, tmp_pa
 
 
 @pytest.mark.usefixtures("stand_in", "without_pictures")
-@pytest.mark.parametrize("latent", ["uniform", "normal"])
+@pytest.mark.parametrize("latent", ["uniform", "normal", "mixture"])
 def test_the_walk_stays_where_the_noise_is(latent, run_demo, tmp_path):
     arguments = ["--quick", "--steps", 1, "--model", "mlp", "--latent", latent]
     demo = run_demo("mnist", *arguments, "--out", tmp_path)
     a, b = demo["z"][:2]
-    between = demo["between"]
+    between, normal = demo["between"], demo["normal"]
     np.testing.assert_allclose([between(a, b, 0), between(a, b, 1)], [a, b], atol=1e-12)
     middle = between(a, b, 0.5)
     if latent == "uniform":
         np.testing.assert_allclose(middle, (a + b) / 2)
-    else:  # on the sphere, half-way in angle
-        a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
-        m = demo["between"](a, b, 0.5)
-        assert np.linalg.norm(m) == pytest.approx(1)
-        assert m @ a == pytest.approx(m @ b)
-        assert np.linalg.norm(middle) > 7  # the straight line's middle is at about 7.1 of 10
+        return
+    assert normal == (80 if latent == "mixture" else 100)
+    np.testing.assert_allclose(middle[normal:], (a + b)[normal:] / 2)  # from piece to piece
+    a, b = (c[:normal] / np.linalg.norm(c[:normal]) for c in (a, b))  # on the sphere: in angle
+    m = between(a, b, 0.5)
+    assert np.linalg.norm(m) == pytest.approx(1)
+    assert m @ a == pytest.approx(m @ b)
+    assert np.linalg.norm(middle[:normal]) > 0.8 * normal**0.5  # straight: about 0.7
+
+
+@pytest.mark.usefixtures("stand_in", "without_pictures")
+@pytest.mark.parametrize("latent", ["normal", "mixture"])
+def test_spread_narrows_the_samples_noise_alone(latent, run_demo, metrics, tmp_path):
+    def run(spread):
+        arguments = ["--quick", "--steps", 2, "--model", "mlp", "--latent", latent]
+        demo = run_demo("mnist", *arguments, "--spread", spread, "--samples", 9, "--out", tmp_path)
+        assert metrics(tmp_path)["spread"] == spread
+        return demo, np.load(tmp_path / "samples.npy", allow_pickle=False)
+
+    (wide, samples), (narrow, others) = run(1.0), run(0.5)
+    k = wide["normal"]
+    np.testing.assert_allclose(narrow["z"][:, :k], 0.5 * wide["z"][:, :k])
+    np.testing.assert_array_equal(narrow["z"][:, k:], wide["z"][:, k:])
+    np.testing.assert_array_equal(narrow["losses"], wide["losses"])  # training has all of it
+    assert (samples != others).any(axis=(1, 2, 3)).all()
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -113,7 +133,7 @@ def test_without_mnist_there_is_a_message(named, tmp_path):
 
 
 def test_unknown_names_are_refused(run_demo, tmp_path, capsys):
-    for option in ("--model", "--objective", "--latent"):
+    for option in ("--model", "--objective", "--latent", "--spread"):
         with pytest.raises(SystemExit) as exit:
             run_demo("mnist", option, "nonsense", "--out", tmp_path)
         assert exit.value.code == 2

@@ -1,0 +1,39 @@
+"""`MixtureLatent`: normal noise in pieces."""
+
+import numpy as np
+import pytest
+
+from minigan import MixtureLatent
+
+
+def test_normal_part_and_pieces():
+    z = MixtureLatent(7, 4, scale=2.5).sample(20_000, np.random.default_rng(0))
+    assert z.shape == (20_000, 7) and z.dtype == np.float64
+    normal, pieces = z[:, :3], z[:, 3:]
+    np.testing.assert_allclose(normal.mean(axis=0), 0, atol=0.03)
+    np.testing.assert_allclose(np.cov(normal.T), np.eye(3), atol=0.04)
+    assert set(np.unique(pieces)) == {0, 2.5}
+    assert ((pieces > 0).sum(axis=1) == 1).all()  # exactly one
+    np.testing.assert_allclose((pieces > 0).mean(axis=0), 1 / 4, atol=0.015)
+    for k in range(4):  # the normal part knows nothing of the piece
+        np.testing.assert_allclose(normal[pieces[:, k] > 0].mean(axis=0), 0, atol=0.05)
+
+
+def test_repr_and_defaults():
+    latent = MixtureLatent(52)
+    assert (latent.dimension, latent.components) == (52, 20)
+    assert repr(latent) == "MixtureLatent(52, 20, scale=3)"
+
+
+@pytest.mark.parametrize(
+    "arguments, options, named",
+    [
+        ((20, 20), {}, "dimension"),  # no room for the normal part
+        ((5, 0), {}, "components"),
+        ((5, 2), {"scale": 0}, "scale"),
+        ((5, 2), {"scale": float("nan")}, "scale"),
+    ],
+)
+def test_bad_arguments(arguments, options, named):
+    with pytest.raises(ValueError, match=named):
+        MixtureLatent(*arguments, **options)
