@@ -19,6 +19,7 @@ from minigan import (
     Flatten,
     LayerNorm,
     LeakyReLU,
+    MinibatchStd,
     MomentMatching,
     NormalLatent,
     PhiloxLatent,
@@ -47,7 +48,7 @@ def dcgan():
     up = ConvTranspose2d(3, 1, 4, stride=2, padding=1)
     G = [Dense(3, 12, bias=False), Reshape(2, 2, 3), BatchNorm(3), ReLU(), up, Tanh()]
     down = Conv2d(1, 3, 4, stride=2, padding=1, bias=False)
-    return G, [down, BatchNorm(3), LeakyReLU(), Flatten(), Dense(12, 1)], (4, 4, 1)
+    return G, [down, BatchNorm(3), LeakyReLU(), Flatten(), MinibatchStd(), Dense(13, 1)], (4, 4, 1)
 
 
 def critic():

@@ -55,7 +55,7 @@ def test_a_demo_runs_on_it(emulator, monkeypatch, tmp_path):
     for name in minigan.plotting.__all__:
         if name.startswith(("draw_", "save_")):
             monkeypatch.setattr(minigan.plotting, name, lambda *args, **options: None)
-    arguments = ["--backend", "cupy", "--quick", "--steps", "2", "--out", str(tmp_path)]
+    arguments = ["--backend", "cupy", "--quick", "--steps", "1", "--out", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", [TOY.name, *arguments])
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     variables = runpy.run_path(str(TOY), run_name="__main__")

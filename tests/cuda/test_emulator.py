@@ -140,6 +140,14 @@ def test_threads_know_their_places_and_share_memory_by_size(order, emulator, mod
         kernel((2, 3, 2), (5, 4, 3), (y,), shared_mem=236)
 
 
+def test_a_kernel_has_its_own_shared_memory_and_no_other(module):
+    module.compile()
+    shared = module._compiled.shared
+    assert [(r.name, r.bytes) for r in shared["no_barrier<true>"]] == [(b"shared tile", 1024)]
+    assert [r.bytes for r in shared["shared_too_small<true>"]] == [1020]
+    assert shared["no_bound<true>"] == []
+
+
 # --- Launches ------------------------------------------------------------------------------------
 
 RIGHT = {"grid": (4,), "block": (256,), "x": LONG, "y": like(LONG), "n": I(1000)}

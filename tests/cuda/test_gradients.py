@@ -42,6 +42,7 @@ LAYERS = {
     "Dropout": (lambda: Dropout(0.4), (5,)),
     "Flatten": (Flatten, (2, 3)),
     "Reshape": (lambda: Reshape(3, 2), (2, 3)),
+    "MinibatchStd": (lambda: MinibatchStd(eps=0.1), (2, 3)),
     "Pack": (lambda: Pack(2), (2, 3)),
     "MinibatchStd": (lambda: MinibatchStd(eps=0.1), (2, 3)),
 }

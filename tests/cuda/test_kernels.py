@@ -45,7 +45,7 @@ def test_convolutions(case, dtype, device, own_kernels):
 def test_a_grid_smaller_than_the_array(dtype, device, monkeypatch):
     """The grid-stride loop goes round more than once."""
     monkeypatch.setattr(cupy_launch, "MOST_BLOCKS", 2)
-    check(device, MATRICES["270x40"] | VECTORS["777"] | vector(1500), dtype)
+    check(device, MATRICES["37x33"] | VECTORS["777"] | vector(1500), dtype)
 
 
 @dtypes

@@ -271,7 +271,7 @@ def first_is_double(backend, host):
 
 
 WRONG_TYPE = r"got \w+ .*, the kernel takes"
-GRADIENT, SUMS = SMALL["activation_gradient, leaky_relu"], MATRICES["270x40"]["sum_rows"]
+GRADIENT, SUMS = SMALL["activation_gradient, leaky_relu"], MATRICES["140x40"]["sum_rows"]
 LAUNCHES = {
     # method, the broken one; an operation and how its arrays are made; the emulator's complaint
     "Python's floats": ("_launch", no_exact_types, GRADIENT, contiguous, WRONG_TYPE),
