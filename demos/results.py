@@ -5,7 +5,7 @@ process of its own. `ring` and `grid` follow the protocol of PacGAN (minigan/met
 seeds, mean and standard error. A .npy file of images, float32 (N, 28, 28, 1) in [-1, 1], or the
 folder of a run of mnist.py --samples 10000, is scored beside real images.
 
-    python demos/results.py ring             ten minutes for each objective, on two cores
+    python demos/results.py ring             an hour on two cores
     python demos/results.py grid mnist       hours
     python demos/results.py samples.npy out/mnist
 
@@ -30,16 +30,18 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from minigan import OBJECTIVES
 from minigan.data import load_mnist, toy
 from minigan.demo import positive, start
 from minigan.density.distances import squared_distances
 from minigan.files import replacing
 from minigan.metrics import image_scores, mnist_classifier, mode_coverage, parzen_score
+from minigan.recipes import RECIPES
 
 # %% Constants: what the tables hold, and the options of the demo that trains each row
 
-TOYS = {name: {o: ["--objective", o] for o in sorted(OBJECTIVES)} for name in ("ring", "grid")}
+TOYS = "ring", "grid"
+RECIPES_OF_TOYS = {"non-saturating, sharp": ["--preset", "sharp"]}
+RECIPES_OF_TOYS |= {r.objective: ["--objective", r.objective] for r in RECIPES}
 MNIST = {
     "MLP": ["--model", "mlp"],
     "DCGAN": ["--model", "dcgan"],
@@ -111,8 +113,8 @@ def toy_table(name):
     data, seeds = toy(name), range(options.seed, options.seed + options.seeds)
     truth = [data.sample(2500, np.random.default_rng(seed)) for seed in seeds]
     rows = [toy_row("real data", [vars(mode_coverage(x, data.means, data.sigma)) for x in truth])]
-    with tqdm(total=len(TOYS[name]) * len(seeds), desc=name, unit="run") as bar:
-        for row, arguments in TOYS[name].items():
+    with tqdm(total=len(RECIPES_OF_TOYS) * len(seeds), desc=name, unit="run") as bar:
+        for row, arguments in RECIPES_OF_TOYS.items():
             results = []
             for seed in seeds:
                 bar.set_postfix_str(f"{row}, seed {seed}")
