@@ -126,11 +126,18 @@ def xray(network, x, loss=None, *, train=True, check=True, max_entries=8, rng=0)
     """Run a batch forward and backward through `network`, and look at every layer.
 
     network: `Sequential`. x: a batch (N, *input_shape), host or backend array. loss: a function
-    y -> (L, dL/dy), for example `NonSaturating().generator` for a discriminator; if not given,
-    L = Σ y·R / N with normal R. train: as in `forward`. check: compare each layer's gradients
-    with numerical ones, in float64, at `max_entries` entries of each array (cost grows with the
-    batch; a spectral norm is checked as in evaluation, with the singular vectors that its
-    backward pass takes for constants). rng: for R and the entries to check.
+    y -> (L, dL/dy), for example `NonSaturating().generator` for a discriminator, and the same
+    through the discriminator for a generator:
+
+        def loss(fake):
+            logits, caches = D.forward(fake)
+            value, d_logits = objective.generator(logits)
+            return value, D.backward(d_logits, caches, parameter_gradients=False)
+
+    If not given, L = Σ y·R / N with normal R. train: as in `forward`. check: compare each layer's
+    gradients with numerical ones, in float64, at `max_entries` entries of each array (cost grows
+    with the batch; a spectral norm is checked as in evaluation, with the singular vectors that
+    its backward pass takes for constants). rng: for R and the entries to check.
 
     Works on a copy: parameters, gradients, running statistics and random streams stay as they
     are. Returns an `XRay`. Raises TypeError if network is no Sequential, ValueError for a batch

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from minigan import (
+    GAN,
+    SGD,
     BatchNorm,
     Conv2d,
     ConvTranspose2d,
@@ -14,9 +16,11 @@ from minigan import (
     Flatten,
     LayerNorm,
     LeakyReLU,
+    MinibatchStd,
     Minimax,
     NonSaturating,
     Normal,
+    NormalLatent,
     Pack,
     ReLU,
     Reshape,
@@ -78,6 +82,34 @@ def test_the_figures_are_those_of_a_plain_forward_and_backward_pass():
     assert report.layers[0].flat is None
 
 
+def test_a_generator_through_its_discriminator():
+    """The loss of the docstring gives the gradients of the game's own step."""
+    G, D = (
+        network(Dense(6, 5), Tanh(), Dense(5, 3)),
+        network(Dense(3, 4), Tanh(), Dense(4, 1), inputs=3),
+    )
+    objective = NonSaturating()
+
+    def loss(fake):
+        logits, caches = D.forward(fake)
+        value, d_logits = objective.generator(logits)
+        return value, D.backward(d_logits, caches, parameter_gradients=False)
+
+    players = {"generator_optimizer": SGD(G), "discriminator_optimizer": SGD(D)}
+    gan = GAN(G, D, objective, latent=NormalLatent(6), rng=0, **players)
+    z = X.astype("float32")
+    figures = gan.generator_gradients(np.zeros((32, 3), "float32"), z)
+    report = xray(G, z, loss)
+    assert report.loss == pytest.approx(float(figures["generator_loss"]))
+    total = math.hypot(
+        *(
+            layer.update * np.linalg.norm(G.parameters[start:stop])
+            for layer, (start, stop) in ((report.layers[0], (0, 35)), (report.layers[2], (35, 53)))
+        )
+    )
+    assert total == pytest.approx(float(figures["generator_gradient_norm"]), rel=1e-5)
+
+
 def test_saturated_is_where_the_slope_is_small():
     net = network(Dense(6, 6, bias=False), Tanh(), Dense(6, 6, bias=False), Sigmoid())
     net.layers[0].weight[...] = np.diag([0.0, 9, 9, 9, 0, 0])
@@ -136,10 +168,10 @@ def test_every_kind_of_layer_passes():
         BatchNorm(3),
         Tanh(),
     ]
-    layers += [Conv2d(3, 2, 3), ReLU(), Flatten(), Pack(2), Dense(16, 1)]
+    layers += [Conv2d(3, 2, 3), ReLU(), Flatten(), Pack(2), MinibatchStd(), Dense(17, 1)]
     for train in (True, False):
         report = xray(network(*layers), X, train=train)
-        assert [layer.check.passed for layer in report.layers] == [True] * 15, report
+        assert [layer.check.passed for layer in report.layers] == [True] * 16, report
         assert report.layers[-1].output_shape == (16, 1)
         layers = [layer.unbound() for layer in layers]
 

@@ -154,6 +154,7 @@ def test_wasserstein(found):
 def test_moment_matching(found):
     m = found("moment_matching")
     assert all(loss > m["floor"][name] > 0 for name, loss in m["loss"].items())
+    assert all(found > m["wasserstein_among_data"] > 0 for found in m["wasserstein"].values())
 
 
 def test_mode_collapse(found):
