@@ -19,6 +19,8 @@ What to look at:
   normal noise, whose points all lie near a sphere, along great circles, and from piece to piece
   straight through the gap. What is drawn there, where G was never trained?
 - samples.png: are all ten digits there? Which one is missing has collapsed.
+- pieces.png (noise in pieces): digits from each piece. Nobody told G what a digit is, and it sees
+  no labels; yet most pieces have become one digit, or one way to write it.
 
 What to try next:
   --model mlp               where do its digits look different, and why?
@@ -31,8 +33,8 @@ What to try next:
 With --resume, a run that was interrupted goes on where it was.
 
 The examples are looked for in --data-dir, in the folder that MINIGAN_DATA names, or in the cache,
-to which they are downloaded. Files: picture.png, samples.png, walk.png, animation.gif,
-checkpoint.npz, metrics.json, and samples.npy if asked for.
+FILES = ["picture.png", "samples.png", "walk.png", "pieces.png", "animation.gif", "samples.npy"]
+FILES += ["checkpoint.npz"]
 """
 
 import itertools
@@ -120,7 +122,7 @@ def add_options(parser):
     parser.add_argument("--data-dir", help="folder that holds the MNIST files")
 
 
-FILES = ["picture.png", "samples.png", "walk.png", "animation.gif", "samples.npy"]
+FILES = ["picture.png", "samples.png", "walk.png", "pieces.png", "animation.gif", "samples.npy"]
 FILES += ["checkpoint.npz"]
 options, out = start("mnist", __doc__, FILES, add_options)
 settings = MODELS[options.model]
@@ -273,6 +275,16 @@ figure = picture(8, 5.8)
 title = "Walks from noise to noise, each row from left to right"
 draw_images(figure, gan.generate(np.array(walks)), 12, title)
 save_picture(figure, out.path("walk.png"))
+
+# %% Noise in pieces: what has become of each?
+
+if latent.components:
+    rows_of_pieces = np.repeat(np.eye(latent.components), 12, axis=0)
+    pieces = noise(len(rows_of_pieces))
+    pieces[:, normal:] = rows_of_pieces * pieces[:, normal:].max()
+    figure = picture(6, 0.5 * latent.components + 0.4)
+    draw_images(figure, gan.generate(pieces), 12, "A row for each piece of the noise")
+    save_picture(figure, out.path("pieces.png"))
 
 # %% Samples and metrics
 

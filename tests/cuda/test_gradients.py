@@ -44,7 +44,6 @@ LAYERS = {
     "Reshape": (lambda: Reshape(3, 2), (2, 3)),
     "MinibatchStd": (lambda: MinibatchStd(eps=0.1), (2, 3)),
     "Pack": (lambda: Pack(2), (2, 3)),
-    "MinibatchStd": (lambda: MinibatchStd(eps=0.1), (2, 3)),
 }
 
 

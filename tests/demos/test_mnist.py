@@ -45,7 +45,9 @@ def test_a_quick_run_writes_all_files(model, run_demo, metrics, check_pictures, 
     arguments = ["--quick", "--steps", 6, "--model", model, "--samples", 7]
     demo = run_demo("mnist", *arguments, "--out", tmp_path)
     check_pictures(tmp_path)
-    assert {p.name for p in tmp_path.iterdir()} == FILES | {"samples.npy"}
+    assert {p.name for p in tmp_path.iterdir()} == FILES | {"samples.npy"} | (
+        {"pieces.png"} if model == "dcgan-r1" else set()
+    )
     samples = np.load(tmp_path / "samples.npy", allow_pickle=False)
     assert (samples.shape, samples.dtype) == ((7, 28, 28, 1), np.float32)
     assert -1 <= samples.min() < samples.max() <= 1
@@ -97,6 +99,14 @@ def test_the_walk_stays_where_the_noise_is(latent, run_demo, tmp_path):
     assert np.linalg.norm(m) == pytest.approx(1)
     assert m @ a == pytest.approx(m @ b)
     assert np.linalg.norm(middle[:normal]) > 0.8 * normal**0.5  # straight: about 0.7
+
+
+@pytest.mark.usefixtures("stand_in", "without_pictures")
+def test_a_row_of_samples_for_each_piece(run_demo, tmp_path):
+    demo = run_demo("mnist", "--quick", "--steps", 1, "--model", "dcgan-r1", "--out", tmp_path)
+    pieces = demo["pieces"].reshape(20, 12, 52)
+    np.testing.assert_array_equal(pieces[:, :, 32:], np.tile(3 * np.eye(20)[:, None], (1, 12, 1)))
+    assert pieces[..., :32].std() == pytest.approx(0.8, abs=0.05)  # the preset's spread
 
 
 @pytest.mark.usefixtures("stand_in", "without_pictures")
