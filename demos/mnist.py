@@ -33,8 +33,8 @@ What to try next:
 With --resume, a run that was interrupted goes on where it was.
 
 The examples are looked for in --data-dir, in the folder that MINIGAN_DATA names, or in the cache,
-FILES = ["picture.png", "samples.png", "walk.png", "pieces.png", "animation.gif", "samples.npy"]
-FILES += ["checkpoint.npz"]
+to which they are downloaded. Files: picture.png, samples.png, walk.png, pieces.png,
+animation.gif, checkpoint.npz, metrics.json, and samples.npy if asked for.
 """
 
 import itertools
