@@ -165,7 +165,7 @@ def draw_critic(axes, name, f):
     axes.scatter(*real.T, s=10, color=REAL, label="real")
     axes.scatter(*fake.T, s=10, color=FAKE, label="fake")
     axes.set(title=name, aspect="equal", xlim=(-reach, reach), ylim=(-reach, reach))
-    axes.set_xlabel(f"estimate {estimates[name][-1]:.3f} of {exact:.3f}")
+    axes.set_xlabel(f"estimate {estimates[name][-1]:.3f}, exact {exact:.3f}")
     axes.legend(loc="upper right", markerscale=1.5, frameon=True)
 
 

@@ -178,11 +178,8 @@ class Experiment:
 
     def _push(self, fake):
         """Minus d(G's loss) / d(fake): the way through D that the generator's step goes, too."""
-        D = self.gan.discriminator
-        logits, caches = D.forward(fake, train=False)
-        _, d_logits = self.gan.objective.generator(logits)
-        d_fake = D.backward(d_logits, caches, parameter_gradients=False)
-        return -D.backend.to_numpy(d_fake)
+        _, d_fake = self.gan.feedback(fake, self._to_networks(self.real))
+        return -self.gan.generator.backend.to_numpy(d_fake)
 
     def _verdict(self, fake):
         """2 σ(logit) − 1 where the logit means log odds; else the height, its middle at 0."""
