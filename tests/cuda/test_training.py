@@ -6,6 +6,7 @@ from devices import make_backend, orders
 from games import GAMES, batches, dcgan, networks
 
 from minigan import TrainingDiverged, get_backend, train
+from minigan.checkpoint import load_checkpoint, save_checkpoint
 
 STEPS = 3
 
@@ -124,6 +125,23 @@ def test_a_network_moves_there_and_back(device):
     z = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")
     found = device.to_numpy(there(device.asarray(z)))
     np.testing.assert_allclose(found, here(z), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["dense", "DCGAN", "CycleGAN"])
+@pytest.mark.parametrize("to_device", [True, False], ids=["to the GPU", "from the GPU"])
+def test_a_checkpoint_moves_between_backends(name, to_device, device, tmp_path):
+    """Two steps on one backend and two on the other are four on either, to rounding."""
+    here, there = (get_backend("numpy"), device)[:: 1 if to_device else -1]
+    _, expected = trained(name, here, "float64", steps=4)
+    first, second = (GAMES[name](backend, "float64") for backend in (here, there))
+    data = batches(name, first)
+    list(train(first, data, 2))
+    save_checkpoint(tmp_path / "run.npz", first)
+    load_checkpoint(tmp_path / "run.npz", second)
+    list(train(second, data, 2))
+    for which, network in networks_of(second).items():
+        found = there.to_numpy(network.parameters)
+        np.testing.assert_allclose(found, expected[f"{which} parameters"], rtol=1e-7, atol=1e-9)
 
 
 def test_the_other_backends_arrays_are_refused_with_what_to_do(device):
