@@ -5,7 +5,7 @@ two modes that a continuous G must connect, hold the same probability on much.
 """
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 __all__ = ["latent_mesh", "mesh_cells"]
 
@@ -24,7 +24,7 @@ def latent_mesh(noise, dimension):
         return None
     quantiles = np.linspace(0, 1, CELLS + 1)
     if noise == "normal":
-        ticks = norm.ppf(quantiles.clip(0.5 / CELLS, 1 - 0.5 / CELLS))
+        ticks = ndtri(quantiles.clip(0.5 / CELLS, 1 - 0.5 / CELLS))
     else:
         ticks = 2 * quantiles - 1
     return np.stack(np.meshgrid(*[ticks] * dimension), axis=-1)
