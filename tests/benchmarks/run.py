@@ -94,6 +94,7 @@ def takes_part(name, workload):
 
 def machine():
     """What the figures were measured on."""
+    describe_blas = importlib.import_module("minigan.backend.blas").describe_blas
     versions = {}
     for package in ("numpy", "torch"):
         try:
@@ -101,11 +102,11 @@ def machine():
         except importlib.metadata.PackageNotFoundError:
             versions[package] = "not installed"
     return {"processor": platform.machine(), "cores": os.cpu_count(),
-            "python": platform.python_version(), **versions}  # fmt: skip
+            "python": platform.python_version(), **versions, "blas": describe_blas()}  # fmt: skip
 
 
 def main():
-    sys.path.insert(0, str(pathlib.Path(__file__).parent))
+    sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parents[2])]
     workloads = importlib.import_module("workloads").WORKLOADS
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workloads", nargs="+", default=list(workloads), choices=workloads)
