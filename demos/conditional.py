@@ -13,12 +13,12 @@ What to look at:
 - confusion.png: what was asked for against what a classifier reads. Which pairs does G mix up?
   Are they those that you would mix up?
 - picture.png and animation.gif: the digits 0 to 9 over the steps of training. Which comes first,
-  a clear digit or the right one?
+  a clear digit or the right one? (D's loss jumps at every eighth step, when it holds R1.)
 
 What to try next:
   --latent 1                almost no noise: ten digits, and how many ways to write them?
   --objective least-squares, --objective hinge: does another loss obey better?
-  --seed 1                  another column order? The noise has no meaning but the one it gets
+  --seed 1                  does each column have the same style as before?
 
 Files: digits.png, confusion.png, picture.png, animation.gif and metrics.json, with the share of
 samples that are classified as asked (chance: 10 %), for each digit and over all, beside the
@@ -63,7 +63,7 @@ from minigan.plotting import (
 
 CLASSES, BATCH, CHANNELS = 10, 32, 16  # channels at 14 x 14; twice as many at 7 x 7
 AVERAGE = 0.998  # decay of the running average of G's weights, which makes the samples
-STEPS, QUICK_STEPS = 5000, 6
+STEPS, QUICK_STEPS = 8000, 6
 ASKED, QUICK_ASKED = 500, 10  # how many of each digit are asked for in the end, and classified
 CLASSIFIER_STEPS, QUICK_CLASSIFIER_STEPS = 6000, 20
 FRAMES, QUICK_FRAMES = 24, 4

@@ -13,7 +13,8 @@ The game is the one of toy.py; new are the networks. Three models, by name:
 
 What to look at:
 - picture.png and animation.gif: the same noise over the steps of training. First blobs, then
-  strokes, then digits. When does a point of noise "decide" on its digit?
+  strokes, then digits. When does a point of noise "decide" on its digit? (With dcgan-r1, D's loss
+  jumps at every eighth step, when it holds R1.)
 - walk.png: from one point of noise to another. If digits change smoothly into each other, G has
   learnt more than to repeat the examples. Noise from a cube is walked along straight lines,
   normal noise, whose points all lie near a sphere, along great circles, and from piece to piece
@@ -101,7 +102,7 @@ class Settings:
 MODELS = {
     "mlp": Settings(64, 100, "uniform", 1.0, 12000, 40),
     "dcgan": Settings(64, 100, "uniform", 1.0, 5000, 6),
-    "dcgan-r1": Settings(32, 52, "mixture", 0.8, 20000, 6),
+    "dcgan-r1": Settings(32, 52, "mixture", 0.8, 18000, 6),
 }
 
 # What works: optimizer, learning rate, steps of D for each of G, how D is constrained

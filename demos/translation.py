@@ -202,7 +202,7 @@ save_picture(figure, out.path("picture.png"))
 save_animation(small, out.path("animation.gif"), redraw, looks)
 
 figure = picture(7, 4)
-draw_cycle_error(figure.subplots(), errors)
+draw_cycle_error(figure, errors)
 save_picture(figure, out.path("cycle.png"))
 
 # %% Metrics: the end beside the start

@@ -12,7 +12,7 @@ from minigan.plotting.style import FAKE, INK, styled
 __all__ = ["draw_cycle_error", "draw_moves", "draw_translations"]
 
 STAGES = ("original", "translated", "and back")
-MARGINS = {"left": 0.06, "right": 0.98, "bottom": 0.06, "top": 0.87, "wspace": 0.1, "hspace": 0.22}
+MARGINS = {"left": 0.06, "right": 0.98, "bottom": 0.06, "top": 0.9, "wspace": 0.1, "hspace": 0.22}
 LINES = 100  # points that are followed by a line
 
 
@@ -53,9 +53,9 @@ def draw_translations(figure, cycles, title=""):
 
 
 @styled
-def draw_cycle_error(axes, errors):
+def draw_cycle_error(figure, errors):
     """The cycle loss at the steps 1, 2, … n, on a logarithmic axis: mean and range of stretches."""
-    steps, mean, low, high = summarize(errors)
+    axes, (steps, mean, low, high) = figure.subplots(), summarize(errors)
     axes.fill_between(steps, low, high, color=FAKE, alpha=0.2, linewidth=0)
     axes.plot(steps, mean, color=FAKE)
     axes.set(xlim=(0, len(errors)), yscale="log", xlabel="step", title="Cycle error")

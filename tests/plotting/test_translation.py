@@ -47,8 +47,8 @@ def test_images_in_rows():
 
 
 def test_cycle_error_on_a_logarithmic_axis():
-    axes = picture(5, 4).subplots()
-    errors = 0.9 ** np.arange(40)
-    draw_cycle_error(axes, errors)
+    figure, errors = picture(5, 4), 0.9 ** np.arange(40)
+    draw_cycle_error(figure, errors)
+    axes = figure.axes[0]
     assert axes.get_yscale() == "log" and axes.get_xlim() == (0, 40)
     np.testing.assert_allclose(axes.lines[0].get_xydata(), np.stack([range(1, 41), errors], axis=1))
