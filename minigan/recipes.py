@@ -40,11 +40,11 @@ class Recipe:
     optimizer: type = Adam
     lr: float = 1e-3
     discriminator_steps: int = 1
-    steps: int = 6000
+    steps: int = 4000
 
 
 RECIPES = (
-    Recipe("non-saturating", "r1", R1(0.001, every=4), lr=2e-3),
+    Recipe("non-saturating", "r1", R1(0.001, every=4), lr=2e-3, steps=6000),
     Recipe("non-saturating", lr=2e-3),
     Recipe("non-saturating", "r2", R2(0.03)),
     Recipe("non-saturating", "dragan", DRAGAN(0.01)),
@@ -53,14 +53,14 @@ RECIPES = (
     Recipe("absolute-error", "r1", R1(0.1)),
     Recipe("least-squares", "r1", R1(0.03)),
     Recipe("hinge", "r1", R1(0.03)),
-    Recipe("hinge", "spectral-norm", optimizer=RMSProp, discriminator_steps=5, steps=2000),
+    Recipe("hinge", "spectral-norm", optimizer=RMSProp, discriminator_steps=5, steps=1500),
     Recipe(
-        "wasserstein", "clipping", WeightClipping(0.3), RMSProp, discriminator_steps=5, steps=2000
+        "wasserstein", "clipping", WeightClipping(0.3), RMSProp, discriminator_steps=5, steps=1500
     ),
-    Recipe("wasserstein", "wgan-gp", WGANGP(0.1), discriminator_steps=5, steps=2000),
-    Recipe("wasserstein", "one-sided", OneSidedPenalty(1), discriminator_steps=5, steps=2000),
+    Recipe("wasserstein", "wgan-gp", WGANGP(0.1), discriminator_steps=5, steps=1500),
+    Recipe("wasserstein", "one-sided", OneSidedPenalty(1), discriminator_steps=5, steps=1500),
     Recipe("feature-matching", "r1", R1(0.03)),
-    Recipe("moment-matching", steps=2000),
+    Recipe("moment-matching", steps=1500),
 )
 
 
