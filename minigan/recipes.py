@@ -4,8 +4,8 @@
     find_recipe(bounded_by="wgan-gp")          # the first row of that regularizer
     find_recipe("wasserstein", "one-sided")    # the row of both
 
-The rows are the result of trying, on the ring. What they have in common: a learning rate that falls to zero, so
-that the players settle; and what differs is how long a step D can take before it runs away.
+The rows are the result of trying, on the ring. What they have in common is a learning rate that
+falls to zero, so that the players settle; what differs is how fast D may learn before it runs away.
 """
 
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ RECIPES = (
     Recipe("minimax", lr=2e-3),
     Recipe("maximum-likelihood", "r1", R1(0.1)),
     Recipe("absolute-error", "r1", R1(0.1)),
-    Recipe("least-squares", "r1", R1(0.03)),
+    Recipe("least-squares", "r1", R1(0.1)),
     Recipe("hinge", "r1", R1(0.03)),
     Recipe("hinge", "spectral-norm", optimizer=RMSProp, discriminator_steps=5, steps=1500),
     Recipe(
