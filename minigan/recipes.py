@@ -4,8 +4,8 @@
     find_recipe(bounded_by="wgan-gp")          # the first row of that regularizer
     find_recipe("wasserstein", "one-sided")    # the row of both
 
-The rows are the result of trying. What they have in common: a learning rate that falls to zero, so
-that the players settle; and what differs is how long a step D can take before it runs away.
+The rows are the result of trying, on the ring. What they have in common is a learning rate that
+falls to zero, so that the players settle; what differs is how fast D may learn before it runs away.
 """
 
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from minigan.regularizers import (
     Regularizer,
     WeightClipping,
 )
+from minigan.schedules import LinearDecay
 
 __all__ = ["MANY_MODES", "RECIPES", "Recipe", "find_recipe"]
 
@@ -31,7 +32,8 @@ class Recipe:
     objective: a name in `OBJECTIVES`, or "feature-matching" (`FeatureMatchingGAN`), or
     "moment-matching" (`MomentMatching`). bounded_by: a name for what `regularizer` does; for
     "spectral-norm" D's layers do it, and there is none. optimizer, lr: of both players.
-    discriminator_steps: of D for each of G. steps: of G.
+    discriminator_steps: of D for each of G. steps: of G. settle: over how many steps at the end
+    the learning rate falls to zero, at most half of all; a long fall makes the modes too tight.
     """
 
     objective: str
@@ -40,31 +42,36 @@ class Recipe:
     optimizer: type = Adam
     lr: float = 1e-3
     discriminator_steps: int = 1
-    steps: int = 6000
+    steps: int = 4000
+    settle: int = 10_000
+
+    def schedule(self, steps):
+        """The learning rate's, for that many steps."""
+        return LinearDecay(steps, hold=max(0.5, 1 - self.settle / steps))
 
 
 RECIPES = (
-    Recipe("non-saturating", "r1", R1(0.001, every=4), lr=2e-3),
+    Recipe("non-saturating", "r1", R1(0.002, every=4), lr=2e-3, steps=6000, settle=3000),
     Recipe("non-saturating", lr=2e-3),
     Recipe("non-saturating", "r2", R2(0.03)),
     Recipe("non-saturating", "dragan", DRAGAN(0.01)),
     Recipe("minimax", lr=2e-3),
     Recipe("maximum-likelihood", "r1", R1(0.1)),
     Recipe("absolute-error", "r1", R1(0.1)),
-    Recipe("least-squares", "r1", R1(0.03)),
+    Recipe("least-squares", "r1", R1(0.1)),
     Recipe("hinge", "r1", R1(0.03)),
-    Recipe("hinge", "spectral-norm", optimizer=RMSProp, discriminator_steps=5, steps=2000),
+    Recipe("hinge", "spectral-norm", optimizer=RMSProp, discriminator_steps=5, steps=1500),
     Recipe(
-        "wasserstein", "clipping", WeightClipping(0.3), RMSProp, discriminator_steps=5, steps=2000
+        "wasserstein", "clipping", WeightClipping(0.3), RMSProp, discriminator_steps=5, steps=1500
     ),
-    Recipe("wasserstein", "wgan-gp", WGANGP(0.1), discriminator_steps=5, steps=2000),
-    Recipe("wasserstein", "one-sided", OneSidedPenalty(1), discriminator_steps=5, steps=2000),
+    Recipe("wasserstein", "wgan-gp", WGANGP(0.1), discriminator_steps=5, steps=1500),
+    Recipe("wasserstein", "one-sided", OneSidedPenalty(1), discriminator_steps=5, steps=1500),
     Recipe("kl", "r1", R1(1)),
     Recipe("reverse-kl", "r1", R1(0.1)),
     Recipe("pearson", "r1", R1(0.1)),
     Recipe("squared-hellinger", "r1", R1(0.1)),
     Recipe("feature-matching", "r1", R1(0.03)),
-    Recipe("moment-matching", steps=2000),
+    Recipe("moment-matching", steps=1500),
 )
 
 
