@@ -57,12 +57,8 @@ class ArrayPool:
         self._arrays = {}
 
     def empty(self, shape, dtype):
-        arrays = self._arrays.get((shape, dtype))
-        if arrays is not None:
-            array = _unreferenced(arrays, self._free_count)
-            if array is not None:
-                return array
-        return self._grow(shape, dtype)
+        array = _unreferenced(self._arrays.get((shape, dtype), ()), self._free_count)
+        return self._grow(shape, dtype) if array is None else array
 
     def _grow(self, shape, dtype):
         array = np.empty(shape, dtype)
