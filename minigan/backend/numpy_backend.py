@@ -5,6 +5,7 @@ not here is ordinary array code through `backend.xp`. Each method states shapes 
 Arrays that a method returns come from a pool (`pool.py`) and belong to whoever holds them.
 """
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -72,17 +73,15 @@ class NumpyBackend(Convolution):
 
     def matmul(self, a, b):
         """a (M, K) times b (K, O) -> (M, O)."""
-        out = self.empty((a.shape[0], b.shape[1]), a.dtype)
-        if a.shape[1] == 1:  # an outer product: three times as fast as a product with K = 1
-            return np.multiply(a, b, out=out)
-        return np.matmul(a, b, out=out)
+        # np.dot is np.matmul with half of its overhead, a fifth of the time of small products.
+        return np.dot(a, b, out=self.empty((a.shape[0], b.shape[1]), a.dtype))
 
     def add_product(self, out, a, b, accumulate=True):
         """out (K, O) += a (K, M) times b (M, O), or = if not `accumulate`: a weight gradient."""
         if accumulate:
             np.add(out, self.matmul(a, b), out=out)
         else:
-            np.matmul(a, b, out=out)  # saves two passes over the gradients of large layers
+            np.dot(a, b, out=out)  # saves two passes over the gradients of large layers
 
     def add_sum(self, out, x, accumulate=True):
         """out (C,) += Σ x (..., C) over all axes but the last: the gradient of a bias."""
@@ -97,7 +96,7 @@ class NumpyBackend(Convolution):
         As the product of a row of ones with x, which takes a third of the time of x.sum(axis=0).
         """
         rows = x.reshape(-1, x.shape[-1])
-        return np.matmul(_ones(len(rows), x.dtype), rows)
+        return np.dot(_ones(len(rows), x.dtype), rows)
 
     # Activations -------------------------------------------------------------------------------
 
@@ -189,7 +188,7 @@ class NumpyBackend(Convolution):
 
     def finite_guard(self, loss, norm, before=None):
         """A flag: whether two numbers are finite and the flag `before`, if any, was set."""
-        return before in (None, True) and self.is_finite(loss) and self.is_finite(norm)
+        return before in (None, True) and math.isfinite(loss) and math.isfinite(norm)
 
     def read_flags(self, flags):
         """The flags as a list of bool."""
