@@ -60,7 +60,7 @@ from minigan.recipes import RECIPES, find_recipe
 BATCH, WIDTH, LATENT = 256, 128, 2
 DEPTH_G, DEPTH_D = 4, 2  # hidden layers: a deep G can bend sharply, and leave the gaps empty
 MODES_25 = ("grid", "twenty-five-gaussians")  # which need a layer more in D
-PRESETS = {"fast": 1, "sharp": 3}  # times as many steps
+PRESETS = {"fast": 1, "sharp": 5}  # times as many steps
 FEATURES = 4  # of D's layers make the features, in feature matching
 KERNELS = (0.02, 0.05, 0.15, 0.5, 1.5)  # their widths, in moment matching
 SAMPLES, JUDGED, ARROWS = 2500, 500, 100  # generated; of them with a gradient; with an arrow
