@@ -15,7 +15,7 @@ What to look at, in picture.png and animation.gif:
 
 What to try next:
   --seed 1                  the same game with other luck
-  --preset sharp            three times as long: what is left between the modes?
+  --preset sharp            five times as long (a minute): what is left between the modes?
   --objective minimax       G's loss as in the theory: do its arrows vanish where D is sure?
   --objective wasserstein   a critic without a sigmoid, its weights clipped
   --regularizer wgan-gp     the same critic, the length of its gradient kept at 1

@@ -57,7 +57,7 @@ def test_every_recipe_runs(recipe, run_demo, metrics, tmp_path):
 
 @pytest.mark.usefixtures("without_pictures")
 def test_presets(run_demo, tmp_path, monkeypatch):
-    """What is sharp trains longer, and so do many modes, with a larger D."""
+    """What is sharp trains longer; many modes have a larger D."""
 
     def last(gan, batches, steps):
         yield Record(steps, 1.0, {"discriminator_loss": 1.0, "generator_loss": 1.0}, None)
@@ -70,7 +70,7 @@ def test_presets(run_demo, tmp_path, monkeypatch):
 
     fast, sharp = planned(), planned("--preset", "sharp")
     many = planned("--preset", "sharp", "--data", "grid")
-    assert 2 * fast[0] < sharp[0] < many[0] and fast[1] == sharp[1] < many[1]
+    assert 2 * fast[0] < min(sharp[0], many[0]) and fast[1] == sharp[1] < many[1]
     assert planned("--preset", "sharp", "--steps", 7)[0] == 7
 
 
