@@ -46,6 +46,7 @@ MNIST = {
     "MLP": ["--model", "mlp"],
     "DCGAN": ["--model", "dcgan"],
     "DCGAN, Wasserstein": ["--model", "dcgan", "--objective", "wasserstein"],
+    "DCGAN, R1": ["--model", "dcgan-r1"],
 }
 SAMPLES, QUICK_SAMPLES, QUICK_STEPS = 10000, 200, 20  # images; steps of the classifier
 FIGURES = {  # of metrics.json: the heading, how it is written, in which unit
