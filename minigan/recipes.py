@@ -51,7 +51,7 @@ class Recipe:
 
 
 RECIPES = (
-    Recipe("non-saturating", "r1", R1(0.002, every=4), lr=2e-3, steps=6000, settle=5000),
+    Recipe("non-saturating", "r1", R1(0.008, every=4), lr=2e-3, steps=5200, settle=13_000),
     Recipe("non-saturating", lr=2e-3),
     Recipe("non-saturating", "r2", R2(0.03)),
     Recipe("non-saturating", "dragan", DRAGAN(0.01)),
@@ -76,7 +76,7 @@ RECIPES = (
 
 
 #: For the 25 modes of the grid: a D under a firmer hand would never see between them.
-MANY_MODES = Recipe("non-saturating", "r1", R1(0.0001, every=4), steps=4500, settle=7000)
+MANY_MODES = Recipe("non-saturating", "r1", R1(0.00015, every=4), steps=4200, settle=10_500)
 
 
 def find_recipe(objective=None, bounded_by=None, many_modes=False):
