@@ -41,6 +41,7 @@ from minigan import (
     Dense,
     FeatureMatchingGAN,
     LeakyReLU,
+    LinearDecay,
     MomentMatching,
     NormalLatent,
     ReLU,
@@ -113,7 +114,7 @@ def network(inputs, outputs, hidden, activation, wrap=lambda dense: dense):
 normalize = {"wrap": SpectralNorm} if recipe.bounded_by == "spectral-norm" else {}
 G = network(LATENT, 2, DEPTH_G, ReLU)
 D = network(2, 1, DEPTH_D + many, LeakyReLU, **normalize)
-schedule = recipe.schedule(steps)  # a learning rate that falls to zero in the end: they settle
+schedule = LinearDecay(steps)  # a learning rate that falls to zero in the end: they settle
 shared = {"latent": NormalLatent(LATENT), "rng": noise_rng, "schedule": schedule}
 if recipe.objective == "moment-matching":
     gan = MomentMatching(G, recipe.optimizer(G, recipe.lr), bandwidths=KERNELS, **shared)

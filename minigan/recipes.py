@@ -20,7 +20,6 @@ from minigan.regularizers import (
     Regularizer,
     WeightClipping,
 )
-from minigan.schedules import LinearDecay
 
 __all__ = ["MANY_MODES", "RECIPES", "Recipe", "find_recipe"]
 
@@ -32,8 +31,8 @@ class Recipe:
     objective: a name in `OBJECTIVES`, or "feature-matching" (`FeatureMatchingGAN`), or
     "moment-matching" (`MomentMatching`). bounded_by: a name for what `regularizer` does; for
     "spectral-norm" D's layers do it, and there is none. optimizer, lr: of both players.
-    discriminator_steps: of D for each of G. steps: of G. settle: over how many steps at the end
-    the learning rate falls to zero, at most half of all; a long fall makes the modes too tight.
+    discriminator_steps: of D for each of G. steps: of G; the learning rate is constant for half of
+    them and then falls to zero.
     """
 
     objective: str
@@ -43,15 +42,10 @@ class Recipe:
     lr: float = 1e-3
     discriminator_steps: int = 1
     steps: int = 4000
-    settle: int = 10_000
-
-    def schedule(self, steps):
-        """The learning rate's, for that many steps."""
-        return LinearDecay(steps, hold=max(0.5, 1 - self.settle / steps))
 
 
 RECIPES = (
-    Recipe("non-saturating", "r1", R1(0.008, every=4), lr=2e-3, steps=5200, settle=13_000),
+    Recipe("non-saturating", "r1", R1(0.008, every=4), lr=2e-3, steps=5200),
     Recipe("non-saturating", lr=2e-3),
     Recipe("non-saturating", "r2", R2(0.03)),
     Recipe("non-saturating", "dragan", DRAGAN(0.01)),
@@ -76,7 +70,7 @@ RECIPES = (
 
 
 #: For the 25 modes of the grid: a D under a firmer hand would never see between them.
-MANY_MODES = Recipe("non-saturating", "r1", R1(0.00015, every=4), steps=4200, settle=10_500)
+MANY_MODES = Recipe("non-saturating", "r1", R1(0.00015, every=4), steps=4200)
 
 
 def find_recipe(objective=None, bounded_by=None, many_modes=False):
