@@ -70,7 +70,7 @@ RECIPES = (
 
 
 #: For the 25 modes of the grid: a D under a firmer hand would never see between them.
-MANY_MODES = Recipe("non-saturating", "r1", R1(0.00015, every=4), steps=4200)
+MANY_MODES = Recipe("non-saturating", "r1", R1(0.0001, every=4), steps=4200)
 
 
 def find_recipe(objective=None, bounded_by=None, many_modes=False):
