@@ -96,8 +96,7 @@ def kill(count, seed=0, pause=0.002):
         with start(whole, pause) as process:
             assert process.wait() == 0
         while killed < count:
-            folder, stale = Path(place, f"run{killed}"), []
-            folder.mkdir()
+            folder, stale = Path(tempfile.mkdtemp(dir=place)), []
             while not (folder / "digest").exists():
                 with start(folder, pause) as process:
                     process.stdout.readline()  # "ready": the start, which cleans up, is over
