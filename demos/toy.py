@@ -59,7 +59,7 @@ from minigan.recipes import RECIPES, find_recipe
 # %% Constants
 
 BATCH, WIDTH, LATENT = 256, 128, 2
-DEPTH_G, DEPTH_D = 4, 2  # hidden layers: a deep G can bend sharply, and leave the gaps empty
+DEPTH = 2  # hidden layers of D; those of G are the recipe's
 MODES_25 = ("grid", "twenty-five-gaussians")  # which need a layer more in D
 PRESETS = {"fast": 1, "sharp": 5}  # times as many steps
 FEATURES = 4  # of D's layers make the features, in feature matching
@@ -112,8 +112,8 @@ def network(inputs, outputs, hidden, activation, wrap=lambda dense: dense):
 
 
 normalize = {"wrap": SpectralNorm} if recipe.bounded_by == "spectral-norm" else {}
-G = network(LATENT, 2, DEPTH_G, ReLU)
-D = network(2, 1, DEPTH_D + many, LeakyReLU, **normalize)
+G = network(LATENT, 2, recipe.layers, ReLU)
+D = network(2, 1, DEPTH + many, LeakyReLU, **normalize)
 schedule = LinearDecay(steps)  # a learning rate that falls to zero in the end: they settle
 shared = {"latent": NormalLatent(LATENT), "rng": noise_rng, "schedule": schedule}
 if recipe.objective == "moment-matching":
