@@ -8,6 +8,7 @@ from minigan.layers.activations import LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
 from minigan.layers.base import Layer, NoDoubleBackward, Sequential
 from minigan.layers.convolution import Conv2d, ConvTranspose2d
 from minigan.layers.dense import Dense
+from minigan.layers.fourier import FourierFeatures
 from minigan.layers.initializers import Glorot, He, Normal
 from minigan.layers.layer_norm import LayerNorm
 from minigan.layers.minibatch_std import MinibatchStd
@@ -22,6 +23,7 @@ __all__ = [
     "Dense",
     "Dropout",
     "Flatten",
+    "FourierFeatures",
     "Glorot",
     "He",
     "Layer",

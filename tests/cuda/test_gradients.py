@@ -12,6 +12,7 @@ from minigan import (
     Dense,
     Dropout,
     Flatten,
+    FourierFeatures,
     LayerNorm,
     LeakyReLU,
     MinibatchStd,
@@ -44,6 +45,7 @@ LAYERS = {
     "Reshape": (lambda: Reshape(3, 2), (2, 3)),
     "MinibatchStd": (lambda: MinibatchStd(eps=0.1), (2, 3)),
     "Pack": (lambda: Pack(2), (2, 3)),
+    "FourierFeatures": (lambda: FourierFeatures(3, 4), (3,)),
 }
 
 

@@ -17,6 +17,7 @@ from minigan import (
     Dense,
     Dropout,
     Flatten,
+    FourierFeatures,
     LayerNorm,
     LeakyReLU,
     Pack,
@@ -87,8 +88,9 @@ LAYERS = {
     "Flatten": of_shape(lambda shape: Flatten()),
     "Reshape": of_shape(lambda shape: Reshape(*shape[::-1])),
     "Pack": of_shape(lambda shape: Pack(2)),
+    "FourierFeatures": PAIRS.map(lambda pair: (FourierFeatures(*pair), pair[:1])),
 }
-CURVED = {"LayerNorm", "Tanh", "Sigmoid", "Softplus"}  # whose dx depends on x
+CURVED = {"FourierFeatures", "LayerNorm", "Tanh", "Sigmoid", "Softplus"}  # whose dx depends on x
 
 
 class Phi:
@@ -136,6 +138,7 @@ BY_SCIPY = {
     "LayerNorm": (lambda: LayerNorm(4), (4,)),
     "LayerNorm of images": (lambda: LayerNorm(2), (2, 3, 2)),
     "SpectralNorm": (lambda: SpectralNorm(Conv2d(2, 2, 2)), (3, 3, 2)),
+    "FourierFeatures": (lambda: FourierFeatures(3, 2), (3,)),
     "Tanh": (Tanh, (3,)),
     "Sigmoid": (Sigmoid, (3,)),
     "Softplus": (Softplus, (3,)),

@@ -12,6 +12,7 @@ from minigan import (
     R1,
     WGANGP,
     Dense,
+    FourierFeatures,
     LayerNorm,
     LeakyReLU,
     Sequential,
@@ -34,16 +35,27 @@ def samples(shape, n=4):
     return RNG(2).normal(size=(2, n, *shape))
 
 
-def gradient_with(activation, norm=False, penalty=WGANGP(2.0)):  # noqa: B008
-    """The penalty's gradient is the derivative of its value, with this activation."""
+def penalty_gradient(layers, penalty=WGANGP(2.0)):  # noqa: B008
+    """The penalty's gradient is the derivative of its value, for a critic of these layers.
+
+    layers: makes all but the first, Dense(3, 5), and the last, Dense(4, 1).
+    """
 
     def check(build):
-        normalisation = [LayerNorm(5)] if norm else []
-        layers = [Dense(3, 5), *normalisation, activation(), Dense(5, 4), activation()]
-        critic = build([*layers, Dense(4, 1)], (3,))
+        critic = build([Dense(3, 5), *layers(), Dense(4, 1)], (3,))
         return gradcheck(penalty, critic, *samples((3,)), max_entries=4).passed
 
     return check
+
+
+def gradient_with(activation, norm=False, **options):
+    """The same with this activation twice, and LayerNorm before it or not."""
+    before = [LayerNorm] if norm else []
+
+    def layers():
+        return [*(layer(5) for layer in before), activation(), Dense(5, 4), activation()]
+
+    return penalty_gradient(layers, **options)
 
 
 def spectral_norm_gradient(build):
@@ -140,6 +152,19 @@ def layer_norm(phi_factor=1.0, v_terms=(1, 1), gamma_gradient=True, whole=True):
     return double_backward
 
 
+def fourier(tangent_terms=(1, 1), phase_terms=(1, 1), whole=True):
+    """`FourierFeatures.double_backward` with a term left out, or its sign changed."""
+
+    def double_backward(self, u, dy, cache):
+        (cos, sin), (_, dy_cos, dy_sin) = cache, self._split(dy)
+        t = u @ self.omega
+        u_dy = np.concatenate([u, -tangent_terms[0] * t * sin, tangent_terms[1] * t * cos], axis=1)
+        u_x = -t * (phase_terms[0] * dy_cos * cos + phase_terms[1] * dy_sin * sin) @ self.omega.T
+        return u_dy, u_x if whole else None
+
+    return double_backward
+
+
 def no_change_of_sigma(self, d_normalized, normalized, sigma, left, right, accumulate):
     self.dweight[...] = self.dweight * accumulate + d_normalized / sigma
 
@@ -156,6 +181,7 @@ CHECKS = {
     "softplus": gradient_with(Softplus),
     "sigmoid": gradient_with(Sigmoid),
     "LayerNorm": gradient_with(LeakyReLU, norm=True),
+    "FourierFeatures": penalty_gradient(lambda: [FourierFeatures(5, 2), Dense(9, 4), LeakyReLU()]),
     "R1's gradient": gradient_with(Tanh, penalty=R1(2.0)),
     "SpectralNorm": spectral_norm_gradient,
     "SpectralNorm, second order": spectral_norm_second_gradient,
@@ -194,6 +220,21 @@ MUTANTS = {
         *(LayerNorm, "double_backward", layer_norm(whole=False)),
         ["LayerNorm"],
     ),
+    **{
+        f"FourierFeatures {name}": (
+            *(FourierFeatures, "double_backward", fourier(**wrong)),
+            ["FourierFeatures"],
+        )
+        for name, wrong in (
+            ("without t sin", {"tangent_terms": (0, 1)}),
+            ("with +t sin", {"tangent_terms": (-1, 1)}),
+            ("without t cos", {"tangent_terms": (1, 0)}),
+            ("without cos in u_x", {"phase_terms": (0, 1)}),
+            ("without sin in u_x", {"phase_terms": (1, 0)}),
+            ("with −sin in u_x", {"phase_terms": (1, -1)}),
+            ("without u_x", {"whole": False}),
+        )
+    },
     "σ taken as a constant": (
         *(SpectralNorm, "_add_weight_gradient", no_change_of_sigma),
         ["SpectralNorm", "SpectralNorm, second order"],
@@ -212,6 +253,7 @@ def test_the_code_as_it_is(check, randomized):
 
 def test_the_form_to_be_broken_is_right_as_long_as_it_is_whole(randomized, monkeypatch):
     monkeypatch.setattr(LayerNorm, "double_backward", layer_norm())
+    monkeypatch.setattr(FourierFeatures, "double_backward", fourier())
     assert all(check(randomized) for check in CHECKS.values())
 
 

@@ -19,8 +19,8 @@ from .module import CompileException, RawModule
 
 #: Functions that NumPy and CuPy share, of those that the library and the tests need.
 SHARED = (
-    "add any ascontiguousarray broadcast_to clip concatenate dot einsum exp isfinite "
-    "maximum multiply ones ones_like sign sqrt where zeros zeros_like"
+    "add any ascontiguousarray broadcast_to clip concatenate cos dot einsum exp isfinite "
+    "maximum multiply ones ones_like sign sin sqrt where zeros zeros_like"
 ).split()
 globals().update({name: lifted(getattr(np, name)) for name in SHARED})
 
