@@ -60,7 +60,11 @@ def add_options(parser):
 
 options, out = start("lab", __doc__, ["session.html", "session.gif"], add_options)
 chosen = {f.name: getattr(options, f.name) for f in fields(Settings) if f.name != "points"}
-settings = Settings(**chosen)
+try:
+    settings = Settings(**chosen)
+    experiment = Experiment(settings, options.backend)
+except ValueError as error:  # such as a critic that nothing keeps in bounds
+    raise SystemExit(f"lab.py: {error}") from None
 
 # %% In a window, if there is a display
 
@@ -73,7 +77,6 @@ if not (options.html or options.gif or options.quick) and plt.get_backend().lowe
 
 short = (QUICK_STEPS, QUICK_FRAMES, QUICK_HOLD) if options.quick else (STEPS, FRAMES, HOLD)
 steps, count, hold = options.steps or short[0], *short[1:]
-experiment = Experiment(settings, options.backend)
 figure = picture(10, 6)
 recording = Recording(figure, experiment)
 frames = recording.frames(steps, every=-(-steps // count), hold=hold)

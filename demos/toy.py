@@ -38,6 +38,7 @@ from tqdm import tqdm
 
 from minigan import (
     GAN,
+    OBJECTIVES,
     Dense,
     FeatureMatchingGAN,
     LeakyReLU,
@@ -141,7 +142,7 @@ x, y = np.linspace(*data.extent[:2], GRID), np.linspace(*data.extent[2:], GRID)
 real_batch = gan.asarray((real[:JUDGED] - centre) / scale)
 plane = gan.asarray((np.stack(np.meshgrid(x, y), axis=2).reshape(-1, 2) - centre) / scale)
 has_modes = isinstance(data, GaussianMixture) and np.ndim(data.sigma) == 0  # all of one size
-log_loss = recipe.objective in ("minimax", "non-saturating")  # with D(x) = sigmoid(logit)
+log_odds = recipe.objective in OBJECTIVES and gan.objective.log_odds  # logit 0: D cannot tell
 to_numpy = options.backend.to_numpy
 
 
@@ -149,7 +150,7 @@ def verdict(fake):
     """What D makes of the plane, from -1 (fake) over 0 (cannot tell) to 1 (real)."""
     if recipe.objective == "moment-matching":
         heights = to_numpy(witness(plane, real_batch, fake, KERNELS, backend=options.backend))
-    elif log_loss:
+    elif log_odds:
         return np.tanh(to_numpy(D(plane)) / 2).reshape(GRID, GRID)  # = 2 D(x) - 1
     else:  # other logits have another zero: take the middle between real and generated samples
         heights = to_numpy(D(plane)) - float(D(real_batch).mean() + D(fake).mean()) / 2
@@ -195,7 +196,7 @@ with threadpool_limits(1):  # a second core costs these small matrices more than
 
 losses, seconds = np.array(losses).T, history["seconds"]  # (2, steps)
 scene = {"extent": data.extent, "real": real, "losses": losses}
-if log_loss:  # the losses, in nats, of a D that answers 1/2 (logit 0) to everything
+if log_odds:  # the losses, in nats, of a D that answers 1/2 (logit 0) to everything
     zero = gan.asarray(np.zeros((1, 1)))
     even = gan.objective.discriminator(zero, zero)[0], gan.objective.generator(zero)[0]
     scene |= {"balance": [float(loss) for loss in even], "unit": "nats"}

@@ -35,9 +35,12 @@ class Objective:
     """A pair of losses. Subclasses give `discriminator_terms` and `generator_terms`.
 
     needs_constraint: whether the discriminator must be kept Lipschitz (clipping or a penalty).
+    log_odds: whether the best discriminator's logit is log p/q, of the densities of real and fake
+    samples: then 0 says that it cannot tell, σ(logit) is a probability, and losses are in nats.
     """
 
     needs_constraint = False
+    log_odds = False
 
     def __init__(self, backend="numpy"):
         self.backend = get_backend(backend)
@@ -85,6 +88,8 @@ class Minimax(Objective):
     G minimises  mean log(1 − D(G(z))) = −mean softplus(f), whose gradient −σ(f) vanishes when D
     is sure of its case (f ≪ 0): exactly when G needs it most.
     """
+
+    log_odds = True
 
     def __init__(self, backend="numpy", *, real_label=1.0):
         super().__init__(backend)
@@ -244,6 +249,8 @@ class ReverseKL(FDivergence):
 
     Avoids where p has nothing, and overflows for logits of real samples below −88 in float32.
     """
+
+    log_odds = True
 
     def output(self, v):
         slope = self.backend.xp.exp(-v)

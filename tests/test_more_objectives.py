@@ -69,6 +69,12 @@ def test_optimal_discriminator(objective):
             assert loss > best - 1e-15
 
 
+@objectives
+def test_log_odds_are_where_the_best_logit_is_the_log_ratio(objective):
+    are = objective in OPTIMAL and np.array_equal(OPTIMAL[objective], np.log(RATIO))
+    assert get_objective(objective).log_odds == are
+
+
 @pytest.mark.parametrize("objective", sorted(set(OPTIMAL) - {"hinge"}))
 def test_gradient_is_zero_at_the_optimum(objective):
     """Over all samples at one point, what the real ones pull is what the fakes push."""

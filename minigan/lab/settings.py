@@ -73,7 +73,7 @@ class Settings:
     @property
     def is_critic(self):
         """Whether D's output is a height, not the log odds of real against generated."""
-        return self.objective in ("wasserstein", "hinge", "least-squares")
+        return not OBJECTIVES[self.objective].log_odds
 
     def distribution(self):
         """The data."""

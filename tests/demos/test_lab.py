@@ -1,5 +1,7 @@
 """Tests of the lab's demo where there is no display."""
 
+import pytest
+
 import minigan.plotting
 
 
@@ -23,3 +25,8 @@ def test_a_gif(run_demo, monkeypatch, tmp_path):
     arguments = ["--quick", "--gif", "--steps", 1, "--data", "moons", "--objective", "hinge"]
     run_demo("lab", *arguments, "--width", 8, "--out", tmp_path)
     assert saved == [(tmp_path / "session.gif", 1 + 7)]
+
+
+def test_settings_that_do_not_fit_are_a_message(run_demo, tmp_path):
+    with pytest.raises(SystemExit, match="Lipschitz"):
+        run_demo("lab", "--quick", "--objective", "wasserstein", "--out", tmp_path)

@@ -121,6 +121,17 @@ def test_drawn_points_are_the_data():
     assert near.max() < 0.2 and experiment.extent == (0, 1, 0, 1)
 
 
+@pytest.mark.parametrize("objective", ["kl", "pearson", "squared-hellinger", "least-squares"])
+def test_heights_without_a_zero_of_their_own_are_shown_about_their_middle(objective):
+    """The mean verdict on the real samples is as far above 0 as that on the fakes is below."""
+    settings = Settings(objective=objective, regularizer="r1", **SMALL)
+    experiment = Experiment(settings)
+    experiment.gan.discriminator.parameters[-1] += 9  # as log odds: all is real
+    look = experiment.look()
+    assert look.verdict.min() < 0 < look.verdict.max()
+    assert settings.is_critic and "height" in experiment._verdict_name
+
+
 def test_live_changes():
     experiment = Experiment(Settings(**SMALL))
     experiment.adjust(generator_lr=0.25, discriminator_lr=0.5, discriminator_steps=2)
