@@ -41,7 +41,9 @@ animation.gif, checkpoint.npz, metrics.json, and samples.npy if asked for.
 """
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from tqdm import tqdm
@@ -50,6 +52,7 @@ from minigan import (
     GAN,
     OBJECTIVES,
     R1,
+    WGANGP,
     Adam,
     BatchNorm,
     Conv2d,
@@ -59,6 +62,7 @@ from minigan import (
     He,
     LeakyReLU,
     LinearDecay,
+    MomentMatching,
     Normal,
     Record,
     ReLU,
@@ -82,6 +86,7 @@ from minigan.plotting import (
     save_animation,
     save_picture,
 )
+from minigan.regularizers import Regularizer
 
 # %% Constants
 
@@ -90,8 +95,22 @@ FRAMES, QUICK_FRAMES = 24, 4
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """How both players are trained, and how D is constrained."""
+
+    optimizer: Callable
+    lr: float
+    discriminator_steps: int = 1  # for each step of G
+    regularizer: Regularizer | None = None
+
+
+@dataclass(frozen=True)
 class Settings:
-    """What belongs to a model. spread: of the samples' noise, as a share of the training's."""
+    """What belongs to a model.
+
+    spread: of the samples' noise, as a share of the training's. objective: if no other is asked
+    for; None where there is no D. recipe: None where it is the objective's, from RECIPES.
+    """
 
     batch: int
     dimension: int  # of the noise
@@ -99,26 +118,30 @@ class Settings:
     spread: float
     steps: int
     quick_steps: int
+    objective: str | None = "non-saturating"
+    recipe: Recipe | None = None
 
 
+RECIPES = {  # "others": of all objectives that are not named
+    "others": Recipe(Adam, 2e-4),
+    "wasserstein": Recipe(RMSProp, 5e-5, 5, WeightClipping(0.01)),
+}
+LIPSCHITZ = Recipe(partial(Adam, betas=(0.5, 0.9)), 3e-4, 3, WGANGP(10))
 MODELS = {
     "mlp": Settings(64, 100, "uniform", 1.0, 12000, 40),
     "dcgan": Settings(64, 100, "uniform", 1.0, 5000, 6),
-    "dcgan-r1": Settings(32, 52, "mixture", 0.8, 18000, 6),
+    "dcgan-r1": Settings(
+        32, 52, "mixture", 0.8, 18000, 6, recipe=Recipe(Adam, 1e-3, 1, R1(1.0, every=8))
+    ),
+    "wgan-gp": Settings(32, 52, "mixture", 0.8, 6000, 6, "wasserstein", LIPSCHITZ),
+    "gmmn": Settings(1000, 10, "uniform", 1.0, 1500, 6, None, Recipe(Adam, 1e-3)),
 }
-
-# What works: optimizer, learning rate, steps of D for each of G, how D is constrained
-RECIPES = {
-    "minimax": (Adam, 2e-4, 1, None),
-    "non-saturating": (Adam, 2e-4, 1, None),
-    "wasserstein": (RMSProp, 5e-5, 5, WeightClipping(0.01)),
-}
-RECIPE_R1 = Adam, 1e-3, 1, R1(1.0, every=8)  # for any objective
+KERNELS = [2 * s**0.5 for s in (2, 5, 10, 20, 40, 80)]  # of squared width, Li et al. say
 
 
 def add_options(parser):
     parser.add_argument("--model", choices=sorted(MODELS), default="dcgan-r1", help="see above")
-    parser.add_argument("--objective", choices=sorted(OBJECTIVES), default="non-saturating")
+    parser.add_argument("--objective", choices=sorted(OBJECTIVES), help="(default: the model's)")
     parser.add_argument("--latent", choices=sorted(LATENTS), help="(default: the model's)")
     parser.add_argument("--spread", type=float, help="of the samples' noise (default: the model's)")
     parser.add_argument("--samples", type=count, default=0, help="how many to write (default: 0)")
@@ -129,10 +152,11 @@ FILES = ["picture.png", "samples.png", "walk.png", "pieces.png", "animation.gif"
 FILES += ["checkpoint.npz"]
 options, out = start("mnist", __doc__, FILES, add_options)
 settings = MODELS[options.model]
-recipe = RECIPES.get(options.objective, RECIPES["non-saturating"])
-if options.model == "dcgan-r1":
-    recipe = RECIPE_R1
-optimizer, lr, discriminator_steps, constraint = recipe
+if options.objective and settings.objective is None:
+    problem = f"{options.model} has no discriminator to train for {options.objective!r}"
+    raise SystemExit(f"mnist.py: {problem}: leave --objective out")
+objective = options.objective or settings.objective
+recipe = settings.recipe or RECIPES.get(objective, RECIPES["others"])
 latent = LATENTS[options.latent or settings.latent](settings.dimension)
 spread = settings.spread if options.spread is None else options.spread
 steps = options.steps or (settings.quick_steps if options.quick else settings.steps)
@@ -148,9 +172,13 @@ batches = Batches(images, settings.batch, batch_rng)
 few, many = 32, 64  # channels at 14 x 14 and at 7 x 7 (Radford et al.: 128 and up)
 
 
+def gmmn():
+    layers = [Dense(latent.dimension, 256), ReLU(), Dense(256, 512), ReLU()]
+    return [*layers, Dense(512, 784), Tanh(), Reshape(28, 28, 1)], None
+
+
 def mlp():
-    generator = [Dense(latent.dimension, 256), ReLU(), Dense(256, 512), ReLU()]
-    generator += [Dense(512, 784), Tanh(), Reshape(28, 28, 1)]
+    generator, _ = gmmn()
     discriminator = [Flatten(), Dense(784, 512), LeakyReLU(0.2)]
     discriminator += [Dense(512, 256), LeakyReLU(0.2), Dense(256, 1)]
     return generator, discriminator
@@ -181,24 +209,28 @@ def dcgan_r1():
     return unfold(He()), discriminator
 
 
-layers_of_G, layers_of_D = {"mlp": mlp, "dcgan": dcgan, "dcgan-r1": dcgan_r1}[options.model]()
+NETWORKS = {"mlp": mlp, "dcgan": dcgan, "dcgan-r1": dcgan_r1, "wgan-gp": dcgan_r1, "gmmn": gmmn}
+layers_of_G, layers_of_D = NETWORKS[options.model]()
 G = Sequential(layers_of_G, (latent.dimension,), rng=weight_rng, backend=options.backend)
-D = Sequential(layers_of_D, (28, 28, 1), rng=weight_rng, backend=options.backend)
-# Images are worth two threads, with half of each batch each; a GPU has threads of its own.
-game = GAN if options.model == "mlp" or options.backend.name != "numpy" else ShardedGAN
-gan = game(
-    G,
-    D,
-    options.objective,
-    generator_optimizer=optimizer(G, lr),
-    discriminator_optimizer=optimizer(D, lr),
-    discriminator_steps=discriminator_steps,
-    regularizer=constraint,
-    latent=latent,
-    rng=noise_rng,
-    average_decay=AVERAGE,
-    schedule=LinearDecay(steps),  # constant for half of the run, then falling to zero
-)
+schedule = LinearDecay(steps)  # constant for half of the run, then falling to zero
+shared = {"latent": latent, "rng": noise_rng, "schedule": schedule}
+if layers_of_D is None:
+    D, gan = "none", MomentMatching(G, recipe.optimizer(G, recipe.lr), bandwidths=KERNELS, **shared)
+else:
+    D = Sequential(layers_of_D, (28, 28, 1), rng=weight_rng, backend=options.backend)
+    # Images are worth two threads, with half of each batch each; a GPU has threads of its own.
+    game = GAN if options.model == "mlp" or options.backend.name != "numpy" else ShardedGAN
+    gan = game(
+        G,
+        D,
+        objective,
+        generator_optimizer=recipe.optimizer(G, recipe.lr),
+        discriminator_optimizer=recipe.optimizer(D, recipe.lr),
+        discriminator_steps=recipe.discriminator_steps,
+        regularizer=recipe.regularizer,
+        average_decay=AVERAGE,
+        **shared,
+    )
 print(f"The generator\n{G}\n\nThe discriminator\n{D}\n")
 
 # %% Training
@@ -214,6 +246,11 @@ def noise(n):
     return z
 
 
+def losses_of(record):
+    """Of D (NaN where there is none) and of G."""
+    return getattr(record, "discriminator_loss", np.nan), record.generator_loss
+
+
 z = noise(100)  # always the same noise, to see what becomes of it
 frames = QUICK_FRAMES if options.quick else FRAMES
 stops = set(np.linspace(0, steps, frames + 1).round().astype(int).tolist())
@@ -227,16 +264,15 @@ for record in (bar := tqdm(run, initial=gan.steps, total=steps, unit="step")):
     if record.step in stops:
         looks.append((record.step, gan.generate(z)))
     if record.step % 10 == 0:
-        losses = f"D {record.discriminator_loss:.3f}, G {record.generator_loss:.3f}"
-        bar.set_postfix_str(f"losses: {losses}")
-losses = np.array([(r.discriminator_loss, r.generator_loss) for r in records]).T  # (2, steps)
+        bar.set_postfix_str("losses: D {:.3f}, G {:.3f}".format(*losses_of(record)))
+losses = np.array([losses_of(record) for record in records]).T  # (2, steps)
 seconds = sum(record.seconds for record in records)
 
 # %% Pictures: ten points of noise over the steps, samples, an animation
 
 rows = sorted({round((len(looks) - 1) * part) for part in (1 / 24, 1 / 8, 1 / 4, 1 / 2, 1)})
 curves = {"losses": losses}
-if options.objective in ("minimax", "non-saturating"):  # the losses of a D that answers 1/2
+if objective in ("minimax", "non-saturating"):  # the losses of a D that answers 1/2
     zero = gan.asarray(np.zeros((1, 1)))
     even = gan.objective.discriminator(zero, zero)[0], gan.objective.generator(zero)[0]
     curves |= {"balance": [float(loss) for loss in even], "unit": "nats"}
@@ -297,6 +333,7 @@ if options.samples:
         np.save(temporary, samples)
 
 out.save_metrics(
+    objective=objective,
     latent=repr(latent),
     spread=spread,
     discriminator_loss=losses[0, -1],

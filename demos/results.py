@@ -47,6 +47,8 @@ MNIST = {
     "DCGAN": ["--model", "dcgan"],
     "DCGAN, Wasserstein": ["--model", "dcgan", "--objective", "wasserstein"],
     "DCGAN, R1": ["--model", "dcgan-r1"],
+    "WGAN-GP": ["--model", "wgan-gp"],
+    "GMMN": ["--model", "gmmn"],
 }
 SAMPLES, QUICK_SAMPLES, QUICK_STEPS = 10000, 200, 20  # images; steps of the classifier
 FIGURES = {  # of metrics.json: the heading, how it is written, in which unit

@@ -35,15 +35,17 @@ def interrupt_at(monkeypatch):
 
     @contextlib.contextmanager
     def interrupt(step):
-        original = minigan.GAN.step
+        def interrupted(original):
+            def run(game, batches):
+                if game.steps + 1 == step:
+                    os.kill(os.getpid(), signal.SIGINT)
+                return original(game, batches)
 
-        def interrupted(game, batches):
-            if game.steps + 1 == step:
-                os.kill(os.getpid(), signal.SIGINT)
-            return original(game, batches)
+            return run
 
         with monkeypatch.context() as patch:
-            patch.setattr(minigan.GAN, "step", interrupted)
+            for kind in (minigan.GAN, minigan.MomentMatching):
+                patch.setattr(kind, "step", interrupted(kind.step))
             yield
 
     return interrupt

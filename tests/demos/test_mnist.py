@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 import minigan.data
-from minigan import OBJECTIVES
+from minigan import OBJECTIVES, BatchNorm, Hinge, MomentMatching, NonSaturating, Wasserstein
+from minigan.parallel import ShardedGAN
 
+MODELS = ["mlp", "dcgan", "dcgan-r1", "wgan-gp", "gmmn"]
+IN_PIECES = {"dcgan-r1", "wgan-gp"}  # noise in pieces
 MNIST = Path(__file__).resolve().parents[2] / "demos" / "mnist.py"
 FILES = {
     "picture.png",
@@ -33,20 +36,20 @@ def test_on_the_real_images(run_demo, metrics, tmp_path):
 @pytest.fixture
 def stand_in(monkeypatch):
     """Bright squares on black, instead of digits."""
-    images = np.full((200, 28, 28, 1), -1, np.float32)
-    images[:, 8:20, 8:20] = np.random.default_rng(0).uniform(0, 1, (200, 1, 1, 1))
-    load = lambda split, data_dir: (images, np.zeros(200, int))  # noqa: E731
+    images = np.full((1000, 28, 28, 1), -1, np.float32)
+    images[:, 8:20, 8:20] = np.random.default_rng(0).uniform(0, 1, (1000, 1, 1, 1))
+    load = lambda split, data_dir: (images, np.zeros(1000, int))  # noqa: E731
     monkeypatch.setattr(minigan.data, "load_mnist", load)
 
 
 @pytest.mark.usefixtures("stand_in")
-@pytest.mark.parametrize("model", ["mlp", "dcgan", "dcgan-r1"])
+@pytest.mark.parametrize("model", MODELS)
 def test_a_quick_run_writes_all_files(model, run_demo, metrics, check_pictures, tmp_path, capsys):
     arguments = ["--quick", "--steps", 6, "--model", model, "--samples", 7]
     demo = run_demo("mnist", *arguments, "--out", tmp_path)
     check_pictures(tmp_path)
     assert {p.name for p in tmp_path.iterdir()} == FILES | {"samples.npy"} | (
-        {"pieces.png"} if model == "dcgan-r1" else set()
+        {"pieces.png"} if model in IN_PIECES else set()
     )
     samples = np.load(tmp_path / "samples.npy", allow_pickle=False)
     assert (samples.shape, samples.dtype) == ((7, 28, 28, 1), np.float32)
@@ -54,7 +57,12 @@ def test_a_quick_run_writes_all_files(model, run_demo, metrics, check_pictures, 
     found = metrics(tmp_path)
     assert (found["demo"], found["model"], found["steps"]) == ("mnist", model, 6)
     assert {"discriminator_loss", "generator_loss", "seconds", "steps_per_second"} <= set(found)
-    assert demo["gan"].discriminator.output_shape == (1,)
+    game = demo["gan"]
+    if model == "gmmn":
+        assert isinstance(game, MomentMatching) and found["objective"] is None
+        assert found["discriminator_loss"] is None and found["generator_loss"] > 0
+    else:
+        assert game.discriminator.output_shape == (1,) and found["discriminator_loss"] is not None
     assert "6/6" in capsys.readouterr().err
 
 
@@ -63,13 +71,48 @@ def test_a_quick_run_writes_all_files(model, run_demo, metrics, check_pictures, 
 @pytest.mark.parametrize("objective", sorted(OBJECTIVES))
 def test_every_objective(model, objective, run_demo, metrics, tmp_path):
     arguments = ["--quick", "--steps", 2, "--model", model, "--objective", objective]
-    run_demo("mnist", *arguments, "--out", tmp_path)
+    game = run_demo("mnist", *arguments, "--out", tmp_path)["gan"]
     assert metrics(tmp_path)["objective"] == objective
+    assert type(game.objective) is OBJECTIVES[objective]
 
 
 @pytest.mark.usefixtures("stand_in", "without_pictures")
-def test_interrupted_and_resumed_it_ends_the_same(run_demo, interrupt_at, tmp_path):
-    arguments = ["--quick", "--steps", 6, "--samples", 5, "--out"]
+@pytest.mark.parametrize(
+    ("arguments", "objective", "regularizer", "discriminator_steps"),
+    [
+        ((), NonSaturating, "R1(1)", 1),
+        (("--objective=wasserstein",), Wasserstein, "R1(1)", 1),
+        (("--model=dcgan",), NonSaturating, None, 1),
+        (("--model=dcgan", "--objective=wasserstein"), Wasserstein, "WeightClipping(0.01)", 5),
+        (("--model=wgan-gp",), Wasserstein, "WGANGP(10)", 3),
+        (("--model=wgan-gp", "--objective=hinge"), Hinge, "WGANGP(10)", 3),
+    ],
+)
+def test_what_keeps_each_critic_in_bounds(
+    arguments, objective, regularizer, discriminator_steps, run_demo, tmp_path
+):
+    demo = run_demo("mnist", *arguments, "--quick", "--steps", 1, "--out", tmp_path)
+    game = demo["gan"]
+    assert type(game.objective) is objective and isinstance(game, ShardedGAN)
+    assert game.discriminator_steps == discriminator_steps
+    if regularizer:
+        assert repr(game.regularizer) == regularizer
+    mixes = any(isinstance(layer, BatchNorm) for layer in game.discriminator.layers)
+    assert mixes == ("--model=dcgan" in arguments)  # penalties are on each sample's own slope
+
+
+@pytest.mark.parametrize("objective", ["wasserstein", "non-saturating"])
+@pytest.mark.usefixtures("stand_in")
+def test_without_a_discriminator_there_is_no_objective(objective, run_demo, tmp_path):
+    with pytest.raises(SystemExit, match=r"^mnist\.py: gmmn has no discriminator") as exit:
+        run_demo("mnist", "--model", "gmmn", "--objective", objective, "--out", tmp_path)
+    assert objective in str(exit.value) and "\n" not in str(exit.value)
+
+
+@pytest.mark.usefixtures("stand_in", "without_pictures")
+@pytest.mark.parametrize("model", ["dcgan-r1", "gmmn"])
+def test_interrupted_and_resumed_it_ends_the_same(model, run_demo, interrupt_at, tmp_path):
+    arguments = ["--quick", "--model", model, "--steps", 6, "--samples", 5, "--out"]
     whole = run_demo("mnist", *arguments, tmp_path / "whole")
     with interrupt_at(3), pytest.raises(SystemExit) as exit:
         run_demo("mnist", *arguments, tmp_path / "parts")

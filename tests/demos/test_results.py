@@ -33,7 +33,7 @@ def runs(monkeypatch, run_demo):
         started.append(arguments)
         if any(word in arguments for word in run.fail):
             return SimpleNamespace(returncode=1, stderr="first line\ntraining diverged\n")
-        if {"sharp", "minimax", "hinge", "mlp"} & set(arguments):
+        if {"sharp", "minimax", "hinge", "mlp", "gmmn"} & set(arguments):
             run_demo(Path(command[1]).stem, *arguments)
         else:
             folder = Path(arguments[-1])
@@ -130,8 +130,9 @@ def test_images_are_trained_and_scored(run_demo, runs, metrics, tmp_path, capsys
     demo = run_demo("results", *sets, *arguments)
     assert [a[:2] for a in runs.started] == [v[:2] for v in demo["MNIST"].values()]
     table = rows(tmp_path / "out")
-    names = [name for name in table if name.startswith(("MLP", "DCGAN"))]
-    assert len(names) == len(demo["MNIST"]) and all(name.endswith(" s") for name in names)
+    names = [name.rsplit(", ", 1) for name in table if name.endswith(" s")]
+    assert [name for name, _ in names] == list(demo["MNIST"])
+    assert {"MLP", "DCGAN", "WGAN-GP", "GMMN"} < demo["MNIST"].keys()
     score, frechet, precision, *_, parzen = table[str(tmp_path / "copies.npy")]
     assert float(score) > 5 and float(precision) > 0.5 and float(frechet) < 20
     assert parzen.count("±") == 1
