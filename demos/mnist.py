@@ -1,6 +1,6 @@
 """A GAN learns to write digits from 60,000 examples (MNIST).
 
-The game is the one of toy.py; new are the networks. Three models, by name:
+The game is the one of toy.py; new are the networks. Five models, by name:
 
 - dcgan-r1 (the default; seven minutes on two cores) is made to draw as well as it can in that
   time: small networks and many steps; no batch norm in D, whose slope at real images is punished
@@ -12,6 +12,12 @@ The game is the one of toy.py; new are the networks. Three models, by name:
   quarter of the width: G unfolds 100 numbers into an image by transposed convolutions, D folds
   images up by strided ones, batch norm keeps both in step, all weights start from N(0, 0.02).
 - mlp (3 minutes): dense layers alone.
+- wgan-gp (7 minutes): the networks and the noise of dcgan-r1, but D is a critic, whose answer is a
+  height instead of log odds; it is to slope by 1 on the ways from generated digits to real ones
+  (Gulrajani et al. 2017, arXiv:1704.00028). The paper trains it five times for each step of G;
+  within these minutes once is better, as G then has more steps.
+- gmmn (4 minutes): no D at all. A fixed kernel compares whole batches, pixel by pixel, and dense
+  layers learn to make its verdict small (Li et al. 2015, arXiv:1502.02761).
 
 What to look at:
 - picture.png and animation.gif: the same noise over the steps of training. First blobs, then
@@ -21,13 +27,18 @@ What to look at:
   learnt more than to repeat the examples. Noise from a cube is walked along straight lines,
   normal noise, whose points all lie near a sphere, along great circles, and from piece to piece
   straight through the gap. What is drawn there, where G was never trained?
-- samples.png: are all ten digits there? Which one is missing has collapsed.
+- samples.png: are all ten digits there? Which one is missing has collapsed. Why are gmmn's broken
+  and full of specks? To a distance between pixels, a few specks are less than a stroke that lies
+  one pixel off; a D learns that real digits have none.
+- The losses in picture.png. Only gmmn's just falls: it is no game. Which of the others tell how
+  good the digits are?
 - pieces.png (noise in pieces): digits from each piece. Nobody told G what a digit is, and it sees
   no labels; yet most pieces have become one digit, or one way to write it.
 
 What to try next:
   --model mlp               where do its digits look different, and why?
   --model dcgan --objective wasserstein   a critic with clipped weights; compare the losses
+  --model wgan-gp --objective non-saturating   is it the objective that helps, or the penalty?
   --latent normal           noise in one piece: what lies between the digits now?
   --spread 0.6              narrower noise for the samples: clearer digits, less variety
   --samples 10000           also write so many samples to samples.npy (float32 in [-1, 1],
@@ -96,7 +107,7 @@ FRAMES, QUICK_FRAMES = 24, 4
 
 @dataclass(frozen=True)
 class Recipe:
-    """How both players are trained, and how D is constrained."""
+    """How both players are trained, and what constrains D."""
 
     optimizer: Callable
     lr: float
@@ -108,8 +119,8 @@ class Recipe:
 class Settings:
     """What belongs to a model.
 
-    spread: of the samples' noise, as a share of the training's. objective: if no other is asked
-    for; None where there is no D. recipe: None where it is the objective's, from RECIPES.
+    spread: of the samples' noise, as a share of the training's. objective: unless another is asked
+    for; None: there is no D. recipe: for any objective; None: RECIPES has one for each.
     """
 
     batch: int
@@ -122,21 +133,23 @@ class Settings:
     recipe: Recipe | None = None
 
 
-RECIPES = {  # "others": of all objectives that are not named
-    "others": Recipe(Adam, 2e-4),
+RECIPES = {  # that work, for the models without one of their own
     "wasserstein": Recipe(RMSProp, 5e-5, 5, WeightClipping(0.01)),
+    "others": Recipe(Adam, 2e-4),
 }
-LIPSCHITZ = Recipe(partial(Adam, betas=(0.5, 0.9)), 3e-4, 3, WGANGP(10))
+WITH_R1 = Recipe(Adam, 1e-3, 1, R1(1.0, every=8))
+WITH_GP = Recipe(partial(Adam, betas=(0.5, 0.9)), 2e-3, 1, WGANGP(10))
 MODELS = {
     "mlp": Settings(64, 100, "uniform", 1.0, 12000, 40),
     "dcgan": Settings(64, 100, "uniform", 1.0, 5000, 6),
-    "dcgan-r1": Settings(
-        32, 52, "mixture", 0.8, 18000, 6, recipe=Recipe(Adam, 1e-3, 1, R1(1.0, every=8))
-    ),
-    "wgan-gp": Settings(32, 52, "mixture", 0.8, 6000, 6, "wasserstein", LIPSCHITZ),
-    "gmmn": Settings(1000, 10, "uniform", 1.0, 1500, 6, None, Recipe(Adam, 1e-3)),
+    "dcgan-r1": Settings(32, 52, "mixture", 0.8, 18000, 6, recipe=WITH_R1),
+    "wgan-gp": Settings(32, 52, "mixture", 0.8, 12000, 6, "wasserstein", WITH_GP),
+    "gmmn": Settings(500, 10, "uniform", 1.0, 6000, 6, None, Recipe(Adam, 1e-3)),
 }
-KERNELS = [2 * s**0.5 for s in (2, 5, 10, 20, 40, 80)]  # of squared width, Li et al. say
+
+# Widths of gmmn's kernel, a sum of Gaussians. Li et al. write exp(-d^2 / 2 s), s = 2, 5, ... 80, so
+# that s is a squared width; and pixels in [-1, 1] instead of [0, 1] double all distances d.
+KERNELS = [2 * s**0.5 for s in (2, 5, 10, 20, 40, 80)]
 
 
 def add_options(parser):
@@ -214,10 +227,12 @@ layers_of_G, layers_of_D = NETWORKS[options.model]()
 G = Sequential(layers_of_G, (latent.dimension,), rng=weight_rng, backend=options.backend)
 schedule = LinearDecay(steps)  # constant for half of the run, then falling to zero
 shared = {"latent": latent, "rng": noise_rng, "schedule": schedule}
+print(f"The generator\n{G}\n")
 if layers_of_D is None:
-    D, gan = "none", MomentMatching(G, recipe.optimizer(G, recipe.lr), bandwidths=KERNELS, **shared)
+    gan = MomentMatching(G, recipe.optimizer(G, recipe.lr), bandwidths=KERNELS, **shared)
 else:
     D = Sequential(layers_of_D, (28, 28, 1), rng=weight_rng, backend=options.backend)
+    print(f"The discriminator\n{D}\n")
     # Images are worth two threads, with half of each batch each; a GPU has threads of its own.
     game = GAN if options.model == "mlp" or options.backend.name != "numpy" else ShardedGAN
     gan = game(
@@ -231,7 +246,6 @@ else:
         average_decay=AVERAGE,
         **shared,
     )
-print(f"The generator\n{G}\n\nThe discriminator\n{D}\n")
 
 # %% Training
 
