@@ -138,13 +138,13 @@ RECIPES = {  # that work, for the models without one of their own
     "others": Recipe(Adam, 2e-4),
 }
 WITH_R1 = Recipe(Adam, 1e-3, 1, R1(1.0, every=8))
-WITH_GP = Recipe(partial(Adam, betas=(0.5, 0.9)), 2e-3, 1, WGANGP(10))
+WITH_GP = Recipe(partial(Adam, betas=(0.5, 0.9)), 1e-3, 1, WGANGP(10, every=4))
 MODELS = {
     "mlp": Settings(64, 100, "uniform", 1.0, 12000, 40),
     "dcgan": Settings(64, 100, "uniform", 1.0, 5000, 6),
     "dcgan-r1": Settings(32, 52, "mixture", 0.8, 18000, 6, recipe=WITH_R1),
-    "wgan-gp": Settings(32, 52, "mixture", 0.8, 12000, 6, "wasserstein", WITH_GP),
-    "gmmn": Settings(500, 10, "uniform", 1.0, 6000, 6, None, Recipe(Adam, 1e-3)),
+    "wgan-gp": Settings(32, 52, "mixture", 0.8, 15000, 6, "wasserstein", WITH_GP),
+    "gmmn": Settings(500, 10, "uniform", 1.0, 8000, 6, None, Recipe(Adam, 1e-3)),
 }
 
 # Widths of gmmn's kernel, a sum of Gaussians. Li et al. write exp(-d^2 / 2 s), s = 2, 5, ... 80, so
@@ -185,13 +185,9 @@ batches = Batches(images, settings.batch, batch_rng)
 few, many = 32, 64  # channels at 14 x 14 and at 7 x 7 (Radford et al.: 128 and up)
 
 
-def gmmn():
-    layers = [Dense(latent.dimension, 256), ReLU(), Dense(256, 512), ReLU()]
-    return [*layers, Dense(512, 784), Tanh(), Reshape(28, 28, 1)], None
-
-
 def mlp():
-    generator, _ = gmmn()
+    generator = [Dense(latent.dimension, 256), ReLU(), Dense(256, 512), ReLU()]
+    generator += [Dense(512, 784), Tanh(), Reshape(28, 28, 1)]
     discriminator = [Flatten(), Dense(784, 512), LeakyReLU(0.2)]
     discriminator += [Dense(512, 256), LeakyReLU(0.2), Dense(256, 1)]
     return generator, discriminator
@@ -220,6 +216,12 @@ def dcgan_r1():
     discriminator += [Conv2d(few, many, 4, stride=2, padding=1), LeakyReLU(0.2)]
     discriminator += [Flatten(), Dense(7 * 7 * many, 256), LeakyReLU(0.2), Dense(256, 1)]
     return unfold(He()), discriminator
+
+
+def gmmn():
+    generator = [Dense(latent.dimension, 256, bias=False), BatchNorm(256), ReLU()]
+    generator += [Dense(256, 512, bias=False), BatchNorm(512), ReLU()]
+    return [*generator, Dense(512, 784), Tanh(), Reshape(28, 28, 1)], None
 
 
 NETWORKS = {"mlp": mlp, "dcgan": dcgan, "dcgan-r1": dcgan_r1, "wgan-gp": dcgan_r1, "gmmn": gmmn}
