@@ -18,6 +18,8 @@ What to look at:
   of the metric.
 - The last of them are real digits made worse: each is the mean of its 10 nearest neighbours. The
   Parzen window likes them best of all (minigan/metrics/parzen.py). Which figures notice?
+- "DCGAN, R1" and "WGAN-GP" are the same networks with the same noise; GMMN has no discriminator.
+  The seconds of training stand beside each name.
 
 Files: table.md and metrics.json. The first time, the classifier of digits is trained as well.
 """
