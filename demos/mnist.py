@@ -144,7 +144,7 @@ MODELS = {
     "dcgan": Settings(64, 100, "uniform", 1.0, 5000, 6),
     "dcgan-r1": Settings(32, 52, "mixture", 0.8, 18000, 6, recipe=WITH_R1),
     "wgan-gp": Settings(32, 52, "mixture", 0.8, 15000, 6, "wasserstein", WITH_GP),
-    "gmmn": Settings(500, 10, "uniform", 1.0, 8000, 6, None, Recipe(Adam, 1e-3)),
+    "gmmn": Settings(250, 10, "uniform", 1.0, 16000, 6, None, Recipe(Adam, 2e-3)),
 }
 
 # Widths of gmmn's kernel, a sum of Gaussians. Li et al. write exp(-d^2 / 2 s), s = 2, 5, ... 80, so
