@@ -47,7 +47,6 @@ RECIPES_OF_TOYS |= {r.objective: ["--objective", r.objective] for r in RECIPES}
 MNIST = {
     "MLP": ["--model", "mlp"],
     "DCGAN": ["--model", "dcgan"],
-    "DCGAN, Wasserstein": ["--model", "dcgan", "--objective", "wasserstein"],
     "DCGAN, R1": ["--model", "dcgan-r1"],
     "WGAN-GP": ["--model", "wgan-gp"],
     "GMMN": ["--model", "gmmn"],
