@@ -123,6 +123,7 @@ def toy_table(name):
             for seed in seeds:
                 bar.set_postfix_str(f"{row}, seed {seed}")
                 all_arguments = ["--data", name, *arguments, "--seed", str(seed), *shared]
+                all_arguments += ["--no-pictures"]
                 results.append(run("toy", all_arguments)[1])
                 bar.update()
             rows.append(toy_row(row, results))

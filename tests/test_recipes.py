@@ -3,7 +3,7 @@
 import pytest
 
 from minigan import DRAGAN, OBJECTIVES, R1, R2, WGANGP, OneSidedPenalty, WeightClipping
-from minigan.recipes import MANY_MODES, RECIPES, find_recipe
+from minigan.recipes import RECIPES, find_recipe
 
 BOUNDS = {
     "none": type(None),
@@ -28,15 +28,11 @@ def test_found_by_either_name():
     assert find_recipe("hinge").objective == "hinge"
     assert find_recipe(bounded_by="wgan-gp").objective == "wasserstein"
     assert find_recipe("hinge", "spectral-norm").bounded_by == "spectral-norm"
-    assert find_recipe(many_modes=True) is find_recipe("non-saturating", "r1", True) is MANY_MODES
-    assert find_recipe("hinge", many_modes=True) is find_recipe("hinge")
     with pytest.raises(ValueError, match=r"for minimax with clipping; there is .*wgan-gp"):
         find_recipe("minimax", "clipping")
 
 
-@pytest.mark.parametrize(
-    "recipe", (*RECIPES, MANY_MODES), ids=lambda r: f"{r.objective}, {r.bounded_by}"
-)
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: f"{r.objective}, {r.bounded_by}")
 def test_a_row_does_what_its_names_say(recipe):
     assert type(recipe.regularizer) is BOUNDS[recipe.bounded_by]
     if recipe.objective in OBJECTIVES and OBJECTIVES[recipe.objective].needs_constraint:
