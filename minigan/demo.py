@@ -18,6 +18,7 @@ from pathlib import Path
 
 from minigan.archive import CheckpointError
 from minigan.backend import BACKENDS, BackendUnavailable, get_backend
+from minigan.backend.blas import blas_advice
 from minigan.data import MnistError
 from minigan.divergence import TrainingDiverged
 from minigan.files import remove_stale, replacing
@@ -78,6 +79,8 @@ def start(name, lesson, files, add_options=None, argv=None):
     except (BackendUnavailable, OutputRefused) as error:
         parser.error(str(error))
     sys.excepthook = _message_for_expected
+    if CHECKPOINT in files and options.backend.name == "numpy" and blas_advice():
+        print(f"Faster: {blas_advice()}.\n")
     return options, out
 
 

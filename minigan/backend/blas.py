@@ -4,7 +4,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_info
 
-__all__ = ["describe_blas"]
+__all__ = ["blas_advice", "describe_blas"]
 
 #: OpenBLAS's names for its kernels without AVX-512.
 NARROW = {"Haswell", "Zen", "Sandybridge", "Nehalem", "Prescott", "Core2", "Barcelona"}
@@ -15,15 +15,26 @@ ADVICE = (
 )
 
 
+def blas_advice():
+    """What would make NumPy's products about twice as fast on this CPU; None if all is well."""
+    first = _first_blas()
+    narrow = first is not None and first.get("architecture") in NARROW
+    return ADVICE if narrow and "avx512f" in _cpu_flags() else None
+
+
 def describe_blas():
     """The library under NumPy's products in a sentence; with advice where it is half as fast."""
-    blas = [library for library in threadpool_info() if library["user_api"] == "blas"]
-    if not blas:
+    first, advice = _first_blas(), blas_advice()
+    if first is None:
         return "an unknown BLAS"
-    first = blas[0]  # NumPy's own: it is loaded before any other
     kernels, threads = first.get("architecture", "unknown"), first["num_threads"]
     text = f"{first['internal_api']} {first['version']}, {kernels} kernels, {threads} threads"
-    return f"{text}; {ADVICE}" if kernels in NARROW and "avx512f" in _cpu_flags() else text
+    return f"{text}; {advice}" if advice else text
+
+
+def _first_blas():
+    """NumPy's own, as it is loaded before any other."""
+    return next((lib for lib in threadpool_info() if lib["user_api"] == "blas"), None)
 
 
 def _cpu_flags():
