@@ -62,8 +62,7 @@ from minigan.recipes import RECIPES, find_recipe
 
 BATCH, WIDTH, LATENT = 256, 128, 2
 DEPTH = 2  # hidden layers of D; those of G are the recipe's
-WAVES = 16  # Fourier features of D. The larger their scale, the sooner D sees detail, and the
-SCALES = {"grid": 0.8, "twenty-five-gaussians": 0.8}  # narrower modes become; others have 1
+WAVES = 16  # Fourier features of D
 PRESETS = {"fast": 1, "sharp": 7}  # times as many steps
 FEATURES = 5  # of D's layers make the features, in feature matching
 KERNELS = (0.02, 0.05, 0.15, 0.5, 1.5)  # their widths, in moment matching
@@ -115,7 +114,7 @@ def hidden_layers(inputs, count, outputs, activation, wrap=lambda dense: dense):
 
 normalize = {"wrap": SpectralNorm} if recipe.bounded_by == "spectral-norm" else {}
 # On bare coordinates, D would see the modes late: they are a hundredth of the ring.
-waves = FourierFeatures(2, WAVES, scale=SCALES.get(options.data, 1))
+waves = FourierFeatures(2, WAVES)
 layers_of_g = hidden_layers(LATENT, recipe.layers, 2, ReLU)
 layers_of_d = [waves, *hidden_layers(2 + 2 * WAVES, DEPTH, 1, LeakyReLU, **normalize)]
 G = Sequential(layers_of_g, (LATENT,), rng=weight_rng, backend=options.backend)
@@ -123,7 +122,7 @@ D = Sequential(layers_of_d, (2,), rng=weight_rng, backend=options.backend)
 schedule = LinearDecay(steps)  # a learning rate that falls to zero in the end: they settle
 shared = {"latent": UniformLatent(LATENT), "rng": noise_rng, "schedule": schedule}
 if recipe.objective == "moment-matching":
-    gan = MomentMatching(G, recipe.generator_optimizer(G), bandwidths=KERNELS, **shared)
+    gan = MomentMatching(G, recipe.make_optimizer(G), bandwidths=KERNELS, **shared)
 else:
     matching = recipe.objective == "feature-matching"
     kind, extra = (FeatureMatchingGAN, {"layer": FEATURES}) if matching else (GAN, {})
@@ -131,8 +130,8 @@ else:
         G,
         D,
         "non-saturating" if matching else recipe.objective,
-        generator_optimizer=recipe.generator_optimizer(G),
-        discriminator_optimizer=recipe.discriminator_optimizer(D),
+        generator_optimizer=recipe.make_optimizer(G),
+        discriminator_optimizer=recipe.make_optimizer(D),
         discriminator_steps=recipe.discriminator_steps,
         regularizer=recipe.regularizer,
         **shared,

@@ -31,10 +31,9 @@ class Recipe:
     objective: a name in `OBJECTIVES`, or "feature-matching" (`FeatureMatchingGAN`), or
     "moment-matching" (`MomentMatching`). bounded_by: a name for what `regularizer` does; for
     "spectral-norm" D's layers do it, and there is none. optimizer, lr: of both players.
-    generator_lr: of G, if it is another. discriminator_steps: of D for each of G. steps: of G; the
-    learning rate is constant for half of them and then falls to zero. layers: hidden layers of G. A
-    deep one can bend sharply, and leave the gaps between modes empty; but where losses are
-    exponential, only a shallow one stays calm.
+    discriminator_steps: of D for each of G. steps: of G; the learning rate is constant for half of
+    them and then falls to zero. layers: hidden layers of G. A deep one can bend sharply, and leave
+    the gaps between modes empty; but where losses are exponential, only a shallow one stays calm.
     """
 
     objective: str
@@ -45,22 +44,15 @@ class Recipe:
     discriminator_steps: int = 1
     steps: int = 4000
     layers: int = 4
-    generator_lr: float | None = None
 
-    def discriminator_optimizer(self, discriminator):
-        return self._make_optimizer(discriminator, self.lr)
-
-    def generator_optimizer(self, generator):
-        return self._make_optimizer(generator, self.generator_lr or self.lr)
-
-    def _make_optimizer(self, network, lr):
+    def make_optimizer(self, network):
         """β₂ = 0.99 for Adam: a game changes faster than 0.999, its default, forgets."""
         options = {"betas": (0.5, 0.99)} if self.optimizer is Adam else {}
-        return self.optimizer(network, lr, **options)
+        return self.optimizer(network, self.lr, **options)
 
 
 RECIPES = (
-    Recipe("non-saturating", "r1", R1(0.01, every=4), lr=2e-3, generator_lr=3e-3, steps=5000),
+    Recipe("non-saturating", "r1", R1(0.01, every=4), lr=2e-3, steps=5000),
     Recipe("non-saturating", lr=2e-3),
     Recipe("non-saturating", "r2", R2(0.03)),
     Recipe("non-saturating", "dragan", DRAGAN(0.01)),
