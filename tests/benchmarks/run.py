@@ -105,6 +105,18 @@ def machine():
             "python": platform.python_version(), **versions, "blas": describe_blas()}  # fmt: skip
 
 
+def fit_kernels():
+    """Where OpenBLAS does not know the CPU, let all contenders' products use what the CPU has.
+
+    PyTorch's convolutions, which are not OpenBLAS's, know it anyway. Whoever sets
+    OPENBLAS_CORETYPE (to Haswell, say, which is AVX2) measures with that.
+    """
+    blas_advice = importlib.import_module("minigan.backend.blas").blas_advice
+    if "OPENBLAS_CORETYPE" not in os.environ and blas_advice():
+        os.environ["OPENBLAS_CORETYPE"] = "SkylakeX"
+        print("OpenBLAS does not know this CPU: measuring with OPENBLAS_CORETYPE=SkylakeX")
+
+
 def main():
     sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parents[2])]
     workloads = importlib.import_module("workloads").WORKLOADS
@@ -119,6 +131,7 @@ def main():
         args.contenders = [name for name in args.contenders if "torch" not in name]
     everything = {"machine": machine()}
     print(everything["machine"])
+    fit_kernels()
     for workload in args.workloads:
         names = [name for name in args.contenders if takes_part(name, workloads[workload])]
         results = measure(workload, names, args.rounds, args.seconds)
