@@ -79,8 +79,8 @@ def start(name, lesson, files, add_options=None, argv=None):
     except (BackendUnavailable, OutputRefused) as error:
         parser.error(str(error))
     sys.excepthook = _message_for_expected
-    if CHECKPOINT in files and options.backend.name == "numpy" and blas_advice():
-        print(f"Faster: {blas_advice()}.\n")
+    if CHECKPOINT in files and options.backend.name == "numpy" and (advice := blas_advice()):
+        print(f"Faster: {advice}.\n")
     return options, out
 
 

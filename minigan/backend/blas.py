@@ -17,19 +17,23 @@ ADVICE = (
 
 def blas_advice():
     """What would make NumPy's products about twice as fast on this CPU; None if all is well."""
-    first = _first_blas()
-    narrow = first is not None and first.get("architecture") in NARROW
-    return ADVICE if narrow and "avx512f" in _cpu_flags() else None
+    return _advice_for(_first_blas())
 
 
 def describe_blas():
     """The library under NumPy's products in a sentence; with advice where it is half as fast."""
-    first, advice = _first_blas(), blas_advice()
+    first = _first_blas()
     if first is None:
         return "an unknown BLAS"
+    advice = _advice_for(first)
     kernels, threads = first.get("architecture", "unknown"), first["num_threads"]
     text = f"{first['internal_api']} {first['version']}, {kernels} kernels, {threads} threads"
     return f"{text}; {advice}" if advice else text
+
+
+def _advice_for(blas):
+    narrow = blas is not None and blas.get("architecture") in NARROW
+    return ADVICE if narrow and "avx512f" in _cpu_flags() else None
 
 
 def _first_blas():
