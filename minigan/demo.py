@@ -18,7 +18,6 @@ from pathlib import Path
 
 from minigan.archive import CheckpointError
 from minigan.backend import BACKENDS, BackendUnavailable, get_backend
-from minigan.backend.blas import blas_advice
 from minigan.data import MnistError
 from minigan.divergence import TrainingDiverged
 from minigan.files import remove_stale, replacing
@@ -79,8 +78,6 @@ def start(name, lesson, files, add_options=None, argv=None):
     except (BackendUnavailable, OutputRefused) as error:
         parser.error(str(error))
     sys.excepthook = _message_for_expected
-    if CHECKPOINT in files and options.backend.name == "numpy" and (advice := blas_advice()):
-        print(f"Faster: {advice}.\n")
     return options, out
 
 

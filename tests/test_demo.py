@@ -228,12 +228,3 @@ def test_what_a_killed_run_was_writing_is_removed(tmp_path):
     start(tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"metrics.json", ".notes.x.minigan-part.txt"}
-
-
-@pytest.mark.parametrize("said", [True, False])
-def test_demos_that_train_say_what_would_make_them_faster(said, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(demo, "blas_advice", lambda: "set this" if said else None)
-    start(tmp_path / "a", "--backend", "numpy", files=("checkpoint.npz",))
-    assert ("Faster: set this." in capsys.readouterr().out) == said
-    start(tmp_path / "b", "--backend", "numpy")  # it does not train
-    assert "Faster" not in capsys.readouterr().out

@@ -105,34 +105,38 @@ def machine():
             "python": platform.python_version(), **versions, "blas": describe_blas()}  # fmt: skip
 
 
-def fit_kernels():
-    """Where OpenBLAS does not know the CPU, let all contenders' products use what the CPU has.
+def choose_kernels(name):
+    """Have every contender's OpenBLAS take these kernels; by None those that it takes by itself.
 
-    PyTorch's convolutions, which are not OpenBLAS's, know it anyway. Whoever sets
-    OPENBLAS_CORETYPE (to Haswell, say, which is AVX2) measures with that.
+    Before NumPy is loaded. An OPENBLAS_CORETYPE from outside would hold NumPy to an older CPU's
+    instructions, and leave PyTorch, whose convolutions are not OpenBLAS's, all of this one's.
     """
-    blas_advice = importlib.import_module("minigan.backend.blas").blas_advice
-    if "OPENBLAS_CORETYPE" not in os.environ and blas_advice():
-        os.environ["OPENBLAS_CORETYPE"] = "SkylakeX"
-        print("OpenBLAS does not know this CPU: measuring with OPENBLAS_CORETYPE=SkylakeX")
+    inherited = os.environ.pop("OPENBLAS_CORETYPE", None)
+    if name is not None:
+        os.environ["OPENBLAS_CORETYPE"] = name
+    elif inherited:
+        print(f"OPENBLAS_CORETYPE={inherited} is not used here; --kernels {inherited} would")
 
 
 def main():
     sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parents[2])]
-    workloads = importlib.import_module("workloads").WORKLOADS
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--workloads", nargs="+", default=list(workloads), choices=workloads)
+    parser.add_argument("--workloads", nargs="+", metavar="NAME", help="(default: all)")
     parser.add_argument("--contenders", nargs="+", default=list(CONTENDERS), choices=CONTENDERS)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=1.0, help="of each turn")
+    parser.add_argument("--kernels", help="of OpenBLAS, like Haswell (default: its own choice)")
     parser.add_argument("--json", help="also write the figures to this file")
     args = parser.parse_args()
+    choose_kernels(args.kernels)
+    workloads = importlib.import_module("workloads").WORKLOADS
+    if unknown := set(args.workloads or ()) - set(workloads):
+        parser.error(f"unknown workloads {sorted(unknown)}: expected some of {list(workloads)}")
     if importlib.util.find_spec("torch") is None:
         args.contenders = [name for name in args.contenders if "torch" not in name]
     everything = {"machine": machine()}
     print(everything["machine"])
-    fit_kernels()
-    for workload in args.workloads:
+    for workload in args.workloads or workloads:
         names = [name for name in args.contenders if takes_part(name, workloads[workload])]
         results = measure(workload, names, args.rounds, args.seconds)
         everything[workload] = results
