@@ -15,7 +15,7 @@ What to look at, in picture.png and animation.gif:
 
 What to try next:
   --seed 1                  the same game with other luck
-  --preset sharp            seven times as long (a minute): what is left between the modes?
+  --preset sharp            five times as long (45 seconds): what is left between the modes?
   --objective minimax       G's loss as in the theory: do its arrows vanish where D is sure?
   --objective wasserstein   a critic without a sigmoid, its weights clipped
   --regularizer wgan-gp     the same critic, the length of its gradient kept at 1
@@ -62,8 +62,8 @@ from minigan.recipes import RECIPES, find_recipe
 
 BATCH, WIDTH, LATENT = 256, 128, 2
 DEPTH = 2  # hidden layers of D; those of G are the recipe's
-WAVES = 16  # Fourier features of D
-PRESETS = {"fast": 1, "sharp": 7}  # times as many steps
+WAVES, FINENESS = 16, 1.25  # Fourier features of D: how many, in radians per spread of the data
+PRESETS = {"fast": 1, "sharp": 5}  # times as many steps
 FEATURES = 5  # of D's layers make the features, in feature matching
 KERNELS = (0.02, 0.05, 0.15, 0.5, 1.5)  # their widths, in moment matching
 SAMPLES, JUDGED, ARROWS = 2500, 500, 100  # generated; of them with a gradient; with an arrow
@@ -114,12 +114,12 @@ def hidden_layers(inputs, count, outputs, activation, wrap=lambda dense: dense):
 
 normalize = {"wrap": SpectralNorm} if recipe.bounded_by == "spectral-norm" else {}
 # On bare coordinates, D would see the modes late: they are a hundredth of the ring.
-waves = FourierFeatures(2, WAVES)
+waves = FourierFeatures(2, WAVES, scale=FINENESS)
 layers_of_g = hidden_layers(LATENT, recipe.layers, 2, ReLU)
 layers_of_d = [waves, *hidden_layers(2 + 2 * WAVES, DEPTH, 1, LeakyReLU, **normalize)]
 G = Sequential(layers_of_g, (LATENT,), rng=weight_rng, backend=options.backend)
 D = Sequential(layers_of_d, (2,), rng=weight_rng, backend=options.backend)
-schedule = LinearDecay(steps)  # a learning rate that falls to zero in the end: they settle
+schedule = LinearDecay(steps, end=recipe.end)  # a learning rate that falls: the players settle
 shared = {"latent": UniformLatent(LATENT), "rng": noise_rng, "schedule": schedule}
 if recipe.objective == "moment-matching":
     gan = MomentMatching(G, recipe.make_optimizer(G), bandwidths=KERNELS, **shared)

@@ -5,7 +5,7 @@
     find_recipe("wasserstein", "one-sided")    # the row of both
 
 The rows are the result of trying, on the ring. What they have in common is a learning rate that
-falls to zero, so that the players settle; what differs is how fast D may learn before it runs away.
+falls, so that the players settle; what differs is how fast D may learn before it runs away.
 """
 
 from dataclasses import dataclass
@@ -32,8 +32,9 @@ class Recipe:
     "moment-matching" (`MomentMatching`). bounded_by: a name for what `regularizer` does; for
     "spectral-norm" D's layers do it, and there is none. optimizer, lr: of both players.
     discriminator_steps: of D for each of G. steps: of G; the learning rate is constant for half of
-    them and then falls to zero. layers: hidden layers of G. A deep one can bend sharply, and leave
-    the gaps between modes empty; but where losses are exponential, only a shallow one stays calm.
+    them and then falls, to `end` of what it was (where it falls to zero, samples crowd in the
+    middle of the modes). layers: hidden layers of G. A deep one can bend sharply, and leave the
+    gaps between modes empty; but where losses are exponential, only a shallow one stays calm.
     """
 
     objective: str
@@ -43,6 +44,7 @@ class Recipe:
     lr: float = 1e-3
     discriminator_steps: int = 1
     steps: int = 4000
+    end: float = 0.0
     layers: int = 4
 
     def make_optimizer(self, network):
@@ -52,7 +54,7 @@ class Recipe:
 
 
 RECIPES = (
-    Recipe("non-saturating", "r1", R1(0.01, every=4), lr=2e-3, steps=5000),
+    Recipe("non-saturating", "r1", R1(0.015, every=4), lr=2e-3, steps=5000, end=0.1),
     Recipe("non-saturating", lr=2e-3),
     Recipe("non-saturating", "r2", R2(0.03)),
     Recipe("non-saturating", "dragan", DRAGAN(0.01)),

@@ -134,6 +134,7 @@ BUILDING = {
     "eps": (lambda: Adam(NET, eps=0), ValueError, "eps"),
     "no steps": (lambda: LinearDecay(0), ValueError, "steps: expected at least 1"),
     "hold 1": (lambda: LinearDecay(5, 1), ValueError, "hold"),
+    "end 2": (lambda: LinearDecay(5, end=2), ValueError, "end"),
     "decay 1": (lambda: WeightAverage(NET, 1), ValueError, "decay"),
     "clipping 0": (lambda: WeightClipping(0), ValueError, "limit"),
     "penalty -1": (lambda: WGANGP(-1), ValueError, "weight"),

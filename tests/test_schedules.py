@@ -9,25 +9,27 @@ from minigan import SGD, LinearDecay, train
 from minigan.schedules import constant
 
 TABLE = [
-    # steps, hold, factors at 0, 1, 2, ...
-    (4, 0, [1, 0.75, 0.5, 0.25, 0, 0]),
-    (4, 0.5, [1, 1, 1, 0.5, 0, 0]),
-    (10, 0.5, [1, 1, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2, 0]),
-    (1, 0, [1, 0]),
+    # steps, hold, end, factors at 0, 1, 2, ...
+    (4, 0, 0, [1, 0.75, 0.5, 0.25, 0, 0]),
+    (4, 0.5, 0, [1, 1, 1, 0.5, 0, 0]),
+    (4, 0.5, 0.2, [1, 1, 1, 0.6, 0.2, 0.2]),
+    (4, 0, 1, [1, 1, 1, 1, 1, 1]),
+    (10, 0.5, 0, [1, 1, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2, 0]),
+    (1, 0, 0, [1, 0]),
 ]
 
 
-@pytest.mark.parametrize("steps, hold, factors", TABLE)
-def test_linear_decay(steps, hold, factors):
-    schedule = LinearDecay(steps, hold)
+@pytest.mark.parametrize("steps, hold, end, factors", TABLE)
+def test_linear_decay(steps, hold, end, factors):
+    schedule = LinearDecay(steps, hold, end)
     np.testing.assert_allclose([schedule(i) for i in range(len(factors))], factors, atol=1e-12)
 
 
-@given(st.integers(1, 10_000), st.floats(0, 0.99), st.integers(0, 10_000))
-def test_linear_decay_falls_within_its_bounds(steps, hold, step):
-    schedule = LinearDecay(steps, hold)
-    assert 0 <= schedule(step + 1) <= schedule(step) <= 1
-    assert schedule(0) == 1 and schedule(steps) == 0
+@given(st.integers(1, 10_000), st.floats(0, 0.99), st.floats(0, 1), st.integers(0, 10_000))
+def test_linear_decay_falls_within_its_bounds(steps, hold, end, step):
+    schedule = LinearDecay(steps, hold, end)
+    assert end <= schedule(step + 1) <= schedule(step) <= 1 + 1e-15
+    assert schedule(0) == pytest.approx(1) and schedule(steps) == end
 
 
 def test_constant():
@@ -35,7 +37,7 @@ def test_constant():
 
 
 def test_repr():
-    assert repr(LinearDecay(100, 0.25)) == "LinearDecay(100, hold=0.25)"
+    assert repr(LinearDecay(100, 0.25)) == "LinearDecay(100, hold=0.25, end=0)"
 
 
 def test_a_game_asks_once_per_update_with_its_step(dense_gan):
