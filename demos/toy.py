@@ -15,7 +15,7 @@ What to look at, in picture.png and animation.gif:
 
 What to try next:
   --seed 1                  the same game with other luck
-  --preset sharp            five times as long (45 seconds): what is left between the modes?
+  --preset sharp            four times as long (45 seconds): what is left between the modes?
   --objective minimax       G's loss as in the theory: do its arrows vanish where D is sure?
   --objective wasserstein   a critic without a sigmoid, its weights clipped
   --regularizer wgan-gp     the same critic, the length of its gradient kept at 1
@@ -63,7 +63,7 @@ from minigan.recipes import RECIPES, find_recipe
 BATCH, WIDTH, LATENT = 256, 128, 2
 DEPTH = 2  # hidden layers of D; those of G are the recipe's
 WAVES, FINENESS = 16, 1.25  # Fourier features of D: how many, in radians per spread of the data
-PRESETS = {"fast": 1, "sharp": 5}  # times as many steps
+PRESETS = {"fast": 1, "sharp": 4}  # times as many steps
 FEATURES = 5  # of D's layers make the features, in feature matching
 KERNELS = (0.02, 0.05, 0.15, 0.5, 1.5)  # their widths, in moment matching
 SAMPLES, JUDGED, ARROWS = 2500, 500, 100  # generated; of them with a gradient; with an arrow
