@@ -5,7 +5,7 @@ process of its own. `ring` and `grid` follow the protocol of PacGAN (minigan/met
 seeds, mean and standard error. A .npy file of images, float32 (N, 28, 28, 1) in [-1, 1], or the
 folder of a run of mnist.py --samples 10000, is scored beside real images.
 
-    python demos/results.py ring grid        an hour and a half
+    python demos/results.py ring grid        an hour
     python demos/results.py mnist            half an hour
     python demos/results.py samples.npy out/mnist
 
