@@ -2,21 +2,21 @@
 
 The game is the one of toy.py; new are the networks. Five models, by name:
 
-- dcgan-r1 (the default; seven minutes on two cores) is made to draw as well as it can in that
+- dcgan-r1 (the default; six minutes on two cores) is made to draw as well as it can in that
   time: small networks and many steps; no batch norm in D, whose slope at real images is punished
   instead (R1); a large learning rate; noise in twenty pieces, since no digit lies half-way from a
   3 to a 7; and samples from a little less noise than the training's.
   By results.py, 10,000 samples then scored 9.58, with a Fréchet distance of 0.99 (real test images:
   9.82 and 0.18).
-- dcgan (8 minutes): the networks and settings of Radford et al. 2015 (arXiv:1511.06434), in a
+- dcgan (2 minutes): the networks and settings of Radford et al. 2015 (arXiv:1511.06434), in a
   quarter of the width: G unfolds 100 numbers into an image by transposed convolutions, D folds
   images up by strided ones, batch norm keeps both in step, all weights start from N(0, 0.02).
-- mlp (3 minutes): dense layers alone.
-- wgan-gp (7 minutes): the networks and the noise of dcgan-r1, but D is a critic, whose answer is a
+- mlp (80 seconds): dense layers alone.
+- wgan-gp (5 minutes): the networks and the noise of dcgan-r1, but D is a critic, whose answer is a
   height instead of log odds; it is to slope by 1 on the ways from generated digits to real ones
   (Gulrajani et al. 2017, arXiv:1704.00028). The paper trains it five times for each step of G;
   within these minutes once is better, as G then has more steps.
-- gmmn (4 minutes): no D at all. A fixed kernel compares whole batches, pixel by pixel, and dense
+- gmmn (2 minutes): no D at all. A fixed kernel compares whole batches, pixel by pixel, and dense
   layers learn to make its verdict small (Li et al. 2015, arXiv:1502.02761).
 
 What to look at:

@@ -6,7 +6,7 @@ seeds, mean and standard error. A .npy file of images, float32 (N, 28, 28, 1) in
 folder of a run of mnist.py --samples 10000, is scored beside real images.
 
     python demos/results.py ring grid        an hour
-    python demos/results.py mnist            half an hour
+    python demos/results.py mnist            20 minutes
     python demos/results.py samples.npy out/mnist
 
 Interrupt it whenever you like: finished runs are kept in --out, and the next call goes on where
