@@ -289,9 +289,7 @@ seconds = sum(record.seconds for record in records)
 rows = sorted({round((len(looks) - 1) * part) for part in (1 / 24, 1 / 8, 1 / 4, 1 / 2, 1)})
 curves = {"losses": losses}
 if objective and gan.objective.log_odds:  # the losses of a D that answers 1/2
-    zero = gan.asarray(np.zeros((1, 1)))
-    even = gan.objective.discriminator(zero, zero)[0], gan.objective.generator(zero)[0]
-    curves |= {"balance": [float(loss) for loss in even], "unit": "nats"}
+    curves |= {"balance": gan.objective.undecided_losses(), "unit": "nats"}
 
 figure = picture(13, 4.4)
 title = "The same noise, step by step"

@@ -201,9 +201,7 @@ with threadpool_limits(1):  # a second core costs these small matrices more than
 losses, seconds = np.array(losses).T, history["seconds"]  # (2, steps)
 scene = {"extent": data.extent, "real": real, "losses": losses}
 if log_odds:  # the losses, in nats, of a D that answers 1/2 (logit 0) to everything
-    zero = gan.asarray(np.zeros((1, 1)))
-    even = gan.objective.discriminator(zero, zero)[0], gan.objective.generator(zero)[0]
-    scene |= {"balance": [float(loss) for loss in even], "unit": "nats"}
+    scene |= {"balance": gan.objective.undecided_losses(), "unit": "nats"}
 moments = [moment for moment, _ in looks]
 shares = [(m.step, c.modes / c.modes_total, c.high_quality) for m, c in looks if c]
 
