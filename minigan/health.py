@@ -71,13 +71,11 @@ class _Watch:
         objective = getattr(self.game, "objective", None)
         if objective is None or not {"discriminator_loss", "generator_gradient_norm"} <= set(now):
             return
-        zero = objective.backend.xp.zeros((1, 1))
-        undecided = float(objective.discriminator(zero, zero)[0])
+        undecided, _ = objective.undecided_losses()
         if undecided <= 0 or now["discriminator_loss"] > WON * undecided:
             return
-        slopes = [
-            abs(float(objective.generator(zero + f)[1].sum())) for f in (now["fake_logit"], 0)
-        ]
+        logits = (objective.backend.xp.full((1, 1), f) for f in (now["fake_logit"], 0.0))
+        slopes = [abs(float(objective.generator(logit)[1].sum())) for logit in logits]
         share = self.share(now, "generator_gradient_norm")
         if slopes[0] < SATURATED * slopes[1] or share < VANISHED:
             yield (

@@ -59,6 +59,11 @@ class Objective:
         value, d_fake = self.generator_terms(fake_logits)
         return value.sum() / len(fake_logits), d_fake / len(fake_logits)
 
+    def undecided_losses(self):
+        """D's loss and G's, where all logits are 0: of a D that cannot tell, if `log_odds`."""
+        zero = self.backend.xp.zeros((1, 1))
+        return float(self.discriminator(zero, zero)[0]), float(self.generator(zero)[0])
+
     def discriminator_terms(self, r, f):
         """Per sample: value of the real term, of the fake term, and their derivatives."""
         raise NotImplementedError

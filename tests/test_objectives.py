@@ -151,6 +151,13 @@ def test_saturation():
     assert abs(Minimax().generator(f)[1]) < 1e-8 < 0.99 < abs(NonSaturating().generator(f)[1])
 
 
+@objectives
+def test_undecided_losses(name):
+    zero = np.zeros((1, 1))
+    expected = [loss(*[zero] * k) for loss, k in zip(VALUES[name], (2, 1), strict=True)]
+    np.testing.assert_allclose(OBJECTIVES[name]().undecided_losses(), expected, rtol=1e-12)
+
+
 @pytest.mark.parametrize("make", [Minimax, NonSaturating])
 def test_label_smoothing(make):
     objective, (r, f) = make(real_label=0.9), random_logits()

@@ -46,8 +46,11 @@ def _identity_derivative(y, slope, out):
 
 
 def _relu(x, slope, out):
-    # np.maximum with a scalar is not vectorized; np.clip takes half its time
-    return np.clip(x, 0, np.inf, out=out)
+    # np.maximum with a scalar is not vectorized; with an array of zeros it takes a quarter of its
+    # time, filling them included
+    zeros = np.empty_like(x) if out is x else out
+    zeros.fill(0)
+    return np.maximum(x, zeros, out=out)
 
 
 def _relu_derivative(y, slope, out):

@@ -88,15 +88,15 @@ class NumpyBackend(Convolution):
         if accumulate:
             np.add(out, self.sum_rows(x), out=out)
         else:
-            np.copyto(out, self.sum_rows(x))
+            self.sum_rows(x, out)
 
-    def sum_rows(self, x):
+    def sum_rows(self, x, out=None):
         """Σ x (..., C) over all axes but the last, (C,).
 
         As the product of a row of ones with x, which takes a third of the time of x.sum(axis=0).
         """
         rows = x.reshape(-1, x.shape[-1])
-        return np.dot(_ones(len(rows), x.dtype), rows)
+        return np.dot(_ones(len(rows), x.dtype), rows, out=out)
 
     # Activations -------------------------------------------------------------------------------
 
@@ -173,8 +173,7 @@ class NumpyBackend(Convolution):
 
     def sigmoid(self, x):
         """σ(x) = 1 / (1 + e⁻ˣ); through tanh, so nothing overflows."""
-        half = x.dtype.type(0.5)
-        return np.tanh(x * half) * half + half
+        return np.tanh(x * 0.5) * 0.5 + 0.5
 
     def norm(self, x):
         """√Σ x² of a vector."""
