@@ -65,6 +65,14 @@ class Conditioned:
     def backward(self, dy, caches, *args, **kwargs):
         return self.part(self.network.backward(dy, caches, *args, **kwargs))
 
+    def forward_each(self, batches):
+        for x in batches:
+            self.check_batch(x, self.input_shape, "input")
+        return self.network.forward_each([self.join(x) for x in batches])
+
+    def backward_each(self, dys, caches):
+        self.network.backward_each(dys, caches)
+
     def backward_trace(self, dy, caches):
         dx, trace = self.network.backward_trace(dy, caches)
         return self.part(dx), trace

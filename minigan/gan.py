@@ -90,16 +90,14 @@ class GAN:
         """Fill D's gradients for real samples x (N, ...) and fakes G(z), z (N, dimension).
 
         G's cache is dropped: in this step the fakes are constants, and no gradient goes on into
-        G. Real and fake are two batches, since batch norm would mix their statistics; the first
-        backward pass sets D's gradients, the second adds to them.
+        G. Real and fake are two batches, since batch norm would mix their statistics, and D's
+        gradients are the sum of both.
         """
         G, D = self.generator, self.discriminator
         fake, _ = G.forward(z)
-        real_logits, real_cache = D.forward(x)
-        fake_logits, fake_cache = D.forward(fake)
+        (real_logits, fake_logits), caches = D.forward_each([x, fake])
         loss, d_real, d_fake = self.objective.discriminator(real_logits, fake_logits)
-        D.backward(d_real, real_cache, input_gradient=False, accumulate=False)
-        D.backward(d_fake, fake_cache, input_gradient=False)
+        D.backward_each([d_real, d_fake], caches)
         penalty = self.regularizer.penalize(D, x, fake, self.rng, self.steps)
         return {
             "discriminator_loss": loss + penalty,

@@ -54,7 +54,7 @@ class Recipe:
 
 
 RECIPES = (
-    Recipe("non-saturating", "r1", R1(0.015, every=4), lr=2e-3, steps=6250, end=0.05),
+    Recipe("non-saturating", "r1", R1(0.015, every=4), lr=2e-3, steps=6250, end=0.07),
     Recipe("non-saturating", lr=2e-3),
     Recipe("non-saturating", "r2", R2(0.03)),
     Recipe("non-saturating", "dragan", DRAGAN(0.01)),

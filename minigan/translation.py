@@ -82,11 +82,9 @@ class CycleGAN:
         for name, translator, source, real in (("critic_a", G, b, a), ("critic_b", F, a, b)):
             D = self.networks[name]
             fake, _ = translator.forward(source)
-            real_logits, real_cache = D.forward(real)
-            fake_logits, fake_cache = D.forward(fake)
+            (real_logits, fake_logits), caches = D.forward_each([real, fake])
             loss, d_real, d_fake = self.objective.discriminator(real_logits, fake_logits)
-            D.backward(d_real, real_cache, input_gradient=False, accumulate=False)
-            D.backward(d_fake, fake_cache, input_gradient=False)
+            D.backward_each([d_real, d_fake], caches)
             penalty = self.regularizer.penalize(D, real, fake, self.rng, self.steps)
             figures[f"{name}_loss"] = loss + penalty
         return figures

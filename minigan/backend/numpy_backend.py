@@ -88,15 +88,15 @@ class NumpyBackend(Convolution):
         if accumulate:
             np.add(out, self.sum_rows(x), out=out)
         else:
-            self.sum_rows(x, out)
+            np.copyto(out, self.sum_rows(x))
 
-    def sum_rows(self, x, out=None):
+    def sum_rows(self, x):
         """Σ x (..., C) over all axes but the last, (C,).
 
         As the product of a row of ones with x, which takes a third of the time of x.sum(axis=0).
         """
         rows = x.reshape(-1, x.shape[-1])
-        return np.dot(_ones(len(rows), x.dtype), rows, out=out)
+        return np.dot(_ones(len(rows), x.dtype), rows)
 
     # Activations -------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ __all__ = ["LeakyReLU", "ReLU", "Sigmoid", "Softplus", "Tanh"]
 class Activation(Layer):
     """y = f(x), any shape; subclasses name f."""
 
+    samplewise = True
     function = None
     slope = 0.0
     piecewise_linear = False

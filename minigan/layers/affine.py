@@ -19,6 +19,8 @@ __all__ = ["Affine"]
 class Affine(Layer):
     """y = B(x, W) + b. Subclasses give `apply`, `apply_adjoint` and `add_weight_gradient`."""
 
+    samplewise = True
+
     def __init__(self, bias, init):
         self.has_bias = bool(bias)
         self.init = He() if init is None else init

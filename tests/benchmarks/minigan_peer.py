@@ -1,5 +1,7 @@
 """The workloads on minigan."""
 
+from threadpoolctl import threadpool_limits
+
 import minigan as mg
 from minigan.layers import Normal
 from minigan.parallel import ShardedGAN
@@ -69,11 +71,9 @@ class FixedWeights:
 def critic_gradients(D, x, fake, rng, regularizer=PENALTY):
     """Fill a critic's gradients, as `GAN.discriminator_gradients` does under a regularizer."""
     objective = mg.Wasserstein(D.backend)
-    real_logits, real_cache = D.forward(x)
-    fake_logits, fake_cache = D.forward(fake)
-    _, d_real, d_fake = objective.discriminator(real_logits, fake_logits)
-    D.backward(d_real, real_cache, input_gradient=False, accumulate=False)
-    D.backward(d_fake, fake_cache, input_gradient=False)
+    logits, caches = D.forward_each([x, fake])
+    _, *d_logits = objective.discriminator(*logits)
+    D.backward_each(d_logits, caches)
     regularizer.penalize(D, x, fake, rng)
 
 
@@ -99,9 +99,11 @@ def critic_stepper(workload, batches, flags=(), backend="numpy"):
 def stepper(workload, batches, flags=(), backend="numpy"):
     """step(i): one update of D and one of G, as `minigan.train` does them.
 
-    batches: arrays of the backend. Flags: shards (two threads, each with half of the batch), plain
-    (no penalty).
+    batches: arrays of the backend. Flags: one (OpenBLAS on one thread), shards (two threads, each
+    with half of the batch), plain (no penalty).
     """
+    if "one" in flags:
+        threadpool_limits(1)
     if workload.penalty:
         return critic_stepper(workload, batches, flags, backend)
     game = ShardedGAN if "shards" in flags else mg.GAN

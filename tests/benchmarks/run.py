@@ -22,6 +22,7 @@ import time
 
 CONTENDERS = {
     "minigan": ("minigan_peer", ()),
+    "minigan, one thread": ("minigan_peer", ("one",)),
     "minigan, two shards": ("minigan_peer", ("shards",)),
     "minigan, no penalty": ("minigan_peer", ("plain",)),
     "naive NumPy": ("naive_peer", ()),
