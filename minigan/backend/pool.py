@@ -46,12 +46,14 @@ class ArrayPool:
     """`empty(shape, dtype)` like `numpy.empty`, from arrays that nobody refers to any more.
 
     The pool holds at most about `limit` bytes: before it grows beyond, it lets go of every free
-    array. Arrays in use are never touched, and their number is not limited.
+    array. Arrays in use are never touched, and their number is not limited. A game whose step
+    needs more than the limit makes its arrays anew in every step, a third slower: a DCGAN for
+    digits needs 1.3 GiB at batch 1,024.
     """
 
     _free_count = _calibrate()
 
-    def __init__(self, limit=1 << 30):
+    def __init__(self, limit=1 << 31):
         self.limit = limit
         self.nbytes = 0
         self._arrays = {}
