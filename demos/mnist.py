@@ -87,8 +87,8 @@ from minigan import (
 )
 from minigan.data import Batches, load_mnist
 from minigan.demo import count, start
+from minigan.games.sharded import ShardedGAN
 from minigan.latent import LATENTS
-from minigan.parallel import ShardedGAN
 from minigan.plotting import (
     draw_images,
     draw_progress,

@@ -34,9 +34,9 @@ from minigan import (
     Wasserstein,
     train,
 )
-from minigan.critic import CriticGame
 from minigan.data import Batches, GaussianMixture
 from minigan.demo import start
+from minigan.games.critic import CriticGame
 from minigan.plotting import FAKE, INK, OTHERS, draw_densities, picture, save_picture, styled
 
 # %% Constants: real numbers around DISTANCE, fakes around −DISTANCE

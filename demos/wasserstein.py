@@ -38,9 +38,9 @@ from minigan import (
     WeightClipping,
     train,
 )
-from minigan.critic import CriticGame, critic_difference
 from minigan.data import TOYS, Batches, GaussianMixture, toy
 from minigan.demo import start
+from minigan.games.critic import CriticGame, critic_difference
 from minigan.metrics import wasserstein_assignment
 from minigan.plotting import FAKE, INK, OTHERS, REAL, SIGNED, picture, save_picture, styled
 

@@ -1,18 +1,29 @@
 """minigan: generative adversarial networks from scratch, every backward pass written by hand.
 
 Begin with `gan.py` (the game), then `layers/` (forward above backward), `objectives.py` (what
-the players minimise) and `gradcheck.py` (how every gradient is checked).
+the players minimise) and `diagnosis/gradcheck.py` (how every gradient is checked).
 """
 
-from minigan.averaging import WeightAverage
 from minigan.backend import BackendUnavailable, get_backend
-from minigan.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
-from minigan.conditional import ConditionalGAN
-from minigan.divergence import TrainingDiverged
-from minigan.feature_matching import FeatureMatchingGAN
+from minigan.diagnosis import (
+    GradientReport,
+    TrainingWarning,
+    XRay,
+    compare_gradients,
+    gradcheck,
+    watched,
+    xray,
+)
+from minigan.finite import TrainingDiverged
+from minigan.games import (
+    ConditionalGAN,
+    CycleGAN,
+    FeatureMatchingGAN,
+    MomentMatching,
+    mmd_squared,
+    witness,
+)
 from minigan.gan import GAN, Record, train
-from minigan.gradcheck import GradientReport, compare_gradients, gradcheck
-from minigan.health import TrainingWarning, watched
 from minigan.latent import MixtureLatent, NormalLatent, PhiloxLatent, UniformLatent
 from minigan.layers import (
     BatchNorm,
@@ -38,7 +49,6 @@ from minigan.layers import (
     SpectralNorm,
     Tanh,
 )
-from minigan.moment_matching import MomentMatching, mmd_squared, witness
 from minigan.objectives import (
     KL,
     OBJECTIVES,
@@ -53,12 +63,9 @@ from minigan.objectives import (
     SquaredHellinger,
     Wasserstein,
 )
-from minigan.optimizers import SGD, Adam, RMSProp
+from minigan.optimizers import SGD, Adam, LinearDecay, RMSProp, WeightAverage
 from minigan.regularizers import DRAGAN, R1, R2, WGANGP, OneSidedPenalty, WeightClipping
-from minigan.schedules import LinearDecay
-from minigan.session import Session
-from minigan.translation import CycleGAN
-from minigan.xray import XRay, xray
+from minigan.runs import CheckpointError, Session, load_checkpoint, save_checkpoint
 
 __version__ = "0.1.0"
 

@@ -16,12 +16,12 @@ import os
 import sys
 from pathlib import Path
 
-from minigan.archive import CheckpointError
 from minigan.backend import BACKENDS, BackendUnavailable, get_backend
 from minigan.data import MnistError
-from minigan.divergence import TrainingDiverged
 from minigan.files import remove_stale, replacing
-from minigan.session import Session
+from minigan.finite import TrainingDiverged
+from minigan.runs.archive import CheckpointError
+from minigan.runs.session import Session
 
 __all__ = ["Output", "OutputRefused", "count", "start"]
 

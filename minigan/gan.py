@@ -5,26 +5,22 @@ fakes that D takes for real. Read `GAN.discriminator_gradients` and `GAN.generat
 beside algorithm 1 of Goodfellow et al. 2014 (arXiv:1406.2661): they are that algorithm.
 """
 
-import copy
 import math
 import time
 
-from minigan.averaging import WeightAverage
-from minigan.checks import as_generator, check_integer
-from minigan.divergence import TrainingDiverged, first_bad_gradient, first_bad_output
+from minigan.backend import get_backend
+from minigan.checks import check_integer
+from minigan.finite import first_bad_gradient, first_bad_output
+from minigan.game import Game
+from minigan.game_checks import check_discriminator, check_kinds, check_networks, check_optimizers
+from minigan.layers.network import check_batch
 from minigan.objectives import get_objective
-from minigan.parts import check_discriminator, check_kinds, check_networks, check_optimizers
-from minigan.regularizers import Regularizer
-from minigan.schedules import constant
-from minigan.watch import Watch, finite_on_host
+from minigan.optimizers import WeightAverage, constant
 
-__all__ = ["GAN", "Record", "train"]
-
-#: Samples that are generated at once: bounds the memory of `GAN.sample`.
-CHUNK = 1024
+__all__ = ["GAN", "Record", "discriminator_gradients", "norm", "train"]
 
 
-class GAN:
+class GAN(Game):
     """Two networks, what each minimises, and how each is updated.
 
     generator: `Sequential`, latent (N, dimension) -> sample. discriminator: `Sequential`, sample
@@ -36,6 +32,9 @@ class GAN:
 
     Raises ValueError if the parts do not fit each other, before anything is trained.
     """
+
+    players = ("discriminator", "generator")
+    settings = (*Game.settings, "discriminator_steps", "average_decay")
 
     def __init__(
         self,
@@ -57,15 +56,14 @@ class GAN:
         self.objective = get_objective(objective, generator.backend)
         self.generator_optimizer = generator_optimizer
         self.discriminator_optimizer = discriminator_optimizer
-        self.latent = latent
-        self.rng = as_generator(rng)
+        self.latent, self.regularizer = latent, regularizer
         self.discriminator_steps = check_integer("discriminator_steps", discriminator_steps, 1)
-        self.regularizer = regularizer or Regularizer()
-        self.schedule = schedule
-        self.steps = 0
-        self._check_parts(regularizer)
-        self.average = None if average_decay is None else WeightAverage(generator, average_decay)
-        self.watch = Watch(generator.backend)
+        self._check_parts(schedule)
+        super().__init__(rng, schedule)
+        self.average_decay = average_decay
+        if average_decay is not None:
+            self.average = WeightAverage(generator, average_decay)
+            self.average.guard = self.watch and self.watch.flag
 
     def step(self, batches):
         """k = discriminator_steps updates of D, each on a fresh batch, then one of G."""
@@ -78,133 +76,62 @@ class GAN:
 
     def discriminator_step(self, x):
         """One update of D on a real batch x (N, ...), as `real` gives it; the step's figures."""
-        self._check_real(x)
-        z = self.noise(len(x))
+        check_batch(self.discriminator, x)
+        before, z = self.statistics(), self.noise(len(x))
         figures = self.discriminator_gradients(x, z)
-        guard = self._guard("discriminator", figures, x, z)
-        self.discriminator_optimizer.step(self.schedule(self.steps), guard)
-        self.regularizer.constrain(self.discriminator)
+        self.update("discriminator", figures=figures, before=before, inputs=(x, z))
+        if self.regularizer is not None:
+            self.regularizer.constrain(self.discriminator)
         return figures
 
     def discriminator_gradients(self, x, z):
-        """Fill D's gradients for real samples x (N, ...) and fakes G(z), z (N, dimension).
+        """Set D's gradients for real samples x (N, ...) and fakes G(z), z (N, dimension).
 
-        G's cache is dropped: in this step the fakes are constants, and no gradient goes on into
-        G. Real and fake are two batches, since batch norm would mix their statistics, and D's
-        gradients are the sum of both.
+        G's cache is dropped: in this step the fakes are constants, and no gradient goes on into G.
         """
-        G, D = self.generator, self.discriminator
-        fake, _ = G.forward(z)
-        (real_logits, fake_logits), caches = D.forward_each([x, fake])
-        loss, d_real, d_fake = self.objective.discriminator(real_logits, fake_logits)
-        D.backward_each([d_real, d_fake], caches)
-        penalty = self.regularizer.penalize(D, x, fake, self.rng, self.steps)
-        return {
-            "discriminator_loss": loss + penalty,
-            "real_logit": real_logits.sum() / len(real_logits),
-            "fake_logit": fake_logits.sum() / len(fake_logits),
-            "discriminator_gradient_norm": D.backend.norm(D.gradients),
-        }
+        fake, _ = self.generator.forward(z)
+        return discriminator_gradients(self, self.discriminator, x, fake)
 
     # The generator's step ------------------------------------------------------------------
 
     def generator_step(self, x):
         """One update of G on as many fakes as x (N, ...) has samples; the step's figures."""
-        self._check_real(x)
-        z = self.noise(len(x))
+        check_batch(self.discriminator, x)
+        before, z = self.statistics(), self.noise(len(x))
         figures = self.generator_gradients(x, z)
-        guard = self._guard("generator", figures, x, z)
-        self.generator_optimizer.step(self.schedule(self.steps), guard)
+        self.update("generator", figures=figures, before=before, inputs=(x, z))
         if self.average is not None:
-            self.average.update(guard)
+            self.average.update()
         return figures
 
     def generator_gradients(self, x, z):
-        """Fill G's gradients for the fakes G(z), z (N, dimension).
+        """Set G's gradients for the fakes G(z), z (N, dimension).
 
         The gradient flows back through D to its input, the fakes, and on into G.
         """
         G = self.generator
         fake, cache = G.forward(z)
         loss, d_fake = self.feedback(fake, x)
-        G.backward(d_fake, cache, input_gradient=False, accumulate=False)
-        return {"generator_loss": loss, "generator_gradient_norm": G.backend.norm(G.gradients)}
+        G.zero_gradients()
+        G.add_gradients(d_fake, cache)
+        return {"generator_loss": loss, "generator_gradient_norm": norm(G.gradients)}
 
     def feedback(self, fake, x):
         """All that G learns about its fakes (N, ...): its loss, and d loss / d fake (N, ...).
 
-        D is only a road here: its own gradients are neither touched nor computed, and it stays
-        as it is. The real samples x play no part, but do where G is to match them.
+        The gradient only passes through D, whose own gradients are neither changed nor computed.
+        The real samples x are for games in which G is to match them; here they are not used.
         """
         D = self.discriminator
         logits, cache = D.forward(fake)
         loss, d_logits = self.objective.generator(logits)
-        return loss, D.backward(d_logits, cache, parameter_gradients=False)
-
-    # Batches, noise and samples ------------------------------------------------------------
-
-    def real(self, batch):
-        """A host batch of real samples on the networks' backend; refused if it is not finite."""
-        place = "discriminator", "the batch of real samples"
-        return self.asarray(finite_on_host(batch, self.generator.dtype, self.steps + 1, *place))
-
-    def noise(self, n):
-        """n latent vectors from the training's generator, on the networks' backend."""
-        return self.asarray(self.latent.sample(n, self.rng))
-
-    def asarray(self, x):
-        """A host array on the networks' backend, in their dtype."""
-        return self.generator.backend.asarray(x, self.generator.dtype)
-
-    def sample(self, n, rng):
-        """n samples as a host array (n, ...), from the averaged weights if there are any.
-
-        Evaluation mode; the noise comes from `rng`, so training is not disturbed.
-        """
-        return self.generate(self.latent.sample(n, as_generator(rng)))
-
-    def generate(self, z):
-        """The samples for given latent vectors (n, dimension), like `sample`."""
-        network = self.generator if self.average is None else self.average.network
-        backend = network.backend
-        out = backend.xp.empty((len(z), *network.output_shape), network.dtype)
-        for start in range(0, len(z), CHUNK):
-            out[start : start + CHUNK] = network(self.asarray(z[start : start + CHUNK]))
-        return backend.to_numpy(out)
-
-    def clone(self, dtype):
-        """The same game on copies of both networks in another dtype, to compute gradients with.
-
-        The copy has no optimizers and no averaged weights, so it cannot train.
-        """
-        generator = self.generator.clone(dtype=dtype)
-        discriminator = self.discriminator.clone(dtype=dtype)
-        twin = copy.copy(self)
-        twin.generator, twin.discriminator, twin.average = generator, discriminator, None
-        twin.generator_optimizer = twin.discriminator_optimizer = None
-        twin.rng = copy.deepcopy(self.rng)
-        return twin
-
-    def parts(self):
-        """name -> whatever training changes: what `save_checkpoint` writes."""
-        parts = {
-            "generator": self.generator,
-            "discriminator": self.discriminator,
-            "generator_optimizer": self.generator_optimizer,
-            "discriminator_optimizer": self.discriminator_optimizer,
-            "average": self.average,
-            "rng": self.rng,
-        }
-        for name in ("latent", "regularizer", "schedule"):  # which usually remember nothing
-            if hasattr(getattr(self, name), "restore"):
-                parts[name] = getattr(self, name)
-        return parts
+        return loss, D.backward(d_logits, cache)
 
     # Checks --------------------------------------------------------------------------------
 
-    def _check_parts(self, regularizer):
+    def _check_parts(self, schedule):
         G, D, extra = self.generator, self.discriminator, self._extra_inputs()
-        check_kinds(schedule=self.schedule, latent=self.latent, regularizer=regularizer)
+        check_kinds(schedule=schedule, latent=self.latent, regularizer=self.regularizer)
         check_optimizers(
             {
                 "generator_optimizer": (self.generator_optimizer, G),
@@ -218,41 +145,50 @@ class GAN:
         shown = (*G.output_shape[:-1], G.output_shape[-1] + extra)
         if D.input_shape != shown:
             raise ValueError(f"the discriminator takes {D.input_shape}, it will be shown {shown}")
-        check_discriminator("discriminator", D, self.objective, regularizer)
+        check_discriminator("discriminator", D, self.objective, self.regularizer)
 
     def _extra_inputs(self):
         """What both players see beside noise and sample: a label, in a conditional game."""
         return 0
 
-    def _check_real(self, x):
-        self.discriminator.check_batch(x, self.discriminator.input_shape, "x")
-
-    def _guard(self, player, figures, x, z):
-        """What keeps the parameters at their last good values: see `watch.py`.
-
-        Raises TrainingDiverged, in the name of the first update that was not finite.
-        """
-        step = self.steps + 1
-
-        def diverged():
-            return TrainingDiverged(step, player, self._first_bad(player, x, z))
-
-        loss, norm = figures[f"{player}_loss"], figures[f"{player}_gradient_norm"]
-        return self.watch.guard(loss, norm, diverged)
-
-    def _first_bad(self, player, x, z):
+    def first_bad(self, player, x, z):
+        """The place of the first number that is not finite, on the way through both networks."""
         G, D = self.generator, self.discriminator
-        if not D.backend.is_finite(x):
-            return "the batch of real samples"
         place, fake = first_bad_output(G, z, "the generator")
         if place is None:
             place, _ = first_bad_output(D, x, "the discriminator")
         if place is None:
             place, _ = first_bad_output(D, fake, "the discriminator")
         if place is None:
-            getattr(self, f"{player}_gradients")(x, z)  # those in memory may be a later step's
-            place = first_bad_gradient(D if player == "discriminator" else G, f"the {player}")
+            place = first_bad_gradient(getattr(self, player), f"the {player}")
         return place or "the loss or the norm of the gradient"
+
+
+def discriminator_gradients(game, D, x, fake):
+    """Set the gradients of a discriminator D for real samples x and fakes, both (N, ...).
+
+    Real and fake are two batches, since batch norm would mix their statistics, and D's gradients
+    are the sum of both. Returns the figures of the step.
+    """
+    D.zero_gradients()
+    real_logits, real_cache = D.forward(x)
+    fake_logits, fake_cache = D.forward(fake)
+    loss, d_real, d_fake = game.objective.discriminator(real_logits, fake_logits)
+    D.add_gradients(d_real, real_cache)
+    D.add_gradients(d_fake, fake_cache)
+    if game.regularizer is not None:
+        loss = loss + game.regularizer.penalize(D, x, fake, game.rng, game.steps)
+    return {
+        "discriminator_loss": loss,
+        "real_logit": real_logits.sum() / len(real_logits),
+        "fake_logit": fake_logits.sum() / len(fake_logits),
+        "discriminator_gradient_norm": norm(D.gradients),
+    }
+
+
+def norm(gradients):
+    """‖g‖ = √(g·g)."""
+    return gradients.dot(gradients) ** 0.5
 
 
 class Record:
@@ -299,17 +235,19 @@ def train(game, batches, steps):
     real batches, host arrays (N, ...), such as `data.Batches`. Being a generator, it trains only
     while it is asked for records.
 
-    Raises TrainingDiverged when a loss or gradient is not finite, before it enters any weight; on
-    a GPU up to `backend.patience` updates later, which changed nothing but counters, running
-    statistics and the state of `rng`. Raises ValueError when the batches run out.
+    Raises TrainingDiverged when a loss, a gradient or a running statistic is not finite, before it
+    enters anything; on a GPU up to `backend.patience` updates later, none of which changed
+    anything but counters and the state of `rng`. Raises ValueError when the batches run out.
     """
-    batches = iter(batches)
+    batches, errstate = iter(batches), get_backend("numpy").xp.errstate
     for _ in range(check_integer("steps", steps, 0)):
         start = time.perf_counter()
         try:
-            figures = game.step(batches)
+            with errstate(over="ignore", invalid="ignore"):  # what is not finite is found below
+                figures = game.step(batches)
         except StopIteration:
             raise ValueError(f"batches ran out in step {game.steps + 1}") from None
         game.steps += 1
         yield Record(game.steps, time.perf_counter() - start, figures, game.watch)
-    game.watch.look()
+    if game.watch is not None:
+        game.watch.look()

@@ -25,7 +25,11 @@ class Latent:
 
     def sample(self, n, rng):
         """n vectors, float64 (n, dimension), from the generator `rng`."""
-        return self.draw((check_integer("n", n, 1), self.dimension), as_generator(rng))
+        if type(n) is not int or n < 1:
+            n = check_integer("n", n, 1)
+        if not isinstance(rng, np.random.Generator):
+            rng = as_generator(rng)
+        return self.draw((n, self.dimension), rng)
 
     def __repr__(self):
         return f"{type(self).__name__}({self.dimension})"

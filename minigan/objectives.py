@@ -9,8 +9,9 @@ Losses never form D itself: log D = −softplus(−logit) and log(1 − D) = −
 finite for every finite logit, where log(1 − σ(40)) is already −inf.
 """
 
-from minigan.backend import get_backend
+from minigan.backend import fastest, get_backend
 from minigan.checks import check_number
+from minigan.layers.activations import sigmoid, softplus
 
 __all__ = [
     "KL",
@@ -44,19 +45,21 @@ class Objective:
 
     def __init__(self, backend="numpy"):
         self.backend = get_backend(backend)
+        self._discriminator_terms = fastest(self.backend, self, "discriminator_terms")
+        self._generator_terms = fastest(self.backend, self, "generator_terms")
 
     def discriminator(self, real_logits, fake_logits):
         """loss, d loss / d real_logits, d loss / d fake_logits, for logits (N, 1)."""
         self._check(real_logits, "real_logits")
         self._check(fake_logits, "fake_logits")
-        value_real, value_fake, d_real, d_fake = self.discriminator_terms(real_logits, fake_logits)
+        value_real, value_fake, d_real, d_fake = self._discriminator_terms(real_logits, fake_logits)
         loss = value_real.sum() / len(real_logits) + value_fake.sum() / len(fake_logits)
         return loss, d_real / len(real_logits), d_fake / len(fake_logits)
 
     def generator(self, fake_logits):
         """loss, d loss / d fake_logits, for logits (N, 1)."""
         self._check(fake_logits, "fake_logits")
-        value, d_fake = self.generator_terms(fake_logits)
+        value, d_fake = self._generator_terms(fake_logits)
         return value.sum() / len(fake_logits), d_fake / len(fake_logits)
 
     def undecided_losses(self):
@@ -73,7 +76,8 @@ class Objective:
         raise NotImplementedError
 
     def _check(self, logits, what):
-        self.backend.check(logits, what)
+        if not isinstance(logits, self.backend.xp.ndarray):
+            self.backend.check(logits, what)
         if logits.ndim != 2 or logits.shape[1] != 1 or len(logits) == 0:
             raise ValueError(f"{what}: expected shape (N, 1) with N > 0, got {logits.shape}")
         if logits.dtype.kind != "f":
@@ -101,17 +105,15 @@ class Minimax(Objective):
         self.real_label = check_number("real_label", real_label, 0.5, 1)
 
     def discriminator_terms(self, r, f):
-        ops, s = self.backend, self.real_label
-        real, slope = ops.softplus_with_gradient(-r)
-        fake, d_fake = ops.softplus_with_gradient(f)
-        d_real = -slope
+        xp, s = self.backend.xp, self.real_label
+        real, d_real = softplus(xp, -r), -sigmoid(xp, -r)
         if s < 1:  # softplus(r) = softplus(−r) + r
             real, d_real = real + (1 - s) * r, d_real + (1 - s)
-        return real, fake, d_real, d_fake
+        return real, softplus(xp, f), d_real, sigmoid(xp, f)
 
     def generator_terms(self, f):
-        value, slope = self.backend.softplus_with_gradient(f)
-        return -value, -slope
+        xp = self.backend.xp
+        return -softplus(xp, f), -sigmoid(xp, f)
 
 
 class NonSaturating(Minimax):
@@ -122,8 +124,8 @@ class NonSaturating(Minimax):
     """
 
     def generator_terms(self, f):
-        value, slope = self.backend.softplus_with_gradient(-f)
-        return value, -slope
+        xp = self.backend.xp
+        return softplus(xp, -f), -sigmoid(xp, -f)
 
 
 class MaximumLikelihood(Minimax):
@@ -148,11 +150,11 @@ class AbsoluteError(Objective):
     """
 
     def discriminator_terms(self, r, f):
-        real, fake = self.backend.sigmoid(r), self.backend.sigmoid(f)
+        real, fake = sigmoid(self.backend.xp, r), sigmoid(self.backend.xp, f)
         return (1 - real) / 2, fake / 2, -real * (1 - real) / 2, fake * (1 - fake) / 2
 
     def generator_terms(self, f):
-        fake = self.backend.sigmoid(f)
+        fake = sigmoid(self.backend.xp, f)
         return -fake / 2, -fake * (1 - fake) / 2
 
 

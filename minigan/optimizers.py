@@ -1,21 +1,31 @@
-"""SGD, RMSProp and Adam: each update is one operation on a network's flat vectors.
+"""SGD, RMSProp and Adam, learning-rate schedules, and averages of weights: all on flat vectors.
 
 `optimizer = Adam(network, lr=1e-3)`, then after each backward pass `optimizer.step()`. An
 optimizer changes the parameters of its own network and nothing else: that is how one player of
-the game stands still while the other trains. The formulas stand in the backend, which has them
-as one kernel each.
+the game stands still while the other trains.
 """
 
-from minigan.checks import check_number
+from minigan.backend import fastest
+from minigan.checks import check_integer, check_number
+from minigan.layers.layer import fill
 
-__all__ = ["OPTIMIZERS", "SGD", "Adam", "Optimizer", "RMSProp"]
+__all__ = [
+    "OPTIMIZERS",
+    "SGD",
+    "Adam",
+    "LinearDecay",
+    "Optimizer",
+    "RMSProp",
+    "WeightAverage",
+    "constant",
+]
 
 
 class Optimizer:
     """network: a `Sequential`. lr: the learning rate, > 0.
 
-    `state` maps names to vectors as long as the network's parameters; `steps` counts the
-    updates. Both belong into a checkpoint.
+    `state` maps names to vectors as long as the network's parameters; `steps` counts the updates.
+    Both belong into a checkpoint. Subclasses name their `vectors` and write `update`.
     """
 
     vectors = ()
@@ -26,18 +36,41 @@ class Optimizer:
         self.steps = 0
         shape, dtype = network.parameters.shape, network.dtype
         self.state = {name: network.backend.xp.zeros(shape, dtype) for name in self.vectors}
+        self.guard = None  # on a GPU, the flag that forbids an update: see `finite.py`
+        self._update = fastest(network.backend, self, "update")
 
-    def step(self, factor=1.0, guard=None):
-        """One update of `network.parameters` against `network.gradients`, at rate lr · factor.
+    def step(self, factor=1.0):
+        """One update of the parameters against the gradients, at rate lr · factor.
 
-        guard: a flag of `Watch.guard`; where it is not set, no vector is changed.
+        Raises ValueError, before anything is changed, if that is no rate: negative, NaN or ∞.
         """
+        rate = self.lr * factor
+        if not 0 <= rate < float("inf"):
+            raise ValueError(f"learning rate: expected a finite number ≥ 0, got {rate}")
         self.steps += 1
-        network = self.network
-        self.update(network.backend, network.parameters, network.gradients, self.lr * factor, guard)
+        self._update(self.network.parameters, self.network.gradients, rate)
 
-    def update(self, backend, parameters, gradients, lr, guard):
-        raise NotImplementedError
+    def update(self, w, g, lr):
+        """Change w, in place, against the gradient g; update number `steps`, from 1."""
+        raise NotImplementedError(f"{type(self).__name__} has no update(w, g, lr)")
+
+    def settings(self):
+        """What makes this optimizer another one, beside its class and its rate."""
+        return {}
+
+    def snapshot(self):
+        """What a checkpoint holds."""
+        to_numpy = self.network.backend.to_numpy
+        return {"steps": self.steps, **{name: to_numpy(v) for name, v in self.state.items()}}
+
+    def restore(self, snapshot):
+        """Go back to a `snapshot`."""
+        fill(self.network.backend, self.state, snapshot)
+        self.steps = check_integer("steps", snapshot["steps"], 0)
+
+    def __repr__(self):
+        settings = {"lr": self.lr} | self.settings()
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in settings.items())})"
 
 
 class SGD(Optimizer):
@@ -49,8 +82,13 @@ class SGD(Optimizer):
         super().__init__(network, lr)
         self.momentum = check_number("momentum", momentum, 0, 1, high_open=True)
 
-    def update(self, backend, parameters, gradients, lr, guard):
-        backend.sgd(parameters, gradients, self.state["velocity"], lr, self.momentum, guard)
+    def update(self, w, g, lr):
+        v = self.state["velocity"]
+        v[...] = self.momentum * v + g
+        w -= lr * v
+
+    def settings(self):
+        return {"momentum": self.momentum}
 
 
 class RMSProp(Optimizer):
@@ -67,17 +105,22 @@ class RMSProp(Optimizer):
         self.alpha = check_number("alpha", alpha, 0, 1, high_open=True)
         self.eps = check_number("eps", eps, 0, 1, low_open=True)
 
-    def update(self, backend, parameters, gradients, lr, guard):
-        constants = lr, self.alpha, self.eps
-        backend.rmsprop(parameters, gradients, self.state["square"], *constants, guard)
+    def update(self, w, g, lr):
+        s = self.state["square"]
+        s[...] = self.alpha * s + (1 - self.alpha) * g * g
+        w -= lr * g / (s**0.5 + self.eps)
+
+    def settings(self):
+        return {"alpha": self.alpha, "eps": self.eps}
 
 
 class Adam(Optimizer):
     """m = β₁ m + (1 − β₁) g;  v = β₂ v + (1 − β₂) g²;  w −= lr · m̂ / (√v̂ + eps).
 
-    m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ) undo the bias towards the zeros that m and v start
-    from. Kingma & Ba 2015, arXiv:1412.6980, algorithm 1. β₁ = 0.5 is the GAN default (Radford et
-    al. 2015): the other player moves, so that old gradients mislead.
+    m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ), at update t = 1, 2, …, undo the bias towards the zeros
+    that m and v start from. Kingma & Ba 2015, arXiv:1412.6980, algorithm 1. β₁ = 0.5 is the GAN
+    default (Radford et al. 2015): the other player moves, so that old gradients mislead.
+    m is `state["mean"]`, v is `state["square"]`.
     """
 
     vectors = ("mean", "square")
@@ -89,10 +132,82 @@ class Adam(Optimizer):
         self.beta2 = check_number("betas[1]", beta2, 0, 1, high_open=True)
         self.eps = check_number("eps", eps, 0, 1, low_open=True)
 
-    def update(self, backend, parameters, gradients, lr, guard):
-        mean, square = self.state["mean"], self.state["square"]
-        constants = self.beta1, self.beta2, self.eps, self.steps
-        backend.adam(parameters, gradients, mean, square, lr, *constants, guard)
+    def update(self, w, g, lr):
+        m, v, t = self.state["mean"], self.state["square"], self.steps
+        m[...] = self.beta1 * m + (1 - self.beta1) * g
+        v[...] = self.beta2 * v + (1 - self.beta2) * g * g
+        m_hat = m / (1 - self.beta1**t)
+        v_hat = v / (1 - self.beta2**t)
+        w -= lr * m_hat / (v_hat**0.5 + self.eps)
+
+    def settings(self):
+        return {"betas": (self.beta1, self.beta2), "eps": self.eps}
 
 
 OPTIMIZERS = {"sgd": SGD, "rmsprop": RMSProp, "adam": Adam}
+
+
+def constant(step):
+    """A schedule: the factor on the learning rate is 1 at every step."""
+    return 1.0
+
+
+class LinearDecay:
+    """A schedule: 1 for the first `hold` of `steps`, then falling linearly to `end` at the end.
+
+    The two players circle around their equilibrium; smaller steps let them settle into it.
+    """
+
+    def __init__(self, steps, hold=0.5, end=0.0):
+        self.steps = check_integer("steps", steps, 1)
+        self.hold = check_number("hold", hold, 0, 1, high_open=True)
+        self.end = check_number("end", end, 0, 1)
+
+    def __call__(self, step):
+        """The factor at `step` (0 is the first)."""
+        left = min(1.0, max(0.0, (1 - step / self.steps) / (1 - self.hold)))
+        return self.end + (1 - self.end) * left
+
+    def __repr__(self):
+        return f"LinearDecay({self.steps}, hold={self.hold:g}, end={self.end:g})"
+
+
+class WeightAverage:
+    """An exponential moving average of a network's parameters, as a network of its own.
+
+        w̄ ← w̄ + a (w − w̄),   a = (1 − d) / (1 − dᵗ)   at update t = 1, 2, …
+
+    The denominator removes the start: w̄ after t updates is the average of exactly the t
+    networks seen, with weights that fall by `decay` d per step into the past. Two players that
+    circle an equilibrium are, on average, in its middle (Yazıcı et al. 2019, arXiv:1806.04498).
+    Running statistics of batch norm are averaged alike.
+    """
+
+    def __init__(self, network, decay):
+        self.decay = check_number("decay", decay, 0, 1, high_open=True)
+        self.source = network
+        self.network = network.clone()
+        self.updates = 0
+        self.guard = None  # as an optimizer's
+        self._interpolate = fastest(network.backend, self, "interpolate")
+
+    def update(self):
+        """Take the source's present weights into the average."""
+        self.updates += 1
+        rate = (1 - self.decay) / (1 - self.decay**self.updates)
+        self._interpolate(self.network.parameters, self.source.parameters, rate)
+        self._interpolate(self.network.buffers, self.source.buffers, rate)
+
+    def interpolate(self, average, w, rate):
+        """w̄ += rate · (w − w̄), in place."""
+        average += rate * (w - average)
+
+    def structure(self):
+        return self.network.structure()
+
+    def state(self):
+        return {"updates": self.updates, "network": self.network.state()}
+
+    def restore(self, state):
+        self.updates = check_integer("updates", state["updates"], 0)
+        self.network.restore(state["network"])

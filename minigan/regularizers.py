@@ -64,7 +64,7 @@ class GradientPenalty(Regularizer):
     """P = weight · mean ρ(‖g_i‖). Subclasses give the points and ρ.
 
     every: apply the penalty in one of so many training steps only, with `every` times the weight
-    (lazy regularisation, Karras et al. 2020, arXiv:1912.04958, section 3.1).
+    (lazy regularization, Karras et al. 2020, arXiv:1912.04958, section 3.1).
     """
 
     def __init__(self, weight, *, every=1):
@@ -75,41 +75,35 @@ class GradientPenalty(Regularizer):
         discriminator.check_double_backward()
 
     def penalize(self, discriminator, real, fake, rng, step=0):
+        if real.shape != fake.shape:
+            raise ValueError(f"expected as many fakes as real ones, got {fake.shape}, {real.shape}")
         if step % self.every:
             return 0.0
-
-        def uniform(*shape):
-            """Host random numbers U(0, 1), on the discriminator's backend."""
-            return discriminator.backend.asarray(rng.random(shape), discriminator.dtype)
-
-        points = self.points(real, fake, uniform, discriminator.backend.batch_total)
+        points = self.points(discriminator, real, fake, rng)
         return self.every * self.add_penalty(discriminator, points)
 
     def add_penalty(self, D, x):
         """P for the points x (N, ...), its gradients added to those of D, both times `every`."""
         logits, caches = D.forward(x)
         g, trace = D.backward_trace(D.backend.xp.ones_like(logits), caches)
-        rows = g.reshape(len(logits), -1)  # one norm a logit: of a whole pack, behind `Pack`
+        rows = g.reshape(len(logits), -1)  # one norm per logit: of a whole pack, behind `Pack`
         value, slope_over_norm = self.rho((rows * rows).sum(axis=1, keepdims=True) ** 0.5)
         scale = self.weight / len(rows)
         u = rows * (self.every * scale * slope_over_norm)
         D.double_backward(u.reshape(g.shape), trace, caches)
         return value.sum() * scale
 
-    def points(self, real, fake, uniform, batch_total):
-        """Where the gradient is taken, (N, ...).
-
-        uniform(*shape) draws U(0, 1). batch_total(part) is a sum over the batch, for its part in
-        `real`: of a `ShardedGAN`'s shard, else all of it.
-        """
-        raise NotImplementedError
+    def points(self, D, real, fake, rng):
+        """Where the gradient is taken, (N, ...)."""
+        raise NotImplementedError(f"{type(self).__name__} has no points(D, real, fake, rng)")
 
     def rho(self, norms):
-        """ρ(n) and ρ'(n) / n for n (N, 1) >= 0; finite at n = 0."""
-        raise NotImplementedError
+        """ρ(n) and ρ'(n) / n for n (N, 1) ≥ 0; finite at n = 0."""
+        raise NotImplementedError(f"{type(self).__name__} has no rho(norms)")
 
     def __repr__(self):
-        return f"{type(self).__name__}({self.weight:g})"
+        lazy = "" if self.every == 1 else f", every={self.every}"
+        return f"{type(self).__name__}({self.weight:g}{lazy})"
 
 
 class WGANGP(GradientPenalty):
@@ -117,50 +111,57 @@ class WGANGP(GradientPenalty):
 
     x_i = α_i x + (1 − α_i) G(z), one α_i ~ U(0, 1) for each sample: an optimal critic has slope 1
     along the lines that transport fakes to real samples (Gulrajani et al. 2017,
-    arXiv:1704.00028, equation 3, weight 10). ρ'(n)/n = 2 (n − 1)/n, taken as 0 at n = 0, where ρ
-    has a kink and any direction would do.
+    arXiv:1704.00028, equation 3, weight 10).
     """
 
     def __init__(self, weight=10.0, *, every=1):
         super().__init__(weight, every=every)
 
-    def points(self, real, fake, uniform, batch_total):
-        alpha = uniform(len(real), *[1] * (real.ndim - 1))
-        return fake + alpha * (real - fake)
+    def points(self, D, real, fake, rng):
+        return on_the_way(D, real, fake, rng)
 
     def rho(self, norms):
-        return self.of_excess(norms, norms - 1)
-
-    def of_excess(self, norms, excess):
-        """excess² and its ρ'(n)/n = 2 · excess / n, 0 where n is 0."""
-        return excess * excess, 2 * excess * (norms > 0) / (norms + (norms == 0))
+        return square_of(norms - 1, norms)
 
 
-class OneSidedPenalty(WGANGP):
+class OneSidedPenalty(GradientPenalty):
     """ρ(n) = max(n − 1, 0)²: only slopes above 1 are punished (the same paper, section 4).
 
     A critic may be flat where there is nothing to transport (Petzka et al. 2018,
-    arXiv:1709.08894, equation 10).
+    arXiv:1709.08894, equation 10). Points as in `WGANGP`.
     """
 
+    def __init__(self, weight=10.0, *, every=1):
+        super().__init__(weight, every=every)
+
+    def points(self, D, real, fake, rng):
+        return on_the_way(D, real, fake, rng)
+
     def rho(self, norms):
-        return self.of_excess(norms, (norms - 1).clip(0, None))
+        return square_of((norms - 1).clip(0, None), norms)
 
 
-class DRAGAN(WGANGP):
+class DRAGAN(GradientPenalty):
     """ρ(n) = (n − 1)², around the real samples alone (Kodali et al. 2017, arXiv:1705.07215).
 
-    x_i = x + α_i δ_i, δ_i ~ ½ std(x) · U(0, 1) in every component, one α_i ~ U(0, 1) a sample;
+    x_i = x + α_i δ_i, δ_i ~ ½ std(x) · U(0, 1) in every component, one α_i ~ U(0, 1) per sample;
     std(x) is one number, the deviation of all numbers of the batch from their mean.
     Works with the minimax objectives, which the penalty keeps from sharp gradients near data.
     """
 
-    def points(self, real, fake, uniform, batch_total):
-        alpha = uniform(len(real), *[1] * (real.ndim - 1))
-        count = batch_total(real.size)
-        centred = real - batch_total(real.sum()) / count
-        deviation = (batch_total((centred * centred).sum()) / count) ** 0.5
-        return real + alpha * uniform(*real.shape) * (deviation / 2)
+    def __init__(self, weight=10.0, *, every=1):
+        super().__init__(weight, every=every)
+
+    def points(self, D, real, fake, rng):
+        alpha = one_per_sample(D, real, rng)
+        total = D.backend.batch_total
+        count = total(real.size)
+        centred = real - total(real.sum()) / count
+        deviation = (total((centred * centred).sum()) / count) ** 0.5
+        return real + alpha * uniform(D, real.shape, rng) * (deviation / 2)
+
+    def rho(self, norms):
+        return square_of(norms - 1, norms)
 
 
 class R1(GradientPenalty):
@@ -173,15 +174,44 @@ class R1(GradientPenalty):
     def __init__(self, gamma=10.0, *, every=1):
         super().__init__(gamma, every=every)
 
-    def points(self, real, fake, uniform, batch_total):
+    def points(self, D, real, fake, rng):
         return real
 
     def rho(self, norms):
         return norms * norms / 2, 1 + 0 * norms
 
 
-class R2(R1):
-    """R1 on the fake samples (the same paper, equation 10)."""
+class R2(GradientPenalty):
+    """P = γ/2 · mean ‖g_i‖² on the fake samples (the same paper, equation 10)."""
 
-    def points(self, real, fake, uniform, batch_total):
+    def __init__(self, gamma=10.0, *, every=1):
+        super().__init__(gamma, every=every)
+
+    def points(self, D, real, fake, rng):
         return fake
+
+    def rho(self, norms):
+        return norms * norms / 2, 1 + 0 * norms
+
+
+def square_of(excess, norms):
+    """ρ(n) = e² for an excess e(n) of slope 1, and ρ'(n)/n = 2 e / n.
+
+    Taken as 0 at n = 0, where ρ has a kink and any direction would do.
+    """
+    return excess * excess, 2 * excess * (norms > 0) / (norms + (norms == 0))
+
+
+def on_the_way(D, real, fake, rng):
+    """α x + (1 − α) G(z), one α ~ U(0, 1) per sample."""
+    return fake + one_per_sample(D, real, rng) * (real - fake)
+
+
+def one_per_sample(D, x, rng):
+    """U(0, 1), one number per sample of x (N, ...): (N, 1, ...)."""
+    return uniform(D, (len(x), *[1] * (x.ndim - 1)), rng)
+
+
+def uniform(D, shape, rng):
+    """U(0, 1), drawn on the host, as an array of D's backend and dtype."""
+    return D.backend.asarray(rng.random(shape), D.dtype)

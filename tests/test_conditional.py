@@ -29,7 +29,7 @@ from minigan import (
     gradcheck,
     train,
 )
-from minigan.conditional import Conditioned
+from minigan.games.conditional import Conditioned
 
 CLASSES = 3
 LABELS = np.array([0, 2, 1, 1])

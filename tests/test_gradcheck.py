@@ -24,7 +24,7 @@ from minigan import (
     gradcheck,
 )
 from minigan.backend import NumpyBackend
-from minigan.gradcheck import _rounding
+from minigan.diagnosis.gradcheck import _rounding
 
 # loss, gradient
 FUNCTIONS = {

@@ -32,8 +32,8 @@ from minigan import (
     WeightClipping,
     gradcheck,
 )
+from minigan.games.sharded import ShardedGAN
 from minigan.objectives import get_objective
-from minigan.parallel import ShardedGAN
 
 objectives = pytest.mark.parametrize("objective", OBJECTIVES)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minigan import SGD, LinearDecay, train
-from minigan.schedules import constant
+from minigan.optimizers import constant
 
 TABLE = [
     # steps, hold, end, factors at 0, 1, 2, ...

@@ -18,7 +18,7 @@ from minigan import (
     train,
 )
 from minigan.backend import NumpyBackend
-from minigan.watch import finite_on_host
+from minigan.finite import finite_on_host
 
 BAD_STEP = 4
 

@@ -305,7 +305,7 @@ def test_the_table():
 
 
 def test_huge_memory_has_a_unit():
-    from minigan.xray import _bytes
+    from minigan.diagnosis.xray import _bytes
 
     assert [_bytes(n) for n in (999, 2048, 5e6, 3.2e9)] == ["999 B", "2.0 kB", "5.0 MB", "3.2 GB"]
 

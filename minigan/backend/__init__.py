@@ -1,24 +1,49 @@
-"""Where arrays live: the few operations that are worth a kernel, and which machine runs them.
+"""Where arrays live, and the faster forms of what the pages say.
 
-`get_backend("numpy")` gives the CPU, `get_backend("cupy")` an NVIDIA GPU, and "auto" the GPU if it
-truly works here; networks take a backend, or its name, when they are built. `numpy_backend.py` has
-every operation in plain NumPy, `cupy_backend.py` the same operations through the kernels of
-`kernels.cu`. `python -m minigan.backend` prints what was found on this machine.
+A layer, an optimizer or an objective is a page: plain array code on `backend.xp`, which is NumPy or
+CuPy. That page runs everywhere, and is the reference. A backend may bring a faster form of one of
+its methods, in `backend.forms`: a table by class and method, which is asked once, when a network,
+an optimizer or an objective is built (`fastest`).
+
+    "reference"   NumPy and an empty table: every page as it is written
+    "numpy"       NumPy and the forms in `numpy/`, each with what it saves
+    "cupy"        an NVIDIA GPU through CuPy and the kernels in `cuda/kernels.cu`
+    "auto"        the GPU if it truly works here, else "numpy"
+
+`python -m minigan.backend` prints what was found on this machine.
 """
 
-from minigan.backend.cupy_backend import CupyBackend
-from minigan.backend.detect import find_gpu
-from minigan.backend.numpy_backend import NumpyBackend
+from functools import cache, partial
 
-__all__ = ["BACKENDS", "BackendUnavailable", "CupyBackend", "NumpyBackend", "get_backend", "why"]
+from minigan.backend.cuda import CupyBackend, find_gpu
+from minigan.backend.numpy import NumpyBackend
 
-BACKENDS = ("numpy", "cupy", "auto")
+__all__ = [
+    "BACKENDS",
+    "BackendUnavailable",
+    "CupyBackend",
+    "NumpyBackend",
+    "fastest",
+    "get_backend",
+    "why",
+]
 
-_NUMPY = NumpyBackend()
+BACKENDS = ("reference", "numpy", "cupy", "auto")
 
 
 class BackendUnavailable(RuntimeError):
     """The backend that was asked for cannot run on this machine; the message says why."""
+
+
+def fastest(backend, part, method):
+    """A method of `part`, bound to it: the backend's faster form, or the page's own (or None).
+
+    Forms are for the very class that they were written for. A subclass, whose page may say
+    something else, runs its own methods.
+    """
+    kind = type(part)
+    form = backend.forms.get(f"{kind.__module__}.{kind.__qualname__}", {}).get(method)
+    return getattr(part, method, None) if form is None else partial(form, part)
 
 
 def why():
@@ -28,7 +53,7 @@ def why():
 
 
 def get_backend(backend="auto"):
-    """The backend of that name ("numpy", "cupy", "auto"), or the object itself.
+    """The backend of that name (one of `BACKENDS`), or the object itself.
 
     Raises BackendUnavailable if it cannot run here, ValueError for an unknown name.
     """
@@ -37,12 +62,17 @@ def get_backend(backend="auto"):
             raise TypeError(f"backend: expected a name or a backend object, got {backend!r}")
         return backend
     if backend not in BACKENDS:
-        raise ValueError(f"unknown backend {backend!r}: expected one of {', '.join(BACKENDS)}")
-    if backend == "numpy":
-        return _NUMPY
+        raise ValueError(f"backend: expected one of {', '.join(BACKENDS)}, got {backend!r}")
+    if backend in ("reference", "numpy"):
+        return _host(backend)
     gpu, found = find_gpu()
     if gpu is not None:
         return gpu
     if backend == "cupy":
         raise BackendUnavailable(f'backend "cupy" cannot be used: {found}')
-    return _NUMPY
+    return _host("numpy")
+
+
+@cache
+def _host(name):
+    return NumpyBackend(name)

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from matplotlib.widgets import Button, RadioButtons, Slider
 
-from minigan.divergence import TrainingDiverged
+from minigan.finite import TrainingDiverged
 from minigan.lab.experiment import Experiment
 from minigan.lab.settings import DATA, DRAWN, NOISES, REGULARIZERS
 from minigan.lab.view import View

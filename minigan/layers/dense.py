@@ -7,33 +7,40 @@ __all__ = ["Dense"]
 
 
 class Dense(Affine):
-    """y = x W + b, x (N, in_features) -> y (N, out_features), W (in, out), b (out,).
+    """y = x W + b        x (N, in), W (in, out), b (out,) -> y (N, out)
 
-        dx = dy Wᵀ        every input reaches all outputs, weighted by W's row
-        dW = xᵀ dy        summed over the batch
-        db = Σ_n dy
+    dx  = dy Wᵀ           every input reaches all outputs, weighted by its row of W
+    dW += xᵀ dy           summed over the batch by the product itself
+    db += Σₙ dy
 
-    Sizes can only fit together in one way: dW has W's shape (in, out), x is (N, in), dy is
+    The shapes fit together in one way only: dW has W's shape (in, out), x is (N, in) and dy is
     (N, out), so the product must be xᵀ dy.
     """
 
     def __init__(self, in_features, out_features, *, bias=True, init=None):
         self.in_features = check_integer("in_features", in_features, 1)
-        self.out_features = check_integer("out_features", out_features, 1)
-        self.weight_shape, self.bias_size = (self.in_features, self.out_features), out_features
+        self.out_features = self.bias_size = check_integer("out_features", out_features, 1)
+        self.weight_shape = self.in_features, self.out_features
         super().__init__(bias, init)
 
-    def apply(self, x):
-        """x W."""
-        return self.backend.matmul(x, self.weight), None
+    def forward(self, x, train):
+        y = x.dot(self.weight)
+        if self.has_bias:
+            y += self.bias
+        return y, x
 
-    def apply_adjoint(self, dy, shape):
-        """dy Wᵀ."""
-        return self.backend.matmul(dy, self.weight.T), None
+    def backward(self, dy, x):
+        return dy.dot(self.weight.T)
 
-    def add_weight_gradient(self, x, dy, saved, saved_dy, accumulate):
-        """dW += xᵀ dy."""
-        self.backend.add_product(self.dweight, x.T, dy, accumulate)
+    def add_gradients(self, dy, x):
+        self.dweight += x.T.dot(dy)
+        if self.has_bias:
+            self.dbias += dy.sum(axis=0)
+
+    def double_backward(self, u, dy, x):
+        """dx = dy Wᵀ is a product, too: u_dy = u W, dW += uᵀ dy; x and b play no part in it."""
+        self.dweight += u.T.dot(dy)
+        return u.dot(self.weight), None
 
     def fans(self):
         return self.in_features, self.out_features

@@ -1,7 +1,7 @@
 """`FourierFeatures`: waves of the input beside the input, for functions that change fast."""
 
 from minigan.checks import check_integer, check_number
-from minigan.layers.base import Layer
+from minigan.layers.layer import Layer
 
 __all__ = ["FourierFeatures"]
 
@@ -24,8 +24,6 @@ class FourierFeatures(Layer):
         dx = dy_x + r Ωᵀ,   r = dy_sin · cos(x Ω) − dy_cos · sin(x Ω)
     """
 
-    samplewise = True
-
     def __init__(self, in_features, frequencies, *, scale=1.0):
         self.in_features = check_integer("in_features", in_features, 1)
         self.frequencies = check_integer("frequencies", frequencies, 1)
@@ -37,15 +35,15 @@ class FourierFeatures(Layer):
 
     def forward(self, x, train):
         """y = [x, cos x Ω, sin x Ω]."""
-        xp, phase = self.backend.xp, self.backend.matmul(x, self.omega)
+        xp, phase = self.backend.xp, x.dot(self.omega)
         cos, sin = xp.cos(phase), xp.sin(phase)
         return xp.concatenate([x, cos, sin], axis=1), (cos, sin)
 
-    def backward(self, dy, cache, parameter_gradients=True, input_gradient=True, accumulate=True):
+    def backward(self, dy, cache):
         """dx = dy_x + (dy_sin · cos − dy_cos · sin) Ωᵀ."""
         cos, sin = cache
         dy_x, dy_cos, dy_sin = self._split(dy)
-        return dy_x + self.backend.matmul(dy_sin * cos - dy_cos * sin, self.omega.T)
+        return dy_x + (dy_sin * cos - dy_cos * sin).dot(self.omega.T)
 
     def double_backward(self, u, dy, cache):
         """u_dy = [u, −t · sin, t · cos];  u_x = −(t · (dy_cos · cos + dy_sin · sin)) Ωᵀ;  t = u Ω.
@@ -55,9 +53,9 @@ class FourierFeatures(Layer):
         """
         cos, sin = cache
         _, dy_cos, dy_sin = self._split(dy)
-        t = self.backend.matmul(u, self.omega)
+        t = u.dot(self.omega)
         u_dy = self.backend.xp.concatenate([u, -t * sin, t * cos], axis=1)
-        return u_dy, self.backend.matmul(-t * (dy_cos * cos + dy_sin * sin), self.omega.T)
+        return u_dy, (-t * (dy_cos * cos + dy_sin * sin)).dot(self.omega.T)
 
     def _split(self, dy):
         """The parts of y's gradient that belong to x, to the cosines and to the sines."""

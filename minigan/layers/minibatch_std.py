@@ -1,7 +1,7 @@
 """`MinibatchStd`: shows a discriminator how much the samples of a batch differ."""
 
 from minigan.checks import check_number
-from minigan.layers.base import Layer
+from minigan.layers.layer import Layer
 
 __all__ = ["MinibatchStd"]
 
@@ -34,7 +34,7 @@ class MinibatchStd(Layer):
         s = xp.zeros_like(x[..., :1]) + sigma.mean()
         return xp.concatenate([x, s], axis=-1), (centred, sigma, count)
 
-    def backward(self, dy, cache, parameter_gradients=True, input_gradient=True, accumulate=True):
+    def backward(self, dy, cache):
         """dx = dy + ds / (J N) · (x − μ) / σ."""
         centred, sigma, count = cache
         ds = self.backend.batch_total(dy[..., -1].sum())

@@ -1,7 +1,10 @@
 """`SpectralNorm`: an affine layer whose weight is divided by its largest singular value."""
 
+import math
+
 from minigan.layers.affine import Affine
-from minigan.layers.base import Layer
+from minigan.layers.layer import Layer
+from minigan.layers.network import Step
 
 __all__ = ["SpectralNorm"]
 
@@ -20,8 +23,8 @@ class SpectralNorm(Layer):
         dW = (dW̄ − ⟨dW̄, W̄⟩ u vᵀ) / σ                                      (equation 12)
 
     In training this leaves out how the round just made moved u and v with W; it is exact once
-    the iteration has converged. A weight of zeros has no direction to normalise: there σ counts
-    as 1, so that W̄ = 0 and dW = dW̄, and u and v wait where they are.
+    the iteration has converged. A weight of zeros has no direction to normalize: there σ counts
+    as 1, so that W̄ = 0 and dW = dW̄, and u and v stay as they are.
     """
 
     def __init__(self, layer):
@@ -29,68 +32,61 @@ class SpectralNorm(Layer):
             raise TypeError(f"SpectralNorm: expected a Dense or convolution layer, got {layer!r}")
         self.layer = layer
 
-    def unbound(self):
-        layer = super().unbound()
-        layer.layer = self.layer.unbound()
-        return layer
-
     def parameters(self):
         return self.layer.parameters()
 
     def buffers(self):
         *inputs, outputs = self.layer.weight_shape
-        rows = 1
-        for length in inputs:
-            rows *= length
+        rows = math.prod(inputs)
         return {
             "left": ((rows,), lambda rng: _unit(rng.standard_normal(rows), 0)),
             "right": ((outputs,), lambda rng: _unit(rng.standard_normal(outputs), 0)),
         }
 
     def forward(self, x, train):
-        """B(x, W̄) + b; in training, after one round of power iteration."""
+        """The layer at W̄; in training, after one round of power iteration."""
         w = self.weight.reshape(-1, self.weight.shape[-1])
         if train:
-            self.right[...] = _unit(w.T @ self.left, self.right)
-            self.left[...] = _unit(w @ self.right, self.left)
+            self.right = _unit(w.T.dot(self.left), self.right)
+            self.left = _unit(w.dot(self.right), self.left)
         left, right = self.left.copy(), self.right.copy()  # the next pass will change them
-        sigma = left @ (w @ right)
+        sigma = left.dot(w.dot(right))
         sigma = sigma + (sigma == 0)
-        normalized = self.weight / sigma
-        y, cache = self._with(normalized).forward(x, train)
-        return y, (cache, normalized, sigma, left, right)
+        layer = self.normalized(self.weight / sigma)
+        y, cache = Step(layer, self.backend).forward(x, train)
+        return y, (layer, cache, sigma, left, right)
 
-    def backward(self, dy, cache, parameter_gradients=True, input_gradient=True, accumulate=True):
-        """dx as the layer's, at W̄;  dW = (dW̄ − ⟨dW̄, W̄⟩ u vᵀ) / σ."""
-        inner, normalized, *constants = cache
-        layer = self._with(normalized)
-        dx = layer.backward(dy, inner, parameter_gradients, input_gradient, accumulate)
-        if parameter_gradients:
-            self._add_weight_gradient(layer.dweight, normalized, *constants, accumulate)
-        return dx
+    def backward(self, dy, cache):
+        """dx as the layer's, at W̄."""
+        layer, inner, *_ = cache
+        return Step(layer, self.backend).backward(dy, inner)
+
+    def add_gradients(self, dy, cache):
+        """dW += (dW̄ − ⟨dW̄, W̄⟩ u vᵀ) / σ, and db as the layer's."""
+        layer, inner, *constants = cache
+        layer.dweight.fill(0)
+        Step(layer, self.backend).add_gradients(dy, inner)
+        self.add_weight_gradient(layer, *constants)
 
     def double_backward(self, u, dy, cache):
-        """As the layer's, at W̄; its weight gradient passes through σ as in `backward`."""
-        inner, normalized, *constants = cache
-        layer = self._with(normalized)
-        u_dy, u_x = layer.double_backward(u, dy, inner)
-        self._add_weight_gradient(layer.dweight, normalized, *constants, True)
+        """As the layer's, at W̄; its weight gradient passes through σ as above."""
+        layer, inner, *constants = cache
+        layer.dweight.fill(0)
+        u_dy, u_x = Step(layer, self.backend).double_backward(u, dy, inner)
+        self.add_weight_gradient(layer, *constants)
         return u_dy, u_x
 
-    def _with(self, normalized):
-        """The layer itself, for one pass: W̄ as its weight, a gradient of zeros for W̄."""
-        layer = self.layer
-        layer.backend, layer.weight = self.backend, normalized
-        layer.dweight = self.backend.zeros(normalized.shape, normalized.dtype)
+    def normalized(self, weight):
+        """The layer at W̄: one of its own for each pass, so that several can be open at once."""
+        layer = self.layer.with_weight(weight)
         if layer.has_bias:
             layer.bias, layer.dbias = self.bias, self.dbias
         return layer
 
-    def _add_weight_gradient(self, d_normalized, normalized, sigma, left, right, accumulate):
-        inner = (d_normalized * normalized).sum()
-        outer = (left[:, None] * right).reshape(normalized.shape)
-        gradient = (d_normalized - inner * outer) / sigma
-        self.dweight[...] = self.dweight + gradient if accumulate else gradient
+    def add_weight_gradient(self, layer, sigma, left, right):
+        inner = (layer.dweight * layer.weight).sum()
+        outer = (left[:, None] * right).reshape(layer.weight.shape)
+        self.dweight += (layer.dweight - inner * outer) / sigma
 
     def output_shape(self, input_shape):
         return self.layer.output_shape(input_shape)

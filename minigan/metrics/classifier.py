@@ -39,7 +39,6 @@ from scipy.special import log_softmax, softmax
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from minigan.archive import CheckpointError, open_archive, write_archive
 from minigan.checks import check_integer
 from minigan.data import Batches, load_mnist
 from minigan.data.mnist import cache_dir
@@ -53,8 +52,8 @@ from minigan.layers import (
     ReLU,
     Sequential,
 )
-from minigan.optimizers import Adam
-from minigan.schedules import LinearDecay
+from minigan.optimizers import Adam, LinearDecay
+from minigan.runs.archive import CheckpointError, open_archive, write_archive
 
 __all__ = [
     "Classifier",

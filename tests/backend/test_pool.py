@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from minigan.backend.pool import ArrayPool
 
 from minigan.backend import pool as pool_module
-from minigan.backend.pool import ArrayPool
 
 F4 = np.dtype("float32")
 

@@ -46,7 +46,7 @@ from minigan import (
 )
 from minigan.data import Batches
 from minigan.data.idx import IdxError, encode_idx, read_idx
-from minigan.session import Session
+from minigan.runs.session import Session
 
 # Killed and resumed ----------------------------------------------------------------------------
 

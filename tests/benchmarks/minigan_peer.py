@@ -3,8 +3,8 @@
 from threadpoolctl import threadpool_limits
 
 import minigan as mg
+from minigan.games.sharded import ShardedGAN
 from minigan.layers import Normal
-from minigan.parallel import ShardedGAN
 from minigan.regularizers import Regularizer
 
 RATES = {"lr": 2e-4, "betas": (0.5, 0.999)}
@@ -70,10 +70,12 @@ class FixedWeights:
 
 def critic_gradients(D, x, fake, rng, regularizer=PENALTY):
     """Fill a critic's gradients, as `GAN.discriminator_gradients` does under a regularizer."""
-    objective = mg.Wasserstein(D.backend)
-    logits, caches = D.forward_each([x, fake])
-    _, *d_logits = objective.discriminator(*logits)
-    D.backward_each(d_logits, caches)
+    D.zero_gradients()
+    real_logits, real_cache = D.forward(x)
+    fake_logits, fake_cache = D.forward(fake)
+    _, d_real, d_fake = mg.Wasserstein(D.backend).discriminator(real_logits, fake_logits)
+    D.add_gradients(d_real, real_cache)
+    D.add_gradients(d_fake, fake_cache)
     regularizer.penalize(D, x, fake, rng)
 
 

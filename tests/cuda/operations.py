@@ -4,7 +4,6 @@ import itertools
 from typing import NamedTuple
 
 import numpy as np
-
 from minigan.backend.numpy_activations import ACTIVATIONS
 from minigan.backend.numpy_convolution import conv_output_size
 

@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from minigan.backend.cupy_launch import NAMES as KERNELS
-from minigan.backend.cupy_launch import SOURCE
+from minigan.backend.cuda.launch import NAMES as KERNELS
+from minigan.backend.cuda.launch import SOURCE
 
 #: Turing (the oldest that CUDA 13 knows), Ampere, Hopper.
 ARCHITECTURES = ("sm_75", "sm_80", "sm_90")

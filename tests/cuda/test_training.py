@@ -6,7 +6,7 @@ from devices import make_backend, orders
 from games import GAMES, batches, dcgan, networks
 
 from minigan import TrainingDiverged, get_backend, train
-from minigan.checkpoint import load_checkpoint, save_checkpoint
+from minigan.runs.checkpoint import load_checkpoint, save_checkpoint
 
 STEPS = 3
 

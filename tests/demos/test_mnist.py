@@ -11,7 +11,7 @@ from scipy.spatial.distance import cdist
 
 import minigan.data
 from minigan import OBJECTIVES, BatchNorm, Hinge, MomentMatching, NonSaturating, Wasserstein
-from minigan.parallel import ShardedGAN
+from minigan.games.sharded import ShardedGAN
 
 MODELS = ["mlp", "dcgan", "dcgan-r1", "wgan-gp", "gmmn"]
 IN_PIECES = {"dcgan-r1", "wgan-gp"}  # noise in pieces

@@ -38,10 +38,10 @@ from minigan import (
     WeightAverage,
     WeightClipping,
 )
-from minigan.critic import CriticGame
 from minigan.data import Batches, toy
+from minigan.games.critic import CriticGame
+from minigan.games.sharded import ShardedGAN
 from minigan.optimizers import Optimizer
-from minigan.parallel import ShardedGAN
 
 BATCH, ROWS = 6, 20  # three batches an epoch, two rows left over
 

@@ -20,10 +20,10 @@ from minigan import (
     save_checkpoint,
     train,
 )
-from minigan.archive import open_archive, write_archive
-from minigan.critic import CriticGame
 from minigan.data import Batches
+from minigan.games.critic import CriticGame
 from minigan.plotting import Moment
+from minigan.runs.archive import open_archive, write_archive
 
 
 @pytest.fixture

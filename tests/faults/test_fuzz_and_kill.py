@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minigan import CheckpointError, load_checkpoint, save_checkpoint
-from minigan.archive import open_archive, write_archive
+from minigan.runs.archive import open_archive, write_archive
 
 SCRIPT = Path(__file__).resolve().parents[1] / "benchmarks" / "faults.py"
 

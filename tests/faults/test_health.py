@@ -16,8 +16,8 @@ from minigan import (
     train,
 )
 from minigan.data import Batches, toy
-from minigan.divergence import first_bad_gradient
-from minigan.health import TrainingWarning, watched
+from minigan.diagnosis.health import TrainingWarning, watched
+from minigan.finite import first_bad_gradient
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from minigan import TrainingDiverged, train
-from minigan.session import Session
+from minigan.runs.session import Session
 
 STEPS = 7
 

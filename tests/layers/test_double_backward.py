@@ -30,7 +30,7 @@ from minigan import (
     Tanh,
     compare_gradients,
 )
-from minigan.layers.base import NoDoubleBackward
+from minigan.layers.layer import NoDoubleBackward
 
 SMALL = st.integers(1, 4)
 PAIRS = st.tuples(SMALL, SMALL)

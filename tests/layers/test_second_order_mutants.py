@@ -24,7 +24,7 @@ from minigan import (
 )
 from minigan.layers.activations import Activation
 from minigan.layers.affine import Affine
-from minigan.layers.layer_norm import _jacobian, _mean, _per_feature
+from minigan.layers.normalization import _jacobian, _mean, _per_feature
 
 RNG = np.random.default_rng
 

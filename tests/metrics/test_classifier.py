@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from minigan import compare_gradients
-from minigan.archive import open_archive, write_archive
 from minigan.data import load_mnist
 from minigan.metrics import classifier as module
 from minigan.metrics import mnist_classifier
@@ -23,6 +22,7 @@ from minigan.metrics.classifier import (
     softmax_cross_entropy,
     train_classifier,
 )
+from minigan.runs.archive import open_archive, write_archive
 
 
 def bars(n, seed):

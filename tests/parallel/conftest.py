@@ -26,7 +26,7 @@ from minigan import (
     SpectralNorm,
     Tanh,
 )
-from minigan.parallel import ShardedGAN
+from minigan.games.sharded import ShardedGAN
 
 KINDS = {
     "dense": (

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minigan import GAN, R1, SGD, Adam, Dense, Flatten, Reshape, Sequential, Tanh, train
-from minigan.critic import CriticGame, critic_difference
+from minigan.games.critic import CriticGame, critic_difference
 
 
 def image_critic(dtype="float64"):

@@ -11,9 +11,9 @@ import pytest
 from scipy import integrate
 
 from minigan import Adam, Dense, LinearDecay, Sequential, Tanh, train
-from minigan.critic import CriticGame
 from minigan.data import Batches
 from minigan.data.distributions import GaussianMixture
+from minigan.games.critic import CriticGame
 
 STEPS, BATCH = 1400, 512
 PAIRS = {

@@ -23,9 +23,9 @@ from minigan import (
     WeightClipping,
     train,
 )
-from minigan.critic import CriticGame, critic_difference
 from minigan.data import Batches
 from minigan.data.distributions import GaussianMixture
+from minigan.games.critic import CriticGame, critic_difference
 
 N = 256
 ANGLES = np.arange(8) * np.pi / 4

@@ -1,0 +1,288 @@
+"""`CupyBackend`: arrays on an NVIDIA GPU, and the operations that the kernels do there.
+
+The pages in `layers/`, `objectives.py` and `optimizers.py` have the formulas. Work is only put
+into the GPU's queue here, and no method waits for it, but for `to_numpy` and
+`is_finite`. CuPy keeps the memory of freed arrays in a pool, in the order of that queue.
+"""
+
+from minigan.backend.cuda.convolution import CupyConvolution
+from minigan.backend.cuda.forms import FORMS
+from minigan.backend.cuda.launch import ceil_div, product_grid
+from minigan.backend.philox import split_key
+
+__all__ = ["CupyBackend", "load_cupy"]
+
+#: The number of each activation in `kernels.cu`.
+ACTIVATIONS = ("identity", "relu", "leaky_relu", "tanh", "sigmoid", "softplus")
+FUNCTIONS = {name: number for number, name in enumerate(ACTIVATIONS)}
+
+
+def load_cupy():
+    """The module; ImportError if it is not installed."""
+    import cupy
+
+    return cupy
+
+
+class CupyBackend(CupyConvolution):
+    """The operations on GPU arrays (`cupy.ndarray`), on CuPy's current device.
+
+    products: "cublas", or "tiled" for the kernel in `kernels.cu`. convolutions: "columns" or
+    "direct", see `cupy_convolution.py`. patience: after how many updates the host looks whether
+    training is still finite, for which it must wait for the GPU.
+    """
+
+    def __init__(self, products="cublas", convolutions="columns", patience=64):
+        for option, value, known in (
+            ("products", products, ("cublas", "tiled")),
+            ("convolutions", convolutions, ("columns", "direct")),
+        ):
+            if value not in known:
+                raise ValueError(f"{option}: expected one of {known}, got {value!r}")
+        super().__init__(load_cupy())
+        self.products, self.convolutions, self.patience = products, convolutions, patience
+        self.forms = FORMS
+
+    def __repr__(self):
+        return "CupyBackend()"
+
+    def __deepcopy__(self, memo):
+        return self  # it stands for the GPU, of which there is no copy
+
+    def __reduce__(self):
+        options = self.products, self.convolutions, self.patience
+        return CupyBackend, options  # in another process, the GPU that is current there
+
+    # Arrays ------------------------------------------------------------------------------------
+
+    def empty(self, shape, dtype):
+        """An uninitialised array."""
+        return self.xp.empty(shape, dtype)
+
+    def zeros(self, shape, dtype):
+        """An array of zeros."""
+        return self.xp.zeros(shape, dtype)
+
+    def asarray(self, x, dtype=None):
+        """`x`, a host array or one of this backend, as an array of this backend."""
+        return self.xp.asarray(x, dtype)
+
+    def to_numpy(self, x):
+        """An array of this backend as a `numpy.ndarray`: a copy, when the GPU has made it."""
+        self.check(x)
+        return self.xp.asnumpy(x)
+
+    # Affine maps -------------------------------------------------------------------------------
+
+    def matmul(self, a, b):
+        """a (M, K) times b (K, O) -> (M, O)."""
+        self._check_float("a", a)
+        out = self.empty((a.shape[0], b.shape[1]), a.dtype)
+        self._product(out, a, b, False)
+        return out
+
+    def add_product(self, out, a, b, accumulate=True):
+        """out (K, O) += a (K, M) times b (M, O), or = if not `accumulate`."""
+        self._product(out, a, b, accumulate)
+
+    def _product(self, out, a, b, accumulate):
+        self._check_float("out", out)
+        (m, k), n = a.shape, b.shape[1]
+        self._expect("a", a, out.dtype, (m, k))
+        self._expect("b", b, out.dtype, (k, n))
+        self._write("out", out, a.dtype, (m, n))
+        if self.products == "tiled":
+            self._tiled_product(out, a, b, accumulate)
+        elif accumulate:
+            out += self.xp.dot(a, b)
+        else:
+            self.xp.dot(a, b, out=out)
+
+    def _tiled_product(self, out, a, b, accumulate):
+        (m, k), n = a.shape, b.shape[1]
+        if m and n:
+            (a, *a_strides), (b, *b_strides) = self._strided(a), self._strided(b)
+            sizes = m, n, k, *a_strides, *b_strides, accumulate
+            self._launch("matmul", out.dtype, product_grid(m, n), a, b, out, *sizes)
+
+    def _strided(self, x):
+        """A contiguous array, and the strides with which it is x or its transpose."""
+        if not x.flags.c_contiguous and x.T.flags.c_contiguous:
+            return x.T, 1, x.shape[0]
+        return self.xp.ascontiguousarray(x), x.shape[1], 1
+
+    def add_sum(self, out, x, accumulate=True):
+        """out (C,) += Σ x (..., C) over all axes but the last: the gradient of a bias."""
+        rows = self._float("x", x).reshape(-1, x.shape[-1])
+        self._column_sums(rows, self._write("out", out, x.dtype, x.shape[-1:]), accumulate)
+
+    def sum_rows(self, x):
+        """Σ x (..., C) over all axes but the last, (C,)."""
+        return self._column_sums(self._float("x", x).reshape(-1, x.shape[-1]))
+
+    # Activations -------------------------------------------------------------------------------
+
+    def bias_activation(self, x, bias, activation, slope=0.0, out=None):
+        """y = f(x + b), x (..., C), b (C,) or None; `out` may be x itself."""
+        x = self._float("x", x)
+        dtype = x.dtype
+        y = self.empty(x.shape, dtype) if out is None else self._write("out", out, dtype, x.shape)
+        if bias is None:
+            bias, channels = x, 0  # which says that there is none
+        else:
+            bias, channels = self._read("bias", bias, dtype, x.shape[-1:]), x.shape[-1]
+        function = FUNCTIONS[activation], float(slope)
+        self._for_each("bias_activation", dtype, x.size, x, bias, y, x.size, channels, *function)
+        return y
+
+    def activation_gradient(self, dy, y, activation, slope=0.0):
+        """dx = dy · f'(x), with f' expressed by the output y = f(x)."""
+        y = self._float("y", y)
+        dtype, n = y.dtype, y.size
+        dy, dx = self._read("dy", dy, dtype, y.shape), self.empty(y.shape, dtype)
+        function = FUNCTIONS[activation], float(slope)
+        self._for_each("activation_gradient", dtype, n, dy, y, dx, n, *function)
+        return dx
+
+    def activation_curvature(self, u, dy, y, activation):
+        """u · dy · f''(x), the derivative of ⟨u, dy · f'(x)⟩ with respect to x."""
+        y = self._float("y", y)
+        dtype, n, function = y.dtype, y.size, FUNCTIONS[activation]
+        u, dy = self._read("u", u, dtype, y.shape), self._read("dy", dy, dtype, y.shape)
+        out = self.empty(y.shape, dtype)
+        self._for_each("activation_curvature", dtype, n, u, dy, y, out, n, function)
+        return out
+
+    # Batch normalization -----------------------------------------------------------------------
+
+    def batch_norm(self, x, gamma, beta, eps):
+        """y, and x − μ, 1/σ, μ, var and M of the batch x (..., C), with M values per feature."""
+        dtype, columns = x.dtype, x.shape[-1]
+        rows = self._float("x", x).reshape(-1, columns)
+        gamma = self._read("gamma", gamma, dtype, (columns,))
+        beta = self._read("beta", beta, dtype, (columns,))
+        count = float(self.batch_total(len(rows)))
+        total = self.batch_total(self._column_sums(rows))
+        width, parts = self._tiles(*rows.shape)
+        centred, square = self.empty(rows.shape, dtype), self.empty((parts, columns), dtype)
+        grid, sizes = (ceil_div(columns, width), parts), (*rows.shape, width)
+        self._launch("batch_norm_center", dtype, grid, rows, total, centred, square, *sizes, count)
+        square = self.batch_total(self._collapse(square))
+        y, (mean, inverse, var) = self.empty(x.shape, dtype), self.empty((3, columns), dtype)
+        arrays = centred, total, square, gamma, beta, y, mean, inverse, var
+        sizes = x.size, columns, count, float(eps)
+        self._for_each("batch_norm_apply", dtype, x.size, *arrays, *sizes)
+        return y, centred, inverse, mean, var, count
+
+    def batch_norm_gradient(self, dy, centred, inverse, gamma):
+        """dx, dγ, dβ of `batch_norm`."""
+        centred = self._float("centred", centred)
+        dtype, shape = centred.dtype, centred.shape
+        rows, columns = shape
+        dy_rows = self._read("dy", dy.reshape(-1, dy.shape[-1]), dtype, shape)
+        inverse = self._read("inverse", inverse, dtype, (columns,))
+        gamma = self._read("gamma", gamma, dtype, (columns,))
+        width, parts = self._tiles(rows, columns)
+        sums = self.empty((parts, 2 * columns), dtype)
+        grid = ceil_div(columns, width), parts
+        arrays = dy_rows, centred, inverse
+        self._launch("batch_norm_sums", dtype, grid, *arrays, sums, rows, columns, width)
+        sums = self._collapse(sums)
+        totals, count = self.batch_total(sums), float(self.batch_total(rows))
+        dx, n = self.empty(dy.shape, dtype), centred.size
+        arrays = *arrays, gamma, totals, dx
+        self._for_each("batch_norm_gradient", dtype, n, *arrays, n, columns, count)
+        return dx, sums[columns:], sums[:columns]
+
+    def batch_total(self, local):
+        """A sum over the batch from its part here, which is all of it."""
+        return local
+
+    # Losses ------------------------------------------------------------------------------------
+
+    def softplus_with_gradient(self, x):
+        """log(1 + eˣ) and its derivative σ(x), both finite for every finite x."""
+        x = self._float("x", x)
+        dtype, n = x.dtype, x.size
+        value, derivative = self.empty(x.shape, dtype), self.empty(x.shape, dtype)
+        self._for_each("softplus_with_gradient", dtype, n, x, value, derivative, n)
+        return value, derivative
+
+    def sigmoid(self, x):
+        """σ(x) = 1 / (1 + e⁻ˣ)."""
+        return self.bias_activation(x, None, "sigmoid")
+
+    def norm(self, x):
+        """√Σ x² of a vector."""
+        return self.xp.sqrt(self.xp.dot(x, x))
+
+    # Whether training is still finite ----------------------------------------------------------
+
+    def is_finite(self, x):
+        """Whether every number of x is finite. Waits for the GPU."""
+        return bool(self.xp.isfinite(x).all())
+
+    def new_flag(self):
+        """int32 (2,): whether all updates so far were finite, and the first that was not."""
+        return self.xp.asarray([1, 0], "int32")
+
+    def finite_guard(self, loss, norm, flag, number):
+        """Clear the flag if loss or norm is not finite, and note the number of that update."""
+        self._check_float("loss", loss)
+        dtype = loss.dtype
+        loss, norm = self._read("loss", loss, dtype, ()), self._read("norm", norm, dtype, ())
+        flag = self._write("flag", flag, "int32", (2,))
+        self._launch("finite_guard", dtype, (1,), loss, norm, flag, number)
+
+    def _flag(self, guard):
+        return self.new_flag() if guard is None else self._read("guard", guard, "int32", (2,))
+
+    # Optimizer updates, on one flat vector -----------------------------------------------------
+
+    def sgd(self, parameters, gradients, velocity, lr, momentum, guard=None):
+        """v = μ v + g;  w −= lr · v."""
+        vectors = {"parameters": parameters, "gradients": gradients, "velocity": velocity}
+        self._update("sgd", vectors, guard, lr, momentum)
+
+    def rmsprop(self, parameters, gradients, square, lr, alpha, eps, guard=None):
+        """s = α s + (1 − α) g²;  w −= lr · g / (√s + eps)."""
+        vectors = {"parameters": parameters, "gradients": gradients, "square": square}
+        self._update("rmsprop", vectors, guard, lr, alpha, 1 - alpha, eps)
+
+    def adam(self, parameters, gradients, mean, square, lr, beta1, beta2, eps, t, guard=None):
+        """As the page; m̂ / (√v̂ + eps) = c m / (√v + e), with e = eps √k, c = √k / (1 − β₁ᵗ) and
+        k = 1 − β₂ᵗ.
+        """
+        root = (1 - beta2**t) ** 0.5
+        scale, eps = lr * root / (1 - beta1**t), eps * root
+        vectors = {"parameters": parameters, "gradients": gradients, "mean": mean, "square": square}
+        self._update("adam", vectors, guard, scale, beta1, 1 - beta1, beta2, 1 - beta2, eps)
+
+    def interpolate(self, average, parameters, rate, guard=None):
+        """w̄ += rate · (w − w̄): an exponential moving average, in place."""
+        self._update("interpolate", {"average": average, "parameters": parameters}, guard, rate)
+
+    def _update(self, name, vectors, guard, *scalars):
+        """Run a kernel that changes all of the vectors but the second, which it reads."""
+        (what, target), *_ = vectors.items()
+        dtype, shape, n = self._float(what, target).dtype, target.shape, target.size
+        checked = [
+            (self._read if i == 1 else self._write)(what, vector, dtype, shape)
+            for i, (what, vector) in enumerate(vectors.items())
+        ]
+        self._for_each(name, dtype, n, *checked, self._flag(guard), n, *map(float, scalars))
+
+    # Random numbers ----------------------------------------------------------------------------
+
+    def random_uniform(self, shape, dtype, key):
+        """U[0, 1), the same bits as on the NumPy backend."""
+        return self._philox("philox_uniform", shape, dtype, key)
+
+    def random_normal(self, shape, dtype, key):
+        """N(0, 1), the same bits as on the NumPy backend."""
+        return self._philox("philox_normal", shape, dtype, key)
+
+    def _philox(self, name, shape, dtype, key):
+        out = self._float("dtype", self.xp.empty(shape, dtype))
+        self._for_each(name, out.dtype, out.size, out, out.size, *split_key(key))
+        return out

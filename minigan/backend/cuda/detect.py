@@ -1,0 +1,76 @@
+"""Whether the GPU works here: found out by trying it, and told in words."""
+
+from functools import cache
+
+import numpy as np
+
+from minigan.backend.cuda.backend import CupyBackend, load_cupy
+
+__all__ = ["find_gpu"]
+
+#: Volta, the first whose warps may diverge, which is what `__shfl_down_sync` was made for.
+OLDEST = (7, 0)
+INSTALL = (
+    "for an NVIDIA GPU, pip install 'cupy-cuda13x[ctk]' (driver 580 or newer) or "
+    "'cupy-cuda12x[ctk]' (driver 525 or newer)"
+)
+
+
+@cache
+def find_gpu():
+    """A CupyBackend that works, or None; and what was found, in a sentence.
+
+    Every step that can fail is tried, down to a kernel of ours and a product by cuBLAS, whose
+    results must be right. Whatever goes wrong on the way is the reason, and never an error.
+    """
+    try:
+        cupy = load_cupy()
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == "cupy":
+            return None, f"CuPy is not installed: {INSTALL}"
+        return None, f"CuPy is installed but cannot be imported ({_brief(error)}): {INSTALL}"
+    version = f"CuPy {cupy.__version__}"
+    try:
+        gpu, capability = _device(cupy.cuda.runtime)
+    except Exception as error:
+        return None, (
+            f"{version} is installed but finds no GPU that it can use ({_brief(error)}): check "
+            f"with nvidia-smi that there is one and that its driver is new enough; {INSTALL}"
+        )
+    shown = f"{gpu} (compute capability {'.'.join(map(str, capability))})"
+    if capability < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
+        return None, f"the {shown} is too old: minigan's kernels need {oldest} or newer"
+    try:
+        backend = CupyBackend()
+        right = _tried(backend)
+    except Exception as error:
+        return None, f"a first kernel failed on the {shown}, {version} ({_brief(error)}): {INSTALL}"
+    if not right:
+        return None, f"a first kernel gave wrong numbers on the {shown}, {version}"
+    return backend, f"{shown}, {version}"
+
+
+def _device(runtime):
+    """Name and compute capability of the current device."""
+    if runtime.getDeviceCount() == 0:
+        raise RuntimeError("the number of devices is 0")
+    found = runtime.getDeviceProperties(runtime.getDevice())
+    return found["name"].decode(), (found["major"], found["minor"])
+
+
+def _tried(backend):
+    """Whether leaky ReLU of a product and a bias comes out right; small numbers, so exactly."""
+    x, bias = np.array([[-2, 1], [3, -4]], "float32"), np.array([-1, 2], "float32")
+    on_device = backend.asarray(x)
+    product = backend.matmul(on_device, on_device)
+    y = backend.bias_activation(product, backend.asarray(bias), "leaky_relu", 0.25)
+    z = x @ x + bias
+    return np.array_equal(backend.to_numpy(y), np.maximum(z, z / 4))
+
+
+def _brief(error):
+    """What kind of error, and its first line."""
+    error = error.__cause__ or error  # CuPy wraps a failed import in a page of advice
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    return f"{type(error).__name__}: {first[:200]}" if first else type(error).__name__

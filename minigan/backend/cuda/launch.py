@@ -1,0 +1,179 @@
+"""Launching the kernels of `kernels.cu`: compiled once, every argument checked before a launch.
+
+A kernel sees raw memory. Given an array of another dtype, a transposed view or a Python float where
+it expects a float32, it computes nonsense and says nothing. So nothing reaches a kernel unchecked.
+"""
+
+import re
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+__all__ = [
+    "LIMIT",
+    "THREADS",
+    "Launching",
+    "ceil_div",
+    "kernel_names",
+    "product_grid",
+    "source",
+]
+
+OPTIONS = ("-std=c++17",)
+TYPES = {np.dtype("float32"): "float", np.dtype("float64"): "double"}
+
+#: Threads of every block, as in `kernels.cu`.
+THREADS = 256
+#: A block's tile of a matrix product, likewise.
+SIDE = 64
+#: Enough to fill any GPU; with more, every thread of a grid-stride loop would do less.
+MOST_BLOCKS = 4096
+#: Kernels count in 32-bit integers, and a grid-stride loop counts one stride too far.
+LIMIT = 2**31 - 1 - THREADS * MOST_BLOCKS
+
+#: Rows that a thread adds up before its block's sum is taken; most partial sums of a column.
+ROWS_EACH, MOST_PARTS = 16, 256
+
+
+@cache
+def source():
+    """The text of `kernels.cu`, read when a first kernel is needed."""
+    return Path(__file__).with_name("kernels.cu").read_text(encoding="utf-8")
+
+
+@cache
+def kernel_names():
+    """The names of all kernels, in the order of the file."""
+    return tuple(re.findall(r"__global__ void (\w+)\(", source()))
+
+
+def ceil_div(a, b):
+    """⌈a / b⌉ of integers."""
+    return -(-a // b)
+
+
+def product_grid(rows, columns):
+    """The grid of a matrix product with a result (rows, columns): a block for each tile."""
+    return ceil_div(rows, SIDE), ceil_div(columns, SIDE)
+
+
+class Launching:
+    """What every operation of `CupyBackend` is made of: checks, and launches."""
+
+    name = "cupy"
+
+    def __init__(self, cupy):
+        self.xp = cupy
+        self.device = cupy.cuda.runtime.getDevice()
+        self._modules, self._functions = {}, {}
+
+    # Checks ------------------------------------------------------------------------------------
+
+    def check(self, x, what="array"):
+        """Raise TypeError unless `x` is an array of this backend, on its GPU."""
+        if not isinstance(x, self.xp.ndarray):
+            raise TypeError(
+                f"{what}: expected a cupy.ndarray for the cupy backend, got "
+                f"{type(x).__module__}.{type(x).__name__}; convert it with backend.asarray(...)"
+            )
+        if x.device.id != self.device:
+            raise TypeError(
+                f"{what}: expected an array on GPU {self.device}, got one on GPU {x.device.id}"
+            )
+
+    def _check_float(self, what, x):
+        self.check(x, what)
+        if x.dtype not in TYPES:
+            raise TypeError(f"{what}: expected float32 or float64, got {x.dtype}")
+
+    def _float(self, what, x):
+        """x as a kernel may read it, float32 or float64; what goes with it must be the same."""
+        self._check_float(what, x)
+        return self._read(what, x, x.dtype, x.shape)
+
+    def _read(self, what, x, dtype, shape):
+        """x as a kernel may read it: of that dtype and shape, contiguous (copied if it is not)."""
+        self._expect(what, x, dtype, shape)
+        return x if x.flags.c_contiguous else self.xp.ascontiguousarray(x)
+
+    def _write(self, what, x, dtype, shape):
+        """x as a kernel may write it: the array itself, which must be contiguous."""
+        self._expect(what, x, dtype, shape)
+        if not x.flags.c_contiguous:
+            raise ValueError(f"{what}: expected a C-contiguous array, as it is written in place")
+        return x
+
+    def _expect(self, what, x, dtype, shape):
+        self.check(x, what)
+        if x.dtype != dtype:
+            raise TypeError(f"{what}: expected {dtype}, got {x.dtype}")
+        if x.shape != shape:
+            raise ValueError(f"{what}: expected shape {shape}, got {x.shape}")
+        if x.size > LIMIT:
+            raise ValueError(f"{what}: {x.size} numbers are more than the {LIMIT} of one array")
+
+    # Launches ----------------------------------------------------------------------------------
+
+    def _launch(self, name, dtype, grid, *arguments):
+        """Run kernel `name`<dtype> on a grid of blocks (x, y, z), none of them 0.
+
+        Arrays are passed as they are, integers as int32, floats in `dtype`: CuPy would pass a
+        Python float as a double, whatever the kernel expects.
+        """
+        exact = {int: np.int32, bool: np.int32, float: dtype.type}
+        arguments = tuple([exact[type(a)](a) if type(a) in exact else a for a in arguments])
+        self._function(name, dtype)(grid, (THREADS,), arguments)
+
+    def _for_each(self, name, dtype, n, *arguments):
+        """Run a kernel with a grid-stride loop over n numbers."""
+        if n:
+            self._launch(name, dtype, (min(ceil_div(n, THREADS), MOST_BLOCKS),), *arguments)
+
+    def _function(self, name, dtype):
+        function = self._functions.get((name, dtype))
+        if function is None:
+            function = self._functions[name, dtype] = self._module(dtype).get_function(
+                f"{name}<{TYPES[dtype]}>"
+            )
+        return function
+
+    def _module(self, dtype):
+        """All kernels for that dtype, compiled when the first of them is needed."""
+        if dtype not in self._modules:
+            names = [f"{name}<{TYPES[dtype]}>" for name in kernel_names()]
+            # CuPy writes the code to a file in the locale's encoding, which may lack our Σ
+            code = source().encode("ascii", "xmlcharrefreplace").decode()
+            self._modules[dtype] = self.xp.RawModule(
+                code=code, options=OPTIONS, name_expressions=names
+            )
+        return self._modules[dtype]
+
+    # Column sums -------------------------------------------------------------------------------
+
+    def _tiles(self, rows, columns):
+        """width, parts: how column sums cut a (rows, columns) matrix; see section 4 there."""
+        width = min(32, 1 << (columns - 1).bit_length())
+        parts = ceil_div(rows, THREADS // width * ROWS_EACH)
+        return width, max(1, min(parts, MOST_PARTS))
+
+    def _column_sums(self, x, out=None, accumulate=False):
+        """Σ x (rows, columns) over the rows, in one launch or, of many rows, in two."""
+        rows, columns = x.shape
+        if out is None:
+            out = self.xp.empty(columns, x.dtype)
+        width, parts = self._tiles(rows, columns)
+        if parts > 1:
+            partial = self.xp.empty((parts, columns), x.dtype)
+            self._sum_tiles(x, partial, width, parts, False)
+            return self._column_sums(partial, out, accumulate)
+        self._sum_tiles(x, out, width, 1, accumulate)
+        return out
+
+    def _collapse(self, partial):
+        """The sums (columns,) of the partial sums (parts, columns) that a kernel left."""
+        return partial[0] if len(partial) == 1 else self._column_sums(partial)
+
+    def _sum_tiles(self, x, out, width, parts, accumulate):
+        grid = ceil_div(x.shape[1], width), parts
+        self._launch("column_sums", x.dtype, grid, x, out, *x.shape, width, accumulate)

@@ -1,0 +1,97 @@
+"""Is training still finite? Asked of every update, before it changes anything.
+
+On a CPU that is one line (in `Game.update`). Work for a GPU is only queued, and Python runs ahead of it:
+to read one number back is to wait until everything queued before it is done, while nothing new is
+queued. So the question is asked on the device (`DeviceWatch`): a kernel sets a flag to zero at the
+first update that is not finite, every optimizer's kernel looks at that flag and changes nothing
+once it is zero, and the host reads it after every `patience` updates.
+
+When something is not finite, and only then, the networks are walked through, layer by layer, to
+name the place where it began.
+"""
+
+__all__ = ["DeviceWatch", "TrainingDiverged", "first_bad_gradient", "first_bad_output"]
+
+
+class TrainingDiverged(ArithmeticError):
+    """NaN or infinity in training. Attributes: step, player, layer (where it first appeared)."""
+
+    def __init__(self, step, player, layer):
+        super().__init__(
+            f"training diverged at step {step}, in the {player}'s step: {layer} is not finite"
+        )
+        self.step, self.player, self.layer = step, player, layer
+
+    def __reduce__(self):
+        return TrainingDiverged, (self.step, self.player, self.layer)
+
+
+class DeviceWatch:
+    """On a GPU, a flag that the optimizers' kernels obey, and that the host reads later.
+
+    flag: int32 (2,) on the device: whether all updates so far were finite, and the number of the
+    first that was not.
+    """
+
+    def __init__(self, backend):
+        self.backend = backend
+        self.flag = backend.new_flag()
+        self._pending = []
+
+    def ask(self, step, player, loss, norm):
+        """Queue the question for one update; after every `patience` updates, `look`."""
+        if len(self._pending) >= self.backend.patience:
+            self.look()
+        self.backend.finite_guard(loss, norm, self.flag, len(self._pending))
+        self._pending.append((step, player))
+
+    def keep(self, before):
+        """Put running statistics back to what they were before, if the update was refused."""
+        for network, buffers in before:
+            fine = self.flag[0] > 0
+            network.buffers[...] = self.backend.xp.where(fine, network.buffers, buffers)
+
+    def look(self):
+        """Wait for the device; raise TrainingDiverged for the first update that was not finite."""
+        pending, self._pending = self._pending, []
+        if pending:
+            fine, first = self.backend.to_numpy(self.flag).tolist()
+            if not fine:
+                self.flag[...] = self.backend.new_flag()
+                raise TrainingDiverged(*pending[first], "the loss, gradient or running statistics")
+
+
+def first_bad_output(network, x, whose):
+    """x -> (place or None, output): the first array on the way forward that is not finite."""
+    finite = network.backend.is_finite
+    for name, array in network.named_parameters().items():
+        if not finite(array):
+            return f"{whose}'s parameter {name}", x
+    before = network.buffers.copy()
+    try:
+        for position, step in enumerate(network.steps):
+            x, _ = step.forward(x, True)
+            if not finite(x):
+                layer = network.layers[position]
+                return f"the output of {whose}'s layer {position} ({layer!r})", x
+        for name, array in network.named_buffers().items():
+            if not finite(array):
+                return f"{whose}'s running statistic {name}", x
+    finally:
+        network.buffers = before
+    return None, x
+
+
+def first_bad_gradient(network, whose):
+    """The first gradient on the way backward that is not finite, or that explodes, or None.
+
+    An exploding one is finite number by number, but the sum of its squares is not.
+    """
+    finite, gradients = network.backend.is_finite, network.named_gradients()
+    for name, array in reversed(gradients.items()):
+        if not finite(array):
+            return f"the gradient of {whose}'s parameter {name}"
+    for name, array in reversed(gradients.items()):
+        if not finite((array * array).sum()):
+            return f"the norm of the gradient of {whose}'s parameter {name}"
+    return None

@@ -1,0 +1,151 @@
+"""`Game`: what all games share: batches in, samples out, and updates that are all or nothing."""
+
+import copy
+import math
+
+import numpy as np  # for what comes in, which is on the host
+
+from minigan.checks import as_generator
+from minigan.finite import DeviceWatch, TrainingDiverged, first_bad_gradient
+from minigan.game_checks import as_samples
+
+__all__ = ["Game"]
+
+#: Samples that are generated at once: bounds the memory of `sample`.
+CHUNK = 1024
+
+
+class Game:
+    """Networks that are trained against each other, or one alone.
+
+    A game names its `players`: attributes that are networks, each beside its optimizer
+    (`generator` and `generator_optimizer`); and its `settings`: what else makes it this game and no
+    other. What is saved, copied and compared is read from these lists, and from nowhere else.
+    """
+
+    players = ()
+    settings = ("objective", "latent", "regularizer", "schedule")
+    objective = latent = regularizer = average = None
+
+    def __init__(self, rng, schedule):
+        self.rng, self.schedule, self.steps = as_generator(rng), schedule, 0
+        self.backend, self.dtype = self.networks[0].backend, self.networks[0].dtype
+        self.watch = None if self.backend.patience == 1 else DeviceWatch(self.backend)
+        for player in self.players:
+            getattr(self, f"{player}_optimizer").guard = self.watch and self.watch.flag
+
+    @property
+    def networks(self):
+        """The networks of all players."""
+        return [getattr(self, player) for player in self.players]
+
+    # Updates -----------------------------------------------------------------------------------
+
+    def statistics(self):
+        """A copy of the running statistics of each network that has some."""
+        networks = (getattr(self, player) for player in self.players)
+        return [(network, network.buffers.copy()) for network in networks if network.buffers.size]
+
+    def update(self, *players, figures, before, inputs=()):
+        """One update of the players, if losses, gradients and running statistics are finite.
+
+        Else nothing has changed: no parameter, and running statistics go back to what they were
+        `before` the step. Raises TrainingDiverged, naming the place where the first number was not
+        finite, found by `first_bad(player, *inputs)`; on a GPU later, see `finite.py`.
+        """
+        spread = sum(abs(network.buffers).sum() for network, _ in before)
+        for player in players:
+            loss = figures.get(f"{player}_loss", figures.get("generator_loss"))
+            norm = figures[f"{player}_gradient_norm"] + spread
+            if self.watch is not None:
+                self.watch.ask(self.steps + 1, player, loss, norm)
+            elif not (math.isfinite(loss) and math.isfinite(norm)):
+                place = self.first_bad(player, *inputs)
+                for network, buffers in before:
+                    network.buffers[...] = buffers
+                raise TrainingDiverged(self.steps + 1, player, place)
+        for player in players:
+            getattr(self, f"{player}_optimizer").step(self.schedule(self.steps))
+        if self.watch is not None:
+            self.watch.keep(before)
+
+    def first_bad(self, player, *inputs):
+        """The place of the first number that is not finite."""
+        place = first_bad_gradient(getattr(self, player), f"the {player}")
+        return place or "the loss, the norm of the gradient or a running statistic"
+
+    # Batches, noise and samples ----------------------------------------------------------------
+
+    def real(self, batch):
+        """A host batch of real samples (N, ...), checked here and once, on the networks' backend.
+
+        Raises ValueError or TypeError for what is no such batch, TrainingDiverged for NaN and ∞.
+        """
+        return self.checked(batch, self.generator.output_shape, self.players[0], "real samples")
+
+    def checked(self, batch, shape, player, what):
+        """A batch of samples of that shape; NaN or ∞ is refused before any network sees it."""
+        if type(batch) is not np.ndarray or batch.dtype != self.dtype or batch.shape[1:] != shape:
+            batch = as_samples(batch, shape, self.dtype, what)
+        if not np.isfinite(batch).all():
+            raise TrainingDiverged(self.steps + 1, player, f"the batch of {what}")
+        return self.backend.asarray(batch)
+
+    def noise(self, n):
+        """n latent vectors from the training's generator, on the networks' backend."""
+        return self.backend.asarray(self.latent.sample(n, self.rng), self.dtype)
+
+    def asarray(self, x):
+        """A host array on the networks' backend, in their dtype."""
+        return self.backend.asarray(x, self.dtype)
+
+    def sample(self, n, rng):
+        """n samples as a host array (n, ...), from the averaged weights if there are any.
+
+        Evaluation mode; the noise comes from `rng`, so training is not disturbed.
+        """
+        return self.generate(self.latent.sample(n, as_generator(rng)))
+
+    def generate(self, z):
+        """The samples for given latent vectors (n, dimension), like `sample`."""
+        network = self.generator if self.average is None else self.average.network
+        return self.in_chunks(lambda some: network(self.asarray(z[some])), len(z), network)
+
+    def in_chunks(self, generate, n, network):
+        """A host array of n outputs of `network`; generate(slice) gives those of a slice."""
+        out = network.backend.xp.empty((n, *network.output_shape), network.dtype)
+        for start in range(0, n, CHUNK):
+            some = slice(start, start + CHUNK)
+            out[some] = generate(some)
+        return network.backend.to_numpy(out)
+
+    # What a game consists of -------------------------------------------------------------------
+
+    def parts(self):
+        """name -> whatever training changes: what a checkpoint holds."""
+        names = [*self.players, *(f"{player}_optimizer" for player in self.players)]
+        parts = {name: getattr(self, name) for name in (*names, "average", "rng")}
+        for name in self.settings:  # which usually remember nothing
+            if hasattr(getattr(self, name), "restore"):
+                parts[name] = getattr(self, name)
+        return parts
+
+    def description(self):
+        """name -> text: what makes it this game; a checkpoint of another game is refused."""
+        names = [*self.settings, *(f"{player}_optimizer" for player in self.players)]
+        return {name: repr(getattr(self, name)) for name in names}
+
+    def clone(self, dtype=None, backend=None):
+        """The same game on copies of its networks, say, in float64, to compute gradients with.
+
+        The copy has no optimizers and no averaged weights, so it cannot train.
+        """
+        twin = copy.copy(self)
+        for player in self.players:
+            setattr(twin, player, getattr(self, player).clone(dtype, backend))
+            setattr(twin, f"{player}_optimizer", None)
+        for name in ("rng", "latent", "regularizer", "schedule"):
+            setattr(twin, name, copy.deepcopy(getattr(self, name)))
+        twin.average, twin.watch = None, None
+        twin.backend, twin.dtype = twin.networks[0].backend, twin.networks[0].dtype
+        return twin

@@ -1,0 +1,168 @@
+"""Moment matching: a generator without an adversary, trained on a distance between samples.
+
+The maximum mean discrepancy compares all moments of two samples at once, through a kernel:
+
+    MMD² = E k(x, x') + E k(y, y') − 2 E k(x, y)      (Gretton et al. 2012, JMLR 13, lemma 6)
+
+It is zero only if both come from one distribution, and differentiable in y, so that it can serve
+as a generator's loss (GMMN: Li, Swersky & Zemel 2015, arXiv:1502.02761). The kernel is a sum of
+Gaussians, k(a, b) = Σ_s exp(−‖a − b‖² / 2 s²): narrow ones see detail, wide ones see far.
+"""
+
+from minigan.checks import check_number
+from minigan.game import Game
+from minigan.game_checks import check_kinds, check_optimizers
+from minigan.gan import norm
+from minigan.optimizers import constant
+
+__all__ = ["MomentMatching", "mmd_squared", "witness"]
+
+#: Rows of a kernel matrix that are computed at once: memory grows linearly with the batch.
+ROWS = 256
+
+
+def mmd_squared(x, y, bandwidths, *, backend, unbiased=False):
+    """MMD² between samples x (N, D) and y (M, D), and its gradient with respect to y.
+
+    The biased estimator takes means over all pairs and is never negative; the unbiased one
+    leaves out the pairs of a sample with itself (their k is constant, so only the weights
+    change) and is zero on average for equal distributions. With k' = Σ_s exp(·) / s²,
+
+        ∂k(a, b)/∂a = −(a − b) k'(a, b).
+
+    bandwidths: the widths s > 0. Raises ValueError if the samples' features are not as many, or
+    if there are too few of them.
+    """
+    bandwidths = _check_bandwidths(bandwidths)
+    for name, sample in (("x", x), ("y", y)):
+        backend.check(sample, name)
+        if sample.ndim != 2 or len(sample) == 0:
+            raise ValueError(f"{name}: expected shape (N, D) with N > 0, got {sample.shape}")
+    if x.shape[1] != y.shape[1]:
+        raise ValueError(f"x has {x.shape[1]} features and y {y.shape[1]}: expected as many")
+    n, m = len(x), len(y)
+    off = 1 if unbiased else 0
+    if min(n, m) <= off:
+        raise ValueError(f"the unbiased MMD² needs at least two samples of each, got {n} and {m}")
+    value_xx, _ = _kernel_sums(x, x, bandwidths, backend)
+    value_yy, toward_y = _kernel_sums(y, y, bandwidths, backend)
+    value_yx, toward_x = _kernel_sums(y, x, bandwidths, backend)
+    pairs_x, pairs_y = n * (n - off), m * (m - off)
+    diagonal = off * len(bandwidths)
+    value = (value_xx - diagonal * n) / pairs_x + (value_yy - diagonal * m) / pairs_y
+    value = value - 2 * value_yx / (n * m)
+    return value, (2 / pairs_y) * toward_y - (2 / (n * m)) * toward_x
+
+
+def _kernel_sums(a, b, bandwidths, backend):
+    """Σ_ij k(a_i, b_j), and for each i Σ_j ∂k(a_i, b_j)/∂a_i, (len(a), D).
+
+    ‖a − b‖² = ‖a‖² + ‖b‖² − 2⟨a, b⟩ makes it one matrix product, but loses the digits of a short
+    distance far from the origin: so the origin is put into the middle of both samples first.
+    """
+    middle = (a.mean(axis=0) + b.mean(axis=0)) / 2
+    a, b = a - middle, b - middle
+    total, gradient = 0.0, backend.xp.empty_like(a)
+    for start in range(0, len(a), ROWS):
+        part = a[start : start + ROWS]
+        weights = backend.xp.zeros((len(part), len(b)), a.dtype)
+        for k, s in _kernels(part, b, bandwidths, backend):
+            total = total + k.sum()
+            k /= s**2
+            weights += k
+        gradient[start : start + ROWS] = weights @ b - part * weights.sum(axis=1)[:, None]
+    return total, gradient
+
+
+def _kernels(a, b, bandwidths, backend):
+    """For each width s: exp(−‖a_i − b_j‖² / 2 s²), (len(a), len(b)), and s; one matrix for all."""
+    xp = backend.xp
+    squares = a.dot(b.T)
+    squares *= -2
+    squares += (a * a).sum(axis=1)[:, None]
+    squares += (b * b).sum(axis=1)
+    squares.clip(0, None, out=squares)
+    k = xp.empty_like(squares)
+    for s in bandwidths:
+        xp.multiply(squares, -0.5 / s**2, out=k)
+        yield xp.exp(k, out=k), s
+
+
+def _check_bandwidths(bandwidths):
+    infinity = float("inf")
+    found = [check_number("bandwidths", s, 0, infinity, low_open=True) for s in bandwidths]
+    if not found:
+        raise ValueError("bandwidths: expected at least one")
+    return found
+
+
+def witness(points, x, y, bandwidths, *, backend):
+    """Where x (N, D) is denser than y (M, D), at the scales of the kernel: (P, 1) for P points.
+
+        f(t) = mean_i k(t, x_i) − mean_j k(t, y_j)        (Gretton et al. 2012, section 2.3)
+
+    Of all functions of its size this one tells x from y best, and MMD² is the difference of its
+    means over x and over y: it takes the place of a discriminator, but nobody has to train it.
+    """
+    middle = (x.mean(axis=0) + y.mean(axis=0)) / 2  # as in `_kernel_sums`
+    points, x, y = points - middle, x - middle, y - middle
+    values = backend.xp.empty((len(points), 1), points.dtype)
+    for start in range(0, len(points), ROWS):
+        part = points[start : start + ROWS]
+        near_x = sum(k.mean(axis=1) for k, _ in _kernels(part, x, bandwidths, backend))
+        near_y = sum(k.mean(axis=1) for k, _ in _kernels(part, y, bandwidths, backend))
+        values[start : start + ROWS, 0] = near_x - near_y
+    return values
+
+
+class MomentMatching(Game):
+    """The game without a second player: G minimises MMD² to each batch of real samples.
+
+    generator, optimizer, latent, rng, schedule: as in `GAN`. bandwidths: the kernel's widths s.
+    For `train` and `sample` it is used like a `GAN`.
+    """
+
+    players = ("generator",)
+    settings = (*Game.settings, "bandwidths", "unbiased")
+
+    def __init__(
+        self, generator, optimizer, *, bandwidths, latent, rng, unbiased=False, schedule=constant
+    ):
+        self.generator, self.generator_optimizer = generator, optimizer
+        self.bandwidths = _check_bandwidths(bandwidths)
+        check_kinds(generator=generator, schedule=schedule, latent=latent)
+        check_optimizers({"optimizer": (optimizer, generator)})
+        if generator.input_shape != (latent.dimension,):
+            raise ValueError(
+                f"the generator takes {generator.input_shape}, the noise is ({latent.dimension},)"
+            )
+        self.latent, self.unbiased = latent, unbiased
+        super().__init__(rng, schedule)
+
+    def step(self, batches):
+        """One update of G on the next batch."""
+        x = self.real(next(batches))
+        before, z = self.statistics(), self.noise(len(x))
+        figures = self.generator_gradients(x, z)
+        self.update("generator", figures=figures, before=before)
+        return figures
+
+    def generator_gradients(self, x, z):
+        """Set G's gradients for real samples x (N, ...) and fakes G(z), z (M, dimension)."""
+        G = self.generator
+        fake, cache = G.forward(z)
+        loss, d_fake = self.feedback(fake, x)
+        G.zero_gradients()
+        G.add_gradients(d_fake, cache)
+        return {"generator_loss": loss, "generator_gradient_norm": norm(G.gradients)}
+
+    def feedback(self, fake, x):
+        """MMD² of fakes (M, ...) and real samples x (N, ...), and d MMD² / d fake (M, ...)."""
+        loss, d_fake = mmd_squared(
+            x.reshape(len(x), -1),
+            fake.reshape(len(fake), -1),
+            self.bandwidths,
+            backend=self.generator.backend,
+            unbiased=self.unbiased,
+        )
+        return loss, d_fake.reshape(fake.shape)

@@ -1,0 +1,133 @@
+"""`Session`: a run of training that can be killed at any moment and goes on where it was.
+
+    history = {"losses": []}                              # whatever the loop collects
+    session = Session("run.npz", gan, batches, every=500, history=history)
+    session.resume()                                      # if there is a checkpoint
+    for record in session.run(train(gan, batches, steps - gan.steps)):
+        history["losses"].append(record.generator_loss)
+
+A round of the loop is done when the next record is asked for; only then is anything saved, so
+that game and history are always those of the same step.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from tqdm import tqdm
+
+from minigan.checks import check_integer
+from minigan.diagnosis.health import watched
+from minigan.files import remove_stale
+from minigan.finite import TrainingDiverged
+from minigan.runs.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+
+__all__ = ["Session"]
+
+
+class Session:
+    """Saves a game every so many steps, at the end, and when it is told to stop.
+
+    path, game, batches, configuration, history: as in `save_checkpoint`; nobody else may write to
+    `path` meanwhile. every: steps from one checkpoint to the next. `saved` is the step of the
+    last one, None before the first. Messages go to stderr, one line each.
+    """
+
+    def __init__(self, path, game, batches=None, *, every=500, configuration=None, history=None):
+        self.path, self.game, self.batches = Path(path), game, batches
+        self.every = check_integer("every", every, 1)
+        self.configuration = configuration or {}
+        self.history = {} if history is None else history
+        self.saved = None
+        remove_stale(self.path)
+
+    def resume(self):
+        """Go back to the checkpoint; whether there was one.
+
+        Raises CheckpointError if it is damaged or of another game or configuration.
+        """
+        if not os.path.lexists(self.path):
+            return False
+        history = load_checkpoint(
+            self.path, self.game, self.batches, configuration=self.configuration
+        )
+        self.history.clear()
+        self.history.update(history)
+        self.saved = self.game.steps
+        return True
+
+    def run(self, records):
+        """The `records` of `train`, one by one; saves in between.
+
+        SIGINT (Ctrl-C) and SIGTERM finish the step and the loop's round, save, and raise
+        SystemExit with the usual status, 130 or 143; a second one acts at once. A checkpoint that
+        cannot be written is reported and training goes on: the next one may succeed.
+        """
+        try:
+            with _postponed_signals() as received:
+                for record in watched(self.game, records):
+                    yield record
+                    if received:
+                        break
+                    if self.game.steps % self.every == 0:
+                        self.save()
+                if self.saved != self.game.steps:
+                    self.save()
+                if received:
+                    self._say(f"Stopped after step {self.game.steps}. Saved: {self._kept()}.")
+                    raise SystemExit(128 + received[0])
+        except TrainingDiverged:
+            self._say(f"The last good checkpoint: {self._kept()}.")
+            raise
+
+    def save(self):
+        """Write a checkpoint now; on failure say why, in one line."""
+        try:
+            save_checkpoint(
+                self.path,
+                self.game,
+                self.batches,
+                configuration=self.configuration,
+                history=self.history,
+            )
+            self.saved = self.game.steps
+        except (OSError, CheckpointError) as error:
+            self._say(f"No checkpoint of step {self.game.steps}: {error}. Kept: {self._kept()}.")
+
+    def _kept(self):
+        return "none" if self.saved is None else f"step {self.saved}, {self.path}"
+
+    def _say(self, text):
+        tqdm.write(text, file=sys.stderr)  # above a progress bar, if there is one
+
+
+@contextlib.contextmanager
+def _postponed_signals():
+    """A list to which SIGINT and SIGTERM are added instead of acting; the second acts at once.
+
+    Signals that are ignored (as in the background of a shell) stay so. Python lets only the main
+    thread set handlers; in others nothing is changed.
+    """
+    received, before = [], {}
+
+    def note(number, frame):
+        received.append(number)
+        set_back()
+
+    def set_back():
+        while before:
+            signal.signal(*before.popitem())
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            handler = signal.getsignal(number)
+            if handler not in (signal.SIG_IGN, None):
+                before[number] = handler
+                signal.signal(number, note)
+    try:
+        yield received
+    finally:
+        set_back()
