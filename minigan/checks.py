@@ -93,9 +93,9 @@ def check_samples(x, dimension=None, name="x"):
     if x.dtype.kind not in "biuf":
         raise TypeError(f"{name}: expected real numbers, got {x.dtype}")
     if x.ndim != 2 or 0 in x.shape or dimension not in (None, x.shape[1]):
-        hint = f" (write {name}[:, None] for n samples of one number)" if x.ndim == 1 else ""
-        expected = f"(n, {dimension or 'd'})"
-        raise ValueError(f"{name}: expected at least one sample, {expected}, got {x.shape}{hint}")
+        expected = f"(n, {dimension}) with n > 0" if dimension else "(n, d) with n, d > 0"
+        hint = f": for n samples of one number write {name}[:, None]" if x.ndim == 1 else ""
+        raise ValueError(f"{name}: expected shape {expected}, got {x.shape}{hint}")
     x = x.astype(np.float64, copy=False)
     if not np.isfinite(x).all():
         row = np.flatnonzero(~np.isfinite(x).all(axis=1))[0]
