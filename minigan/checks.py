@@ -45,12 +45,12 @@ def check_integer(name, value, minimum):
 
 
 def check_number(name, value, low, high, *, low_open=False, high_open=False):
-    """`value` as a float in [low, high]; an end is left out where it is open."""
+    """`value` as a float in [low, high]; an end that is open or infinite is left out."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
         raise TypeError(f"{name}: expected a number, got {value!r}")
     value = float(value)
-    inside = low <= value <= high and math.isfinite(value)
-    if not inside or (low_open and value == low) or (high_open and value == high):
+    low_open, high_open = low_open or math.isinf(low), high_open or math.isinf(high)
+    if not low <= value <= high or (low_open and value == low) or (high_open and value == high):
         interval = f"{'(' if low_open else '['}{low}, {high}{')' if high_open else ']'}"
         raise ValueError(f"{name}: expected a number in {interval}, got {value}")
     return value

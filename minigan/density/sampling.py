@@ -48,7 +48,7 @@ def rejection(log_density, proposal, log_bound, n, rng, *, max_proposals=10_000_
     """
     check_integer("n", n, 1)
     check_rng(rng)
-    log_bound = check_number("log_bound", log_bound, -np.inf, np.inf, low_open=True, high_open=True)
+    log_bound = check_number("log_bound", log_bound, -np.inf, np.inf)
     kept, accepted, proposed = [], 0, 0
     batch = min(max(n, 1000), LARGEST_BATCH)
     while accepted < n:
