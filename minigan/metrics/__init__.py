@@ -29,11 +29,7 @@ from minigan.metrics.modes import ModeCoverage, mode_coverage
 from minigan.metrics.parzen import BANDWIDTHS, ParzenScore, parzen_score
 from minigan.metrics.precision_recall import PrecisionRecall, precision_recall
 from minigan.metrics.score import inception_score
-from minigan.metrics.wasserstein import (
-    sliced_wasserstein,
-    wasserstein_1d,
-    wasserstein_assignment,
-)
+from minigan.metrics.wasserstein import sliced_wasserstein, wasserstein_1d, wasserstein_assignment
 
 __all__ = [
     "BANDWIDTHS",

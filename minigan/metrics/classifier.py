@@ -43,16 +43,7 @@ from minigan.archive import CheckpointError, open_archive, write_archive
 from minigan.checks import check_integer
 from minigan.data import Batches, load_mnist
 from minigan.data.mnist import cache_dir
-from minigan.layers import (
-    BatchNorm,
-    Conv2d,
-    Dense,
-    Dropout,
-    Flatten,
-    LeakyReLU,
-    ReLU,
-    Sequential,
-)
+from minigan.layers import BatchNorm, Conv2d, Dense, Dropout, Flatten, LeakyReLU, ReLU, Sequential
 from minigan.optimizers import Adam
 from minigan.schedules import LinearDecay
 
