@@ -79,7 +79,7 @@ class GaussianMixture(Distribution):
     means: (K, d). sigma: one standard deviation for all (only then is mode coverage defined), or
     (K, d), one per component and axis. weights: (K,) probabilities of the components; without
     them all are equal. extent: without it, the means' bounding box and 5 standard deviations
-    around it. All three are kept as read-only float64 arrays, or sigma as a float.
+    around it. Means, weights and a sigma (K, d) are kept as read-only float64 copies.
     """
 
     has_density = True

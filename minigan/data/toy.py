@@ -2,23 +2,7 @@
 
     toy("ring").sample(256, np.random.default_rng(0))      # (256, 2) float64
 
-========================  =========================================  ===========
-name                      what                                       density
-========================  =========================================  ===========
-ring, grid                8 and 25 Gaussians, for mode coverage      exact
-eight-gaussians           the same shapes as improved_wgan_training  exact
-twenty-five-gaussians     scales them, for training                  exact
-swiss-roll                a spiral                                   none
-moons                     two half circles                           none
-circles, rings            2 and 4 concentric circles                 exact
-pinwheel                  5 bent arms                                none
-checkerboard              8 squares, uniform                         exact
-ganlab-line               a segment                                  exact
-ganlab-gaussians          2 Gaussians, one of them elliptic          exact
-ganlab-ring               an ellipse                                 none
-ganlab-disjoint           3 Gaussians far apart                      exact
-bimodal-1d, trimodal-1d   2 and 3 Gaussians on a line                exact
-========================  =========================================  ===========
+`TOYS` has the names. Only swiss-roll, moons, pinwheel and ganlab-ring have no exact density.
 
 Sources: VEEGAN (Srivastava et al. 2017, arXiv:1705.07761) and PacGAN (Lin et al. 2018,
 arXiv:1712.04086); improved_wgan_training (Gulrajani et al. 2017, arXiv:1704.00028),
@@ -43,12 +27,12 @@ __all__ = ["TOYS", "toy"]
 
 def ring():
     """8 Gaussians on a circle of radius 1, σ = 0.01 (VEEGAN, PacGAN)."""
-    return GaussianMixture(circle_points(8), sigma=0.01, name="ring", extent=(-1.5, 1.5, -1.5, 1.5))
+    return GaussianMixture(circle_points(8), 0.01, name="ring", extent=(-1.5, 1.5, -1.5, 1.5))
 
 
 def grid():
     """25 Gaussians at {−4, −2, 0, 2, 4}², σ = 0.05 (VEEGAN, PacGAN)."""
-    return GaussianMixture(lattice_points(), sigma=0.05, name="grid", extent=(-5, 5, -5, 5))
+    return GaussianMixture(lattice_points(), 0.05, name="grid", extent=(-5, 5, -5, 5))
 
 
 def eight_gaussians():
@@ -56,12 +40,8 @@ def eight_gaussians():
 
     The standard deviation of each coordinate is then about 1.
     """
-    return GaussianMixture(
-        2 * circle_points(8) / 1.414,
-        sigma=0.02 / 1.414,
-        name="eight-gaussians",
-        extent=(-2, 2, -2, 2),
-    )
+    means, sigma = 2 * circle_points(8) / 1.414, 0.02 / 1.414
+    return GaussianMixture(means, sigma, name="eight-gaussians", extent=(-2, 2, -2, 2))
 
 
 def twenty_five_gaussians():
@@ -69,12 +49,8 @@ def twenty_five_gaussians():
 
     The standard deviation of each coordinate is then about 1.
     """
-    return GaussianMixture(
-        lattice_points() / 2.828,
-        sigma=0.05 / 2.828,
-        name="twenty-five-gaussians",
-        extent=(-2, 2, -2, 2),
-    )
+    means, sigma = lattice_points() / 2.828, 0.05 / 2.828
+    return GaussianMixture(means, sigma, name="twenty-five-gaussians", extent=(-2, 2, -2, 2))
 
 
 def swiss_roll():
@@ -126,12 +102,8 @@ def ganlab_line():
 
 def ganlab_gaussians():
     """Gaussians at (0.3, 0.7), σ = 0.1, and (0.7, 0.4), σ = 0.05 in x and 0.2 in y (GAN Lab)."""
-    return GaussianMixture(
-        [[0.3, 0.7], [0.7, 0.4]],
-        sigma=[[0.1, 0.1], [0.05, 0.2]],
-        name="ganlab-gaussians",
-        extent=(0, 1, 0, 1),
-    )
+    means, sigma = [[0.3, 0.7], [0.7, 0.4]], [[0.1, 0.1], [0.05, 0.2]]
+    return GaussianMixture(means, sigma, name="ganlab-gaussians", extent=(0, 1, 0, 1))
 
 
 def ganlab_ring():
@@ -146,25 +118,19 @@ def ganlab_ring():
 
 def ganlab_disjoint():
     """Three Gaussians with σ = 0.025 and (nearly) equal weights (GAN Lab)."""
-    return GaussianMixture(
-        [[0.35, 0.75], [0.75, 0.6], [0.45, 0.35]],
-        sigma=0.025,
-        weights=[0.333, 0.333, 0.334],
-        name="ganlab-disjoint",
-        extent=(0, 1, 0, 1),
-    )
+    means, weights = [[0.35, 0.75], [0.75, 0.6], [0.45, 0.35]], [0.333, 0.333, 0.334]
+    return GaussianMixture(means, 0.025, weights, name="ganlab-disjoint", extent=(0, 1, 0, 1))
 
 
 def bimodal_1d():
     """Two equal Gaussians on a line: means −2 and 2, σ = 0.5. (Our own constants.)"""
-    return GaussianMixture([[-2], [2]], sigma=0.5, name="bimodal-1d", extent=(-5, 5))
+    return GaussianMixture([[-2], [2]], 0.5, name="bimodal-1d", extent=(-5, 5))
 
 
 def trimodal_1d():
     """Gaussians at −3, 0 and 3 with weights 0.5, 0.2 and 0.3, σ = 0.5. (Our own constants.)"""
-    return GaussianMixture(
-        [[-3], [0], [3]], sigma=0.5, weights=[0.5, 0.2, 0.3], name="trimodal-1d", extent=(-6, 6)
-    )
+    means, weights = [[-3], [0], [3]], [0.5, 0.2, 0.3]
+    return GaussianMixture(means, 0.5, weights, name="trimodal-1d", extent=(-6, 6))
 
 
 def circle_points(count):
