@@ -22,8 +22,8 @@ class Distribution(ABC):
     """A probability distribution over points of `dimension` numbers that can be sampled.
 
     extent: the window that holds practically all of the mass, for plotting: (min, max) of each
-    axis, one after the other. has_density: whether `log_density` and `density` exist, which only
-    exact, closed-form densities do.
+    axis, one after the other. has_density: whether `log_density` and `density` can be called,
+    which needs an exact density in closed form.
     """
 
     has_density = False
@@ -41,7 +41,7 @@ class Distribution(ABC):
         return f"<{type(self).__name__} {self.name!r}, dimension {self.dimension}>"
 
     def sample(self, n, rng):
-        """n independent samples, (n, d). The same state of the generator, the same bits."""
+        """n independent samples, (n, d). The same state of the generator gives the same bits."""
         return self.draw(check_integer("n", n, 1), check_rng(rng))
 
     @abstractmethod
