@@ -41,8 +41,8 @@ from minigan.data import Batches, toy
 from minigan.demo import positive, start
 from minigan.density import (
     Bernoulli,
+    EMMixture,
     Gaussian,
-    GaussianMixture,
     NearestNeighbours,
     ParzenWindow,
     best_bandwidth,
@@ -76,7 +76,7 @@ bandwidth = best_bandwidth(bandwidths, leave_one_out(x, bandwidths))
 k = max(2, round(len(x) ** 0.5))
 models = {
     "Gaussian": Gaussian().fit(x),
-    "mixture of 3 Gaussians": GaussianMixture(3).fit(x, fit_rng),
+    "mixture of 3 Gaussians": EMMixture(3).fit(x, fit_rng),
     f"Parzen window, h = {bandwidth:.2f}": ParzenWindow(bandwidth).fit(x),
     f"{k} nearest neighbours": NearestNeighbours(k).fit(x),
 }

@@ -1,8 +1,8 @@
-"""What a data distribution can do: draw samples and, where a formula exists, say its density.
+"""What a data distribution can do: draw samples and, where a formula exists, tell its density.
 
-`Distribution` fixes the interface; a subclass writes `_sample` and, if its density has a closed
-form, `_log_density`. `GaussianMixture` is the subclass that mode-collapse experiments need: its
-modes are known, so that a generator's samples can be counted mode by mode.
+A subclass of `Distribution` writes `draw` and, if its density has a closed form, `_log_density`.
+`GaussianMixture` is the one that experiments on mode collapse need: its modes are known, so that
+the samples of a generator can be counted mode by mode.
 
 Everything here is float64 and lives on the host. Points are always (n, d), also for d = 1.
 """
@@ -13,123 +13,113 @@ from abc import ABC, abstractmethod
 import numpy as np
 from scipy.special import logsumexp
 
+from minigan.checks import check_integer, check_rng
+
 __all__ = ["Distribution", "GaussianMixture"]
 
 
 class Distribution(ABC):
-    """A probability distribution on R^d that can be sampled.
+    """A probability distribution over points of `dimension` numbers that can be sampled.
 
-    Attributes
-    ----------
-    name : str
-    dimension : int
-        d, the number of coordinates of a sample.
-    extent : tuple of float
-        The window that holds practically all of the mass, for plotting: (xmin, xmax) for d = 1,
-        (xmin, xmax, ymin, ymax) for d = 2, one such pair per axis beyond.
-    has_density : bool
-        Whether `log_density` and `density` exist. Only exact, closed-form densities count.
+    extent: the window that holds practically all of the mass, for plotting: (min, max) of each
+    axis, one after the other. has_density: whether `log_density` and `density` can be called,
+    which needs an exact density in closed form.
     """
 
     has_density = False
 
-    def __init__(self, name: str, dimension: int, extent):
-        if len(extent) != 2 * dimension or not all(map(math.isfinite, extent)):
-            raise ValueError(
-                f"{name}: extent must hold 2 finite numbers per axis, {2 * dimension} for "
-                f"dimension {dimension}, got {extent}"
-            )
-        if any(low >= high for low, high in zip(extent[::2], extent[1::2], strict=True)):
-            raise ValueError(f"{name}: extent must be (min, max) for each axis, got {extent}")
-        self.name = name
-        self.dimension = dimension
+    def __init__(self, name, dimension, extent):
+        low, high = extent[::2], extent[1::2]
+        ordered = all(a < b for a, b in zip(low, high, strict=False))
+        if len(extent) != 2 * dimension or not ordered or not all(map(math.isfinite, extent)):
+            expected = f"finite numbers, min < max for each of {dimension} axes"
+            raise ValueError(f"{name}: extent: expected {expected}, got {extent}")
+        self.name, self.dimension = name, dimension
         self.extent = tuple(float(bound) for bound in extent)
 
-    def __repr__(self) -> str:
+    def __repr__(self):
         return f"<{type(self).__name__} {self.name!r}, dimension {self.dimension}>"
 
-    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """Draw n independent samples, (n, d) float64. The same state of rng, the same bits."""
-        _check_draw(n, rng)
-        return self._sample(int(n), rng)
+    def sample(self, n, rng):
+        """n independent samples, (n, d). The same state of the generator gives the same bits."""
+        return self.draw(check_integer("n", n, 1), check_rng(rng))
 
-    def log_density(self, x: np.ndarray) -> np.ndarray:
-        """log p(x) in nats for points x of shape (n, d): (n,) float64, -inf outside the support.
+    @abstractmethod
+    def draw(self, n, rng):
+        """As `sample`, for an n and a generator that have been checked."""
 
-        Raises NotImplementedError where the density has no closed form (see `has_density`).
+    def log_density(self, x):
+        """log p(x) in nats, (n,), for points x (n, d); −inf outside the support.
+
+        NotImplementedError where the density has no closed form (see `has_density`).
         """
         if not self.has_density:
             raise NotImplementedError(f"{self.name} has no density in closed form, only samples")
         x = np.asarray(x, dtype=np.float64)
         if x.ndim != 2 or x.shape[1] != self.dimension:
-            raise ValueError(
-                f"{self.name}: expected points of shape (n, {self.dimension}), got {x.shape}"
-            )
+            raise ValueError(f"{self.name}: expected points (n, {self.dimension}), got {x.shape}")
         if not np.isfinite(x).all():
-            raise ValueError(f"{self.name}: the points hold NaN or infinity")
+            raise ValueError(f"{self.name}: expected finite points, got NaN or infinity")
         return self._log_density(x)
 
-    def density(self, x: np.ndarray) -> np.ndarray:
-        """p(x) for points x of shape (n, d): (n,) float64."""
+    def density(self, x):
+        """p(x), (n,), for points x (n, d)."""
         return np.exp(self.log_density(x))
 
-    @abstractmethod
-    def _sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """(n, d) float64; n and rng are checked."""
-
-    def _log_density(self, x: np.ndarray) -> np.ndarray:
-        """(n,) float64; x is checked. A subclass that has this sets has_density."""
+    def _log_density(self, x):
+        """As `log_density`, for points that have been checked. Goes with has_density = True."""
         raise NotImplementedError
 
 
 class GaussianMixture(Distribution):
     """A mixture of K Gaussians without correlations between the axes.
 
-    p(x) = sum_k w_k prod_j N(x_j; mu_kj, sigma_kj^2)
+        p(x) = Σₖ wₖ Πⱼ N(xⱼ; μₖⱼ, σₖⱼ²)
 
-    Parameters
-    ----------
-    means : (K, d) array
-    sigma : float or (K, d) array
-        The standard deviation: one number for isotropic components that are all alike (the usual
-        case, and the only one that mode coverage is defined for), or one per component and axis.
-    weights : (K,) array, optional
-        Probabilities of the components; equal if not given.
-    extent : tuple of float, optional
-        By default the means' bounding box and 5 standard deviations around it.
-
-    Attributes
-    ----------
-    means, weights : as above, float64, read-only.
-    sigma : float if a number was given, else (K, d) float64, read-only.
+    means: (K, d). sigma: one standard deviation for all (only then is mode coverage defined), or
+    (K, d), one per component and axis. weights: (K,) probabilities of the components; without
+    them all are equal. extent: without it, the means' bounding box and 5 standard deviations
+    around it. Means, weights and a sigma (K, d) are kept as read-only float64 copies.
     """
 
     has_density = True
 
     def __init__(self, means, sigma, weights=None, *, name="gaussian-mixture", extent=None):
-        self.means = _check_means(means)
-        components, dimension = self.means.shape
-        self.sigma = _check_sigma(sigma, self.means.shape)
-        self.weights = _check_weights(weights, components)
+        self.means, self.sigma = _constant(means), _constant(sigma)
+        shape = self.means.shape
+        if len(shape) != 2 or 0 in shape or not np.isfinite(self.means).all():
+            raise ValueError(f"means: expected finite numbers (K, d), got {means}")
+        positive = np.isfinite(self.sigma).all() and (self.sigma > 0).all()
+        if self.sigma.shape not in ((), shape) or not positive:
+            expected = f"one positive, finite number, or {shape} of them"
+            raise ValueError(f"sigma: expected {expected}, got {sigma}")
+        if self.sigma.ndim == 0:
+            self.sigma = float(self.sigma)
+        components, dimension = shape
+        if weights is None:
+            weights = np.full(components, 1 / components)
+        self.weights = _constant(weights)
+        legal = self.weights.shape == (components,) and (self.weights >= 0).all()  # NaN is not
+        if not legal or abs(self.weights.sum() - 1) > 1e-9:
+            expected = f"{components} numbers of at least 0 that sum to 1"
+            raise ValueError(f"weights: expected {expected}, got {weights}")
         if extent is None:
             low = (self.means - 5 * self.sigma).min(axis=0)
             high = (self.means + 5 * self.sigma).max(axis=0)
             extent = np.stack([low, high], axis=1).ravel()
         super().__init__(name, dimension, extent)
 
-    def sample_labelled(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """As `sample`, together with the component that each sample came from.
+    def draw(self, n, rng):
+        return self._draw_labelled(n, rng)[0]
 
-        Returns x (n, d) float64 and k (n,) int64 with 0 <= k < K. For the same state of rng,
-        x is what `sample` returns.
-        """
-        _check_draw(n, rng)
-        k = rng.choice(len(self.weights), size=int(n), p=self.weights)
+    def sample_labelled(self, n, rng):
+        """x as `sample` returns it, and k (n,), int64: the component that each sample came from."""
+        return self._draw_labelled(check_integer("n", n, 1), check_rng(rng))
+
+    def _draw_labelled(self, n, rng):
+        k = rng.choice(len(self.weights), size=n, p=self.weights)
         sigma = np.broadcast_to(self.sigma, self.means.shape)
-        return self.means[k] + sigma[k] * rng.standard_normal((int(n), self.dimension)), k
-
-    def _sample(self, n, rng):
-        return self.sample_labelled(n, rng)[0]
+        return self.means[k] + sigma[k] * rng.standard_normal((n, self.dimension)), k
 
     def _log_density(self, x):
         sigma = np.broadcast_to(self.sigma, self.means.shape)
@@ -139,49 +129,8 @@ class GaussianMixture(Distribution):
         return logsumexp(log_peak - 0.5 * (z * z).sum(axis=2), b=self.weights, axis=1)
 
 
-def _check_draw(n, rng):
-    """Refuse a number of samples, or a source of randomness, that cannot be drawn with."""
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
-        raise TypeError(f"the number of samples must be an integer, got {n!r}")
-    if n < 1:
-        raise ValueError(f"the number of samples must be at least 1, got {n}")
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng must be a numpy.random.Generator, got {type(rng).__name__}")
-
-
-def _check_means(means):
-    means = np.array(means, dtype=np.float64)
-    if means.ndim != 2 or 0 in means.shape:
-        raise ValueError(f"means must have shape (K, d) with K, d >= 1, got {means.shape}")
-    if not np.isfinite(means).all():
-        raise ValueError("means must be finite")
-    return _read_only(means)
-
-
-def _check_sigma(sigma, shape):
-    sigma = np.array(sigma, dtype=np.float64)
-    if sigma.shape not in ((), shape):
-        raise ValueError(f"sigma must be one number or have shape {shape}, got {sigma.shape}")
-    if not (np.isfinite(sigma).all() and (sigma > 0).all()):
-        raise ValueError(f"sigma must be positive and finite, got {sigma}")
-    return float(sigma) if sigma.ndim == 0 else _read_only(sigma)
-
-
-def _check_weights(weights, components):
-    if weights is None:
-        return _read_only(np.full(components, 1 / components))
-    weights = np.array(weights, dtype=np.float64)
-    if weights.shape != (components,):
-        raise ValueError(
-            f"weights must have shape ({components},), one per component, got {weights.shape}"
-        )
-    if not (weights >= 0).all():  # also refuses NaN
-        raise ValueError(f"weights must not be negative, got {weights}")
-    if abs(weights.sum() - 1) > 1e-9:
-        raise ValueError(f"weights must sum to one, they sum to {weights.sum()}")
-    return _read_only(weights)
-
-
-def _read_only(array):
+def _constant(values):
+    """A float64 copy that cannot be written to."""
+    array = np.array(values, dtype=np.float64)
     array.flags.writeable = False
     return array

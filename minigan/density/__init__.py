@@ -9,7 +9,7 @@ Every estimator learns a distribution from samples x of shape (n, d) and offers
 
 Read the files in this order. Each answers a weakness of the one before it.
 
-    contract.py       the promise above, and the checks of what comes in
+    contract.py       the methods above, and the checks of what comes in
     parametric.py     maximum likelihood: a coin, a Gaussian. One shape for everything.
     mixture.py        a sum of Gaussians, learned by EM. More shapes, but how many?
     naive_bayes.py    a sum over labelled classes, pixels independent: the first pictures
@@ -17,17 +17,17 @@ Read the files in this order. Each answers a weakness of the one before it.
     parzen.py         a bump on every sample; its width decides everything
     neighbours.py     the width follows the data, and the density stops being one
     sampling.py       a density is known: how are samples drawn from it?
-    pushforward.py    the other way round: samples come first, by mapping noise
+    pushforward.py    the other way round: noise is mapped to samples, and the density follows
 
-The last file is the door to GANs. A generator is a pushforward: it maps noise to samples. On a
-line its density can be written down by a change of variables. With a network between spaces of
-different dimension it cannot, so maximum likelihood is out of reach and something else has to
-compare the samples with the data. That something is the discriminator.
+The last file leads to GANs. A generator is a pushforward: it maps noise to samples. On a line its
+density can be written down by a change of variables. With a network between spaces of different
+dimension it cannot, so maximum likelihood is out of reach and something else has to compare the
+samples with the data: the discriminator.
 """
 
 from minigan.density.contract import Density, Known, NotFittedError
 from minigan.density.histogram import Histogram
-from minigan.density.mixture import GaussianMixture
+from minigan.density.mixture import EMMixture
 from minigan.density.naive_bayes import BernoulliNaiveBayes, GaussianNaiveBayes
 from minigan.density.neighbours import NearestNeighbours
 from minigan.density.parametric import Bernoulli, Gaussian
@@ -60,8 +60,8 @@ __all__ = [
     "BernoulliNaiveBayes",
     "Branch",
     "Density",
+    "EMMixture",
     "Gaussian",
-    "GaussianMixture",
     "GaussianNaiveBayes",
     "Histogram",
     "Known",

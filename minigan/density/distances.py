@@ -3,8 +3,6 @@
 All of them at once would be 8 n m bytes: 800 MB for 10,000 points in each set.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 
 __all__ = ["BLOCK", "squared_distances"]
@@ -13,14 +11,15 @@ __all__ = ["BLOCK", "squared_distances"]
 BLOCK = 2**20
 
 
-def squared_distances(x: np.ndarray, samples: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+def squared_distances(x, samples):
     """|xᵢ − sⱼ|² for x (n, d) and samples (m, d) float64, some rows of x at a time.
 
     Yields the rows, a slice, and their distances, (rows, m), which the caller may overwrite.
 
     |x − s|² = |x|² + |s|² − 2 x·s turns them into a matrix product, for images ten times faster
     than differences. But the three terms cancel: a distance is right to about 1e-8 of the extent
-    of the data. The shared mean is subtracted first, so that the place of the data does not count.
+    of the data. The mean of the samples is subtracted from both first, so that this does not
+    depend on how far from 0 the data lie.
     """
     centre = samples.mean(axis=0)
     samples = samples - centre

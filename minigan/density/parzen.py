@@ -1,14 +1,14 @@
 """The Parzen window: put a small Gaussian on every sample and average.
 
-One number, the bandwidth, decides everything, and the data it is fitted to cannot choose it: they
-always ask for a smaller one. So the bandwidth is chosen by samples that were left out:
+One number, the bandwidth, decides everything, and the samples under the window cannot choose it:
+their likelihood always grows as it shrinks. So it is chosen by samples that were left out:
 
     bandwidths = np.geomspace(0.01, 1, 30)
     scores = leave_one_out(x, bandwidths)
     window = ParzenWindow(best_bandwidth(bandwidths, scores)).fit(x)
 
-The GAN paper scored its generators with such a window (Goodfellow et al. 2014, table 1), for want
-of a density of their own.
+Goodfellow et al. (2014, arXiv:1406.2661, table 1) scored their generators, which have no density,
+with such a window on their samples.
 """
 
 import warnings
@@ -16,8 +16,8 @@ import warnings
 import numpy as np
 from scipy.special import logsumexp
 
-from minigan.checks import check_integer, check_number
-from minigan.density.contract import Density, check_rng, check_samples
+from minigan.checks import check_integer, check_number, check_rng, check_samples
+from minigan.density.contract import Density
 from minigan.density.distances import squared_distances
 
 __all__ = [
@@ -33,81 +33,71 @@ __all__ = [
 class ParzenWindow(Density):
     """p(x) = 1/n Σᵢ N(x; xᵢ, h² I) (Rosenblatt 1956; Parzen 1962; PRML, equation 2.250).
 
-    An average of n densities is a density: it integrates to one whatever h is. A small h shows
-    every sample as a spike, a large h blurs the modes into one. There is nothing to learn but the
-    samples themselves, which is also the cost: every query visits all n of them.
-
-    Parameters
-    ----------
-    bandwidth : float
-        h > 0, the standard deviation of the kernel, in the units of x.
-
-    Attributes
-    ----------
-    samples : (n, d)
+    An average of n densities is a density: it integrates to one whatever h is. bandwidth: h > 0,
+    the standard deviation of the kernel, in the units of x. A small h shows every sample as a
+    spike, a large h blurs the modes into one. `fit` only keeps the samples (n, d), which is also
+    the cost: every query visits all n of them.
     """
 
-    def __init__(self, bandwidth: float):
+    def __init__(self, bandwidth):
         self.bandwidth = check_number("bandwidth", bandwidth, 0, np.inf, low_open=True)
 
-    def fit(self, x: np.ndarray) -> "ParzenWindow":
-        """Remember x (n, d)."""
+    def fit(self, x):
+        """Keep a copy of x (n, d)."""
         self.samples = check_samples(x).copy()
         self.dimension = x.shape[1]
         return self
 
-    def log_density(self, x: np.ndarray) -> np.ndarray:
+    def log_density(self, x):
         """log p(x) of x (n, d): (n,)."""
         return _log_densities(self.check_queries(x), self.samples, [self.bandwidth])[0]
 
-    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """Draw n samples (n, d): a remembered sample, chosen uniformly, plus h times noise."""
+    def sample(self, n, rng):
+        """n samples, (n, d): one of those kept, chosen uniformly, plus h times normal noise."""
         self.check_draw(n, rng)
         centres = self.samples[rng.integers(len(self.samples), size=n)]
         return centres + self.bandwidth * rng.standard_normal(centres.shape)
 
 
-def leave_one_out(x: np.ndarray, bandwidths: np.ndarray) -> np.ndarray:
-    """Score bandwidths (B,) on x (n, d) by leave-one-out log-likelihood: (B,) nats a sample.
+def leave_one_out(x, bandwidths):
+    """Score bandwidths (B,) on x (n, d) by leave-one-out log-likelihood: (B,) nats per sample.
 
         score(h) = 1/n Σᵢ log p₋ᵢ(xᵢ; h),    p₋ᵢ = the window on all samples but xᵢ
 
-    (Habbema, Hermans & van den Broek 1974; Duin 1976). Without leaving xᵢ out, its own kernel
-    would give it a density of at least (2πh²)^(-d/2)/n, which grows without end as h → 0. The same
+    (Habbema, Hermans & van den Broek 1974; Duin 1976). If xᵢ were not left out, its own kernel
+    would give it a density of at least (2πh²)^(−d/2)/n, which grows without end as h → 0. The same
     happens where x holds copies of a sample.
     """
     x, bandwidths = check_samples(x), _check_bandwidths(bandwidths)
     if len(x) < 2:
-        raise ValueError("x must hold at least 2 samples: one is left out")
+        raise ValueError("x: expected at least 2 samples, as one is left out, got 1")
     return _log_densities(x, x, bandwidths, leave_out=True).mean(axis=1)
 
 
-def hold_out(x: np.ndarray, validation: np.ndarray, bandwidths: np.ndarray) -> np.ndarray:
-    """Score bandwidths (B,) for a window on x (n, d) by other samples (m, d): (B,) nats a sample.
+def hold_out(x, validation, bandwidths):
+    """Score bandwidths (B,) for a window on x (n, d) by other samples (m, d): (B,) nats per sample.
 
         score(h) = 1/m Σᵢ log p(validationᵢ; h)
 
-    The way to go where there are samples to spare, or where x is not data but what a generator
-    made. The distances are computed once for all bandwidths.
+    For where there are samples to spare, or where x is not data but what a generator made. The
+    distances are computed once for all bandwidths.
     """
     x, bandwidths = check_samples(x), _check_bandwidths(bandwidths)
     validation = check_samples(validation, x.shape[1], "validation")
     return _log_densities(validation, x, bandwidths).mean(axis=1)
 
 
-def k_fold(
-    x: np.ndarray, bandwidths: np.ndarray, folds: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Score bandwidths (B,) on x (n, d) by k-fold log-likelihood: (B,) nats a sample.
+def k_fold(x, bandwidths, folds, rng):
+    """Score bandwidths (B,) on x (n, d) by k-fold log-likelihood: (B,) nats per sample.
 
     x is shuffled and cut into `folds` parts. Each part is scored by the window on the others. The
-    scores belong to a window of n (folds - 1)/folds samples, which wants a slightly larger h.
+    scores are those of a window on n (folds − 1)/folds samples, whose best h is slightly larger.
     """
     x, bandwidths = check_samples(x), _check_bandwidths(bandwidths)
     check_integer("folds", folds, 2)
     check_rng(rng)
     if folds > len(x):
-        raise ValueError(f"folds must be at most the number of samples, {len(x)}, got {folds}")
+        raise ValueError(f"folds: expected at most the number of samples, {len(x)}, got {folds}")
     total = np.zeros(len(bandwidths))
     for held_out in np.array_split(rng.permutation(len(x)), folds):
         rest = np.delete(x, held_out, axis=0)
@@ -115,12 +105,15 @@ def k_fold(
     return total / len(x)
 
 
-def best_bandwidth(bandwidths: np.ndarray, scores: np.ndarray) -> float:
-    """The bandwidth with the highest score. Warns where that is the first or the last one tried:
-    the best one then lies beyond, or, if it is the smallest, x holds copies."""
+def best_bandwidth(bandwidths, scores):
+    """The bandwidth with the highest score.
+
+    Warns where that is the smallest or the largest one tried: the best one may then lie beyond, or,
+    if it is the smallest, x holds copies.
+    """
     bandwidths, scores = _check_bandwidths(bandwidths), np.asarray(scores)
     if scores.shape != bandwidths.shape or np.isnan(scores).any():
-        raise ValueError(f"scores must be {bandwidths.shape} numbers, one for each bandwidth")
+        raise ValueError(f"scores: expected one number per bandwidth, {bandwidths.shape}, no NaN")
     best = bandwidths[scores.argmax()]
     if len(bandwidths) > 1 and best in (bandwidths.min(), bandwidths.max()):
         warnings.warn(
@@ -130,18 +123,18 @@ def best_bandwidth(bandwidths: np.ndarray, scores: np.ndarray) -> float:
     return float(best)
 
 
-def silverman_bandwidth(x: np.ndarray) -> float:
+def silverman_bandwidth(x):
     """h = s (4 / ((d + 2) n))^(1/(d + 4)) for x (n, d), s² the mean variance of its features.
 
     Silverman's rule (1986, section 4.3.2): the h of least mean integrated squared error if the
-    data are Gaussian. It is instant, and right where a `Gaussian` would have done. With several
+    data are Gaussian. It costs nothing, and is right where `Gaussian` fits as well. With several
     modes s measures the distance between them instead of their width, and the rule blurs them
     together. Cross-validation does not, at the price of n² kernel values for each h.
     """
     x = check_samples(x)
     n, d = x.shape
     if n < 2 or not np.ptp(x, axis=0).any():
-        raise ValueError("x must hold at least 2 distinct samples")
+        raise ValueError("x: expected at least 2 distinct samples")
     spread = np.sqrt(x.var(axis=0, ddof=1).mean())
     return float(spread * (4 / ((d + 2) * n)) ** (1 / (d + 4)))
 
@@ -165,10 +158,9 @@ def _log_densities(x, samples, bandwidths, leave_out=False):
 
 
 def _check_bandwidths(bandwidths):
-    """Return bandwidths as (B,) positive float64."""
+    """bandwidths as (B,) positive float64."""
     bandwidths = np.asarray(bandwidths, dtype=np.float64)
-    if bandwidths.ndim != 1 or len(bandwidths) == 0:
-        raise ValueError(f"bandwidths must have shape (B,), B at least 1, got {bandwidths.shape}")
-    if not (np.isfinite(bandwidths).all() and (bandwidths > 0).all()):
-        raise ValueError("bandwidths must be finite and above 0")
+    positive = np.isfinite(bandwidths).all() and (bandwidths > 0).all()
+    if bandwidths.ndim != 1 or len(bandwidths) == 0 or not positive:
+        raise ValueError(f"bandwidths: expected finite numbers above 0, (B,), got {bandwidths}")
     return bandwidths

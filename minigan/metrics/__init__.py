@@ -1,17 +1,17 @@
-"""Measures of how good a generator is. Host code: NumPy arrays in, plain numbers out.
+"""Measures of how good a generator is: NumPy arrays on the host in, plain numbers out.
 
-No figure says it all, and each can be fooled; its module says how. Read them by what is known:
+No figure says it all, and each can be fooled; its module says how. Choose by what is known:
 
     the modes of the data     modes.py             how many are reached, how well, how evenly
-    both densities            divergences.py       KL, reverse KL, Jensen-Shannon: the theory's
-    samples only              wasserstein.py       how far mass must be moved
+    both densities            divergences.py       KL, reverse KL, Jensen-Shannon, as in the theory
+    samples only              wasserstein.py       how far mass has to be moved
                               mmd.py               could both come from one distribution?
                               precision_recall.py  good samples, or all kinds of samples?
                               parzen.py            how the first GANs were scored, and why no more
     a classifier of images    classifier.py        of digits, trained by minigan
                               score.py             are the images clear, and do they differ?
                               frechet.py           the distance between two clouds of features
-                              images.py            all of these at once
+                              images.py            all scores of images at once
 """
 
 from minigan.metrics.classifier import Classifier, mnist_classifier
@@ -29,11 +29,7 @@ from minigan.metrics.modes import ModeCoverage, mode_coverage
 from minigan.metrics.parzen import BANDWIDTHS, ParzenScore, parzen_score
 from minigan.metrics.precision_recall import PrecisionRecall, precision_recall
 from minigan.metrics.score import inception_score
-from minigan.metrics.wasserstein import (
-    sliced_wasserstein,
-    wasserstein_1d,
-    wasserstein_assignment,
-)
+from minigan.metrics.wasserstein import sliced_wasserstein, wasserstein_1d, wasserstein_assignment
 
 __all__ = [
     "BANDWIDTHS",

@@ -1,20 +1,20 @@
-"""A classifier of MNIST digits, trained by minigan itself: the eyes of the score and the distance.
+"""A classifier of MNIST digits, trained by minigan itself, for the score and the Fréchet distance.
 
-The literature's scores look through an Inception network that was trained on photographs; for
-digits a classifier of digits sees more. Any classifier will do, but figures seen through two are
-not comparable, so everything about this one is fixed: the network, the data, the seed. The first
-call of `mnist_classifier` trains it (two to three minutes on one core, 99.1 % of the test images)
-and keeps the weights in the user's cache; its digest, the SHA-256 of the weights, names it.
+The literature's scores use an Inception network that was trained on photographs; for digits a
+classifier of digits is better. Any classifier will do, but figures from different ones are not
+comparable, so everything about this one is fixed: the network, the data, the seed. The first call
+of `mnist_classifier` trains it (two to three minutes on one core, 99.1 % of the test images) and
+keeps the weights in the user's cache; its digest, the SHA-256 of the weights, names it.
 
     classifier = mnist_classifier()
     probabilities, features = classifier(images)         # (N, 10), (N, 128)
     inception_score(probabilities), frechet_distance(features, classifier(real_images)[1])
 
-How comparable are two people's figures? The same digest: exactly. On one machine training gives
-the same bits again (one thread for matrix products, so that the number of cores does not matter).
-Another processor or another BLAS rounds differently, training amplifies that, and the digest
-differs; then figures differ as those of two seeds do. Measured for seeds 0 and 1, the distance
-from 10,000 training images:
+Two people's figures are comparable exactly if the digest is the same. On one machine training
+gives the same bits again (with one thread for matrix products, so that the number of cores does
+not matter). Another processor or another BLAS rounds differently, training amplifies that, and the
+digest differs; then figures differ as those of two seeds do. Measured for seeds 0 and 1, the
+distance from 10,000 training images:
 
     images                                   score          Fréchet distance
     10,000 test images                       9.82   9.82     0.33   0.32
@@ -22,9 +22,9 @@ from 10,000 training images:
     200 of another                           4.85   4.74    29.5   30.9
     test images with noise (0.3) added       8.26   6.52    19.9   31.9
 
-So a few per cent for images that look like digits, but no agreement on what neither of the two has
-ever seen. Quote the digest and the figures of test images with every result, and for a close race
-use one file: copy it from cache to cache.
+So they differ by a few per cent for images that look like digits, but much more for images unlike
+any that the two have seen. Quote the digest and the figures of test images with every result, and
+to compare close results use one file: copy it from cache to cache.
 """
 
 import hashlib
@@ -42,16 +42,7 @@ from tqdm import tqdm
 from minigan.checks import check_integer
 from minigan.data import Batches, load_mnist
 from minigan.data.mnist import cache_dir
-from minigan.layers import (
-    BatchNorm,
-    Conv2d,
-    Dense,
-    Dropout,
-    Flatten,
-    LeakyReLU,
-    ReLU,
-    Sequential,
-)
+from minigan.layers import BatchNorm, Conv2d, Dense, Dropout, Flatten, LeakyReLU, ReLU, Sequential
 from minigan.optimizers import Adam, LinearDecay
 from minigan.runs.archive import CheckpointError, open_archive, write_archive
 
@@ -67,18 +58,18 @@ __all__ = [
 
 CLASSES, FEATURES = 10, 128
 BATCH, LR, STEPS = 100, 2e-3, 6000  # ten epochs
-CHUNK = 500  # images that are looked at together: their activations take some 30 MB
+CHUNK = 500  # images that are classified together: their activations take some 30 MB
 
 
 class ClassifierError(RuntimeError):
     """A file does not hold a classifier; the message names it and the reason."""
 
 
-def softmax_cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[np.floating, np.ndarray]:
+def softmax_cross_entropy(logits, labels):
     """−mean log p(label) for logits z (N, K) and labels (N,), and its gradient, (N, K).
 
-    p = softmax(z) = eᶻ / Σ eᶻ, so that −log p_y = log Σₖ exp zₖ − z_y, of which the derivative
-    is  d/dzₖ = pₖ − [k = y]: what was answered minus what would have been right.
+    p = softmax(z) = eᶻ / Σ eᶻ, so that −log p_y = log Σₖ exp zₖ − z_y, whose derivative by zₖ is
+    pₖ − [k = y]: what was answered minus what would have been right. The 1/N is in the gradient.
     """
     rows = np.arange(len(logits))
     loss = -log_softmax(logits, axis=1)[rows, labels].mean()
@@ -88,8 +79,8 @@ def softmax_cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[np.fl
     return loss, d_logits
 
 
-def digit_network(rng) -> Sequential:
-    """Images (N, 28, 28, 1) in [−1, 1] -> logits (N, 10); 28 x 28, then 14 x 14, then 7 x 7."""
+def digit_network(rng):
+    """Images (N, 28, 28, 1) in [−1, 1] -> logits (N, 10); 28 × 28, then 14 × 14, then 7 × 7."""
     few, many = 32, 64
     layers = [Conv2d(1, few, 4, stride=2, padding=1, bias=False), BatchNorm(few), LeakyReLU(0.1)]
     layers += [Conv2d(few, many, 4, stride=2, padding=1, bias=False), BatchNorm(many)]
@@ -100,27 +91,21 @@ def digit_network(rng) -> Sequential:
 
 @dataclass(frozen=True)
 class Classifier:
-    """A trained network that takes images to answers and features.
+    """A trained network that maps images to answers and features.
 
-    Attributes
-    ----------
-    network : Sequential
-        Ends in logits (N, K); features are what its last layer sees.
-    recipe : str
-        How it was trained.
-    accuracy : float
-        Share of test images that it gets right; NaN if that was not measured.
+    network: a `Sequential` that ends in logits (N, K); the input of its last layer are the
+    features. recipe: how it was trained, as text. accuracy: the share of test images that it
+    classifies correctly; NaN if that was not measured.
     """
 
     network: Sequential
     recipe: str
     accuracy: float
 
-    def __call__(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, images):
         """p(y|x) (N, 10) float64 and features (N, 128) float32 of images (N, 28, 28, 1) in [−1, 1].
 
-        The features are the activations below the logits (the penultimate layer).
-        Raises TypeError or ValueError for other images, in particular pixels in [0, 255].
+        TypeError or ValueError for other images, in particular pixels in [0, 255].
         """
         images = self._check(images)
         last = len(self.network.layers) - 1
@@ -133,7 +118,7 @@ class Classifier:
         return np.concatenate(probabilities), np.concatenate(features)
 
     @cached_property
-    def digest(self) -> str:
+    def digest(self):
         """The name of these weights: SHA-256, in hexadecimal, of the layers and all numbers."""
         content = hashlib.sha256(repr(self.network).encode())
         for vector in (self.network.parameters, self.network.buffers):
@@ -142,25 +127,23 @@ class Classifier:
 
     def _check(self, images):
         if not isinstance(images, np.ndarray):
-            raise TypeError(f"images must be a NumPy array, got {type(images).__name__}")
+            raise TypeError(f"images: expected a NumPy array, got {type(images).__name__}")
         shape = self.network.input_shape
         if images.dtype.kind != "f" or images.shape[1:] != shape or len(images) == 0:
             wanted = ", ".join(map(str, ("N", *shape)))
-            raise ValueError(
-                f"images must be floating-point ({wanted}) with N >= 1, got {images.dtype} "
-                f"{images.shape}"
-            )
+            found = f"{images.dtype} {images.shape}"
+            raise ValueError(f"images: expected floats ({wanted}) with N > 0, got {found}")
         low, high = images.min(), images.max()
         if not -1.001 <= low <= high <= 1.001:  # NaN fails too
-            raise ValueError(f"images must lie in [-1, 1], but run from {low:g} to {high:g}")
+            raise ValueError(f"images: expected values in [-1, 1], got {low:g} to {high:g}")
         return images.astype(self.network.dtype, copy=False)
 
 
-def train_classifier(network, images, labels, *, steps, seed=0) -> None:
+def train_classifier(network, images, labels, *, steps, seed=0):
     """Train `network` on images (N, H, W, C) and labels (N,): Adam, falling rate, cross-entropy.
 
-    The order of the batches comes from `seed`. One thread, for the same bits on any number of
-    cores; a progress bar on a terminal.
+    The order of the batches comes from `seed`. It runs in one thread, for the same bits on any
+    number of cores, and shows a progress bar on a terminal.
     """
     batches = Batches((images, labels), BATCH, np.random.default_rng(seed))
     optimizer = Adam(network, LR, betas=(0.9, 0.999))
@@ -176,18 +159,16 @@ def train_classifier(network, images, labels, *, steps, seed=0) -> None:
                 bar.set_postfix_str(f"loss {loss:.3f}")
 
 
-def mnist_classifier(seed: int = 0, *, steps: int = STEPS, data_dir=None, cache=None) -> Classifier:
+def mnist_classifier(seed=0, *, steps=STEPS, data_dir=None, cache=None):
     """The classifier of digits of this seed: from the cache, or trained now and put there.
 
-    Parameters
-    ----------
-    seed : of the initial weights, the dropout and the order of the batches
-    steps : of training; 6,000 reach 99 % on the test images
-    data_dir : where MNIST is, see `minigan.data.load_mnist`; needed only for training
-    cache : folder for the weights; by default where `load_mnist` keeps its downloads
+    seed: of the initial weights, the dropout and the order of the batches. steps: of training;
+    6,000 reach 99 % on the test images. data_dir: where MNIST is, see `minigan.data.load_mnist`;
+    needed only for training. cache: the folder for the weights; by default, `classifiers` in the
+    folder where `load_mnist` keeps its downloads.
 
     A file in the cache that is broken, or was made by another recipe, is reported by a
-    RuntimeWarning and replaced. Raises MnistError if MNIST is needed and missing.
+    RuntimeWarning and replaced. MnistError if MNIST is needed and missing.
     """
     network = digit_network(np.random.default_rng(check_integer("seed", seed, 0)))
     recipe = {"layers": repr(network), "seed": seed, "steps": steps, "batch": BATCH, "lr": LR}
@@ -210,7 +191,7 @@ def mnist_classifier(seed: int = 0, *, steps: int = STEPS, data_dir=None, cache=
     return classifier
 
 
-def save_classifier(classifier: Classifier, path) -> None:
+def save_classifier(classifier, path):
     """Write the weights, the recipe, the accuracy and the digest to `path`, an .npz file."""
     network = classifier.network
     header = {name: getattr(classifier, name) for name in ("recipe", "accuracy", "digest")}
@@ -218,10 +199,11 @@ def save_classifier(classifier: Classifier, path) -> None:
     write_archive(path, header, arrays)
 
 
-def load_classifier(path, network: Sequential, recipe: str) -> Classifier:
-    """The classifier in `path`, its numbers in `network`; the recipe and the digest must agree.
+def load_classifier(path, network, recipe):
+    """The classifier in `path`, its numbers in a copy of `network`.
 
-    Raises ClassifierError, naming the file and the reason, and leaves `network` as it was.
+    ClassifierError, naming the file and the reason, if it cannot be read, was made by another
+    recipe, does not fit the network, or does not have the digest that it names.
     """
     try:
         with open_archive(path) as archive:

@@ -5,11 +5,11 @@
     JS(p, q)  = ½ KL(p ‖ m) + ½ KL(q ‖ m),  m = (p + q) / 2          the minimax game's
 
 (Kullback & Leibler 1951; Lin 1991, IEEE Trans. Inf. Theory 37; Goodfellow et al. 2014, theorem 1.)
-In nats. KL punishes a model that misses a part of the data, to infinity where q = 0 < p; the
-reverse one punishes samples where there are no data, and forgives a missed mode at log(1 / share
-that is left). JS lies between 0 and log 2, which it reaches where the two do not overlap.
+In nats. KL punishes a model that misses a part of the data: it is infinite where q = 0 < p. The
+reverse KL punishes samples where there are no data, but a missed mode costs only log(1 / share of
+the data that is left). JS lies between 0 and log 2, which it reaches where the two do not overlap.
 
-Two ways to numbers. In the plane, on a grid: `divergences(grid.from_density(p),
+There are two ways to compute them. In the plane, on a grid: `divergences(grid.from_density(p),
 grid.from_samples(fakes))`. In any dimension, if both densities are known: by sampling,
 `estimate_divergences(p, q, n, rng)`. What the figures do not say:
 
@@ -17,12 +17,11 @@ grid.from_samples(fakes))`. In any dimension, if both densities are known: by sa
   densities: what differs within a cell does not count. Use cells smaller than the modes.
 - Cell masses must sum to one; `divergences` refuses others. (GAN Lab's chart compares values of
   the true density at grid points that sum to 0.34: it never comes down to zero.)
-- n samples in cells look different from the truth even if they come from it: KL to it is about
-  (occupied cells − 1) / 2n for a histogram. And a cell that no sample has hit makes KL infinite.
-  `smoothing` and `pseudocount` mend both, at the price of comparing blurred distributions: blur
-  both alike.
-- The estimates by sampling are unbiased (a KL may even come out negative), but where q is tiny
-  some rare sample of p carries the sum, and before it is drawn the standard error is too small.
+- n samples in cells differ from the truth even if they come from it: their KL to it, `reverse_kl`,
+  is about (cells with mass − 1) / 2n. And a cell that no sample has hit makes `kl` infinite.
+  `smoothing` and `pseudocount` reduce both, but compare blurred distributions: blur both alike.
+- The estimates by sampling are unbiased (a KL may even be negative), but where q is tiny, rare
+  samples of p make up most of the sum, and before one is drawn the standard error is too small.
 """
 
 import math
@@ -32,8 +31,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.special import rel_entr
 
-from minigan.checks import check_integer, check_number
-from minigan.density.contract import check_rng, check_samples
+from minigan.checks import check_integer, check_number, check_rng, check_samples
 
 __all__ = [
     "Divergences",
@@ -46,49 +44,37 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Divergences:
-    """Three divergences in nats.
+    """Three divergences in nats, and their standard errors, in that order.
 
-    Attributes
-    ----------
-    kl, reverse_kl, jensen_shannon : float
-    errors : tuple of 3 float
-        Their standard errors, in that order; 0 where the masses are exact, NaN where the
-        divergence is infinite.
+    An error is 0 where the masses are exact, and NaN where the divergence is infinite.
     """
 
     kl: float
     reverse_kl: float
     jensen_shannon: float
-    errors: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    errors: tuple = (0.0, 0.0, 0.0)
 
 
 class Grid:
-    """The plane in size x size cells.
+    """A window of the plane, extent = (xmin, xmax, ymin, ymax), in size × size cells.
 
     Masses are (size, size) float64 and sum to one; rows are y from below, columns are x, as
     `imshow(masses, origin="lower", extent=extent)` draws them.
-
-    Parameters
-    ----------
-    extent : (xmin, xmax, ymin, ymax)
-    size : cells a side
     """
 
-    def __init__(self, extent, size: int = 100):
+    def __init__(self, extent, size=100):
         self.extent = tuple(float(bound) for bound in extent)
         self.size = check_integer("size", size, 1)
         ordered = len(self.extent) == 4 and all(map(math.isfinite, self.extent))
         if not ordered or extent[0] >= extent[1] or extent[2] >= extent[3]:
-            raise ValueError(f"extent must be (xmin, xmax, ymin, ymax), got {extent}")
+            raise ValueError(f"extent: expected (xmin, xmax, ymin, ymax), got {extent}")
 
-    def from_samples(
-        self, x: np.ndarray, smoothing: float = 0.0, pseudocount: float = 0.0
-    ) -> np.ndarray:
+    def from_samples(self, x, smoothing=0.0, pseudocount=0.0):
         """The share of x (n, 2) in each cell.
 
-        Samples outside count in the nearest cell of the border: they must not vanish, for they
-        are wrong. smoothing: the standard deviation, in the units of x, of a Gaussian that each
-        sample is spread by (reflected at the border, so that no mass is lost); a binned Parzen
+        Samples outside are wrong, and must not vanish: they count in the nearest cell of the
+        border. smoothing: the standard deviation, in the units of x, of a Gaussian by which the
+        counts are blurred (reflected at the border, so that no mass is lost): a binned Parzen
         window. pseudocount: added to the count of each cell, so that none is empty.
         """
         x = check_samples(x, 2)
@@ -100,11 +86,11 @@ class Grid:
         counts = self._smooth(counts, smoothing) + pseudocount
         return counts / counts.sum()
 
-    def from_density(self, distribution, smoothing: float = 0.0, refine: int = 4) -> np.ndarray:
+    def from_density(self, distribution, smoothing=0.0, refine=4):
         """The mass of each cell under a distribution that has `log_density` ((n, 2) -> (n,)).
 
-        A mean over refine x refine points in each cell, then normalized to the extent. smoothing
-        as in `from_samples`.
+        A mean over refine × refine points in each cell, then normalized to the extent. smoothing:
+        see `from_samples`. ValueError if no point has mass.
         """
         n = self.size * check_integer("refine", refine, 1)
         smoothing = check_number("smoothing", smoothing, 0, math.inf)
@@ -114,7 +100,7 @@ class Grid:
         log_p = distribution.log_density(np.stack([x, y], axis=2).reshape(-1, 2))
         peak = log_p.max()
         if not np.isfinite(peak):
-            raise ValueError("the distribution has no mass at the grid's points")
+            raise ValueError("distribution: it has no mass at the points of the grid")
         p = np.exp(log_p - peak).reshape(n, n)
         masses = p.reshape(self.size, refine, self.size, refine).sum(axis=(1, 3))
         masses = self._smooth(masses, smoothing)  # cell by cell, as samples are
@@ -128,20 +114,20 @@ class Grid:
         return gaussian_filter(masses, cells, mode="reflect")
 
 
-def divergences(p: np.ndarray, q: np.ndarray) -> Divergences:
+def divergences(p, q):
     """Σ p log(p / q) and the others, for the masses p and q of the same cells, of one shape.
 
-    Raises TypeError or ValueError for masses that are negative or do not sum to one.
+    TypeError or ValueError for masses that are negative or do not sum to one.
     """
     p, q = _check_masses("p", p), _check_masses("q", q)
     if p.shape != q.shape:
-        raise ValueError(f"p and q must have one shape, got {p.shape} and {q.shape}")
+        raise ValueError(f"p, q: expected one shape, got {p.shape} and {q.shape}")
     m = (p + q) / 2
     js = (rel_entr(p, m).sum() + rel_entr(q, m).sum()) / 2
     return Divergences(float(rel_entr(p, q).sum()), float(rel_entr(q, p).sum()), float(js))
 
 
-def estimate_divergences(p, q, n: int, rng: np.random.Generator) -> Divergences:
+def estimate_divergences(p, q, n, rng):
     """From n samples of each of p and q, which have `sample(n, rng)` and `log_density(x)`."""
     check_integer("n", n, 2)
     check_rng(rng)
@@ -151,15 +137,15 @@ def estimate_divergences(p, q, n: int, rng: np.random.Generator) -> Divergences:
     )
 
 
-def divergences_from_log_ratios(at_p: np.ndarray, at_q: np.ndarray) -> Divergences:
+def divergences_from_log_ratios(at_p, at_q):
     """From r = log(p / q) at samples of p (n,) and at samples of q (m,), n and m at least 2.
 
         KL = E_p r,    KL(q ‖ p) = −E_q r,
         JS = log 2 − ½ (E_p softplus(−r) + E_q softplus(r))
 
     r is the logit of the optimal discriminator, and the bracket its loss: so a discriminator's
-    logits may stand for r. (They then bound JS from below, but neither KL.) The standard errors
-    are those of means: √(variance / number), of two independent ones for JS.
+    logits may be used as r. (They then bound JS from below, but neither KL.) The standard errors
+    are those of means, √(variance / number); for JS, of two independent means.
     """
     at_p, at_q = _check_log_ratios("at_p", at_p, -1), _check_log_ratios("at_q", at_q, 1)
     loss_p, loss_q = np.logaddexp(0, -at_p), np.logaddexp(0, at_q)
@@ -176,13 +162,13 @@ def _mean_and_error(values):
 
 def _check_masses(name, masses):
     if not isinstance(masses, np.ndarray) or masses.dtype.kind != "f":
-        raise TypeError(f"{name} must be a NumPy array of floating-point masses")
+        raise TypeError(f"{name}: expected a NumPy array of floating-point masses")
     if not (masses >= 0).all():  # refuses NaN too
-        raise ValueError(f"{name} holds negative masses or NaN")
+        raise ValueError(f"{name}: expected masses of at least 0, got negative ones or NaN")
     if abs(masses.sum() - 1) > 1e-6:
         raise ValueError(
-            f"{name} sums to {masses.sum():g}: the masses of all cells must sum to one (a density "
-            "times the area of a cell, normalized)"
+            f"{name}: expected masses that sum to 1 (a density times the area of a cell, "
+            f"normalized), got a sum of {masses.sum():g}"
         )
     return masses
 
@@ -191,7 +177,7 @@ def _check_log_ratios(name, ratios, impossible):
     """(n,) float64, n at least 2; the infinity of that sign cannot happen at a sample."""
     ratios = np.asarray(ratios, dtype=np.float64)
     if ratios.ndim != 1 or len(ratios) < 2:
-        raise ValueError(f"{name} must have shape (n,) with n at least 2, got {ratios.shape}")
+        raise ValueError(f"{name}: expected shape (n,) with n >= 2, got {ratios.shape}")
     if np.isnan(ratios).any() or (ratios == impossible * math.inf).any():
-        raise ValueError(f"{name} holds log-ratios that no sample can have: NaN, or density 0")
+        raise ValueError(f"{name}: got log-ratios that no sample can have: NaN, or density 0")
     return ratios

@@ -5,19 +5,19 @@ The maximum mean discrepancy, here without bias (Gretton et al. 2012, JMLR 13, e
     MMD² = 1/n(n−1) Σ_{i≠j} k(xᵢ, xⱼ) + 1/m(m−1) Σ_{i≠j} k(yᵢ, yⱼ) − 2/nm Σᵢⱼ k(xᵢ, yⱼ),
 
 with k(a, b) = Σ_s exp(−|a − b|² / 2s²). Its value means little by itself: it depends on the
-kernel and on the number of samples, and is negative half of the time for equal distributions. So
-ask how unusual it is. If both come from one distribution, which of the n + m points are called x
+kernel and on the number of samples, and for equal distributions it is often negative. So ask how
+unusual it is. If both samples come from one distribution, which of the n + m points are called x
 is chance: shuffle the labels, and the p-value is the share of shuffles whose MMD² is at least as
 large. (`minigan.mmd_squared` is the same distance as a loss, with its gradient.)
 
 What the p-value does not say:
 
 - A small one says that there is a difference, not that it is large: with enough samples every
-  generator fails. A large one may only mean few samples, or a kernel that sees nothing: much
-  narrower than the distances between points it sees them all as strangers, much wider as one.
+  generator fails. A large one may only mean few samples, or a kernel of the wrong width: if it is
+  much narrower than the distances between points, no two points look alike; if much wider, all do.
 - It cannot be below 1 / (permutations + 1).
-- Samples must be independent: a generator's copies of one sample are fine, neighbouring frames of
-  a walk are not.
+- It holds for independent samples. A generator that repeats itself is no problem; neighbouring
+  points of a walk are.
 """
 
 import math
@@ -26,8 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.distance import cdist, pdist
 
-from minigan.checks import check_integer, check_number
-from minigan.density.contract import check_rng, check_samples
+from minigan.checks import check_integer, check_number, check_rng, check_samples
 
 __all__ = ["MMDTest", "median_distance", "mmd_test"]
 
@@ -40,14 +39,7 @@ class MMDTest:
     p_value: float
 
 
-def mmd_test(
-    x: np.ndarray,
-    y: np.ndarray,
-    rng: np.random.Generator,
-    *,
-    bandwidths=None,
-    permutations: int = 1000,
-) -> MMDTest:
+def mmd_test(x, y, rng, *, bandwidths=None, permutations=1000):
     """Test whether x (n, d) and y (m, d) come from one distribution; n and m at least 2.
 
         p = (1 + #{shuffles with MMD² at least that of the labels as they are}) / (1 + shuffles)
@@ -56,16 +48,16 @@ def mmd_test(
     and for any n (Phipson & Smyth 2010, arXiv:1603.05766).
 
     bandwidths: the widths s of the kernel; without them one, `median_distance` of all points,
-    which shuffling does not change. The same state of rng gives the same p.
+    which shuffling does not change. rng: a generator; the same state gives the same p.
 
-    Memory: 24 (n + m)² bytes for the kernel matrix and 24 bytes a point and shuffle. Raises
-    TypeError or ValueError for what is not two NumPy arrays of finite numbers (n, d) and (m, d).
+    Memory: 24 (n + m)² bytes for the kernel matrix and 24 bytes per point and shuffle. TypeError
+    or ValueError for what is not two NumPy arrays of finite numbers (n, d) and (m, d).
     """
     x = check_samples(x)
     y = check_samples(y, x.shape[1], "y")
     n, m = len(x), len(y)
     if min(n, m) < 2:
-        raise ValueError(f"x and y need at least 2 samples each, got {n} and {m}")
+        raise ValueError(f"x, y: expected at least 2 samples each, got {n} and {m}")
     permutations = check_integer("permutations", permutations, 1)
     check_rng(rng)
     points = np.concatenate([x, y])
@@ -79,14 +71,14 @@ def mmd_test(
     return MMDTest(float(values[0]), (1 + reached) / (1 + permutations))
 
 
-def median_distance(x: np.ndarray) -> float:
+def median_distance(x):
     """The median distance between two of the points x (n, d): Gretton's choice of a bandwidth.
 
     ValueError if it is 0: half of the pairs are copies.
     """
     median = float(np.median(pdist(check_samples(x))))
     if median == 0:
-        raise ValueError("half of the pairs of points are copies of each other: pass bandwidths")
+        raise ValueError("x: half of the pairs are copies of each other: pass bandwidths")
     return median
 
 

@@ -1,4 +1,4 @@
-"""Precision and recall: good images, or all kinds of images? One number cannot say which lacks.
+"""Precision and recall: good images, or all kinds of images? One number cannot tell.
 
 The support of a distribution is guessed from its samples: the union of balls around them, each
 reaching to the k-th nearest other sample of the same set. Then (Kynkäänniemi et al. 2019,
@@ -7,7 +7,7 @@ arXiv:1904.06991, equations 1 and 2)
     precision = share of fakes inside the real support       (1: every fake is a possible image)
     recall    = share of real samples inside the fakes'      (1: every image can come out)
 
-One outlier makes a huge ball, in which anything is counted as good. So Naeem et al. (2020,
+One outlier has a huge ball, and every sample in it counts as good. So Naeem et al. (2020,
 arXiv:2002.09797, equations 3 and 4) use balls around real samples only, and count how many:
 
     density  = mean over fakes of (number of real balls that it is in) / k
@@ -15,7 +15,8 @@ arXiv:2002.09797, equations 3 and 4) use balls around real samples only, and cou
 
 What the figures do not say:
 
-- A generator that copies the training images scores 1 four times; none of the figures sees it.
+- A generator that copies the training images scores 1, and a density of (k + 1) / k: none of the
+  figures shows it.
 - Distances between pixels say little about images: use features (`Classifier`).
 - All of them depend on k and on the numbers of samples, and even perfect fakes do not score 1. For
   equal distributions and n samples of each, density is 1 on average (it may exceed 1), coverage
@@ -28,8 +29,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minigan.checks import check_integer
-from minigan.density.contract import check_samples
+from minigan.checks import check_integer, check_samples
 from minigan.density.distances import squared_distances
 
 __all__ = ["PrecisionRecall", "precision_recall"]
@@ -45,22 +45,21 @@ class PrecisionRecall:
     coverage: float
 
 
-def precision_recall(real: np.ndarray, fake: np.ndarray, k: int = 3) -> PrecisionRecall:
+def precision_recall(real, fake, k=3):
     """Compare the k-nearest-neighbour balls of real samples (n, d) with those of fakes (m, d).
 
     A ball includes its edge. O((n + m)² d) time; memory grows with n + m only, as distances are
-    formed in blocks: two sets of 10,000 with 128 features take seconds.
+    computed in blocks: two sets of 10,000 with 128 features take seconds.
 
-    Raises TypeError or ValueError for what is not two NumPy arrays of finite numbers (n, d) and
-    (m, d), or where k is not below n and m.
+    TypeError or ValueError for what is not two NumPy arrays of finite numbers (n, d) and (m, d),
+    or where k is not below n and m.
     """
     real = check_samples(real, name="real")
     fake = check_samples(fake, real.shape[1], "fake")
     k = check_integer("k", k, 1)
     if k >= min(len(real), len(fake)):
-        raise ValueError(
-            f"k must be below the numbers of samples, {len(real)} and {len(fake)}, got {k}"
-        )
+        sizes = f"{len(real)} and {len(fake)}"
+        raise ValueError(f"k: expected less than the numbers of samples, {sizes}, got {k}")
     # A ball includes its edge, which rounding must not decide (`squared_distances`).
     edge = 1e-14 * max(((a - real.mean(axis=0)) ** 2).sum(axis=1).max() for a in (real, fake))
     real_radii, fake_radii = _squared_radii(real, k) + edge, _squared_radii(fake, k) + edge

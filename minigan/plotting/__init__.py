@@ -1,10 +1,10 @@
-"""Every picture that the demos draw, from arrays: nothing here knows of networks or of GANs.
+"""Every picture that the demos draw, from arrays: nothing here depends on networks or GANs.
 
 `style` has the look that all pictures share and writes them to files; `curves` draws losses,
 `lines` distributions on a line, `plane` a GAN on 2-D data, `images` generated images, `confusion`
-what a classifier sees in them, `translation` samples of two domains on their way to and fro,
-`network` what goes on inside a network. A `draw_…` function fills a figure that `picture` has made,
-so that the same function serves a picture and each frame of an animation:
+the classes that a classifier finds in them, `translation` samples of two domains and their
+translations, `network` what happens inside a network. A `draw_…` function fills a figure or axes
+that exist, so that the same function serves a picture and each frame of an animation:
 
     figure = picture(12, 4)
     draw_moments(figure, ...)
@@ -25,7 +25,6 @@ from minigan.plotting.style import (
     SIGNED,
     STYLE,
     picture,
-    replacing,
     save_animation,
     save_picture,
     save_player,
@@ -56,7 +55,6 @@ __all__ = [
     "draw_translations",
     "draw_units",
     "picture",
-    "replacing",
     "save_animation",
     "save_picture",
     "save_player",

@@ -1,4 +1,4 @@
-"""Which class was meant, and which a classifier sees."""
+"""Which class was asked for, and which one a classifier sees."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ __all__ = ["draw_confusion"]
 
 @styled
 def draw_confusion(figure, shares, title=""):
-    """A confusion matrix: shares (K, K), row: the class asked for, column: the one seen, sum 1."""
+    """A confusion matrix (K, K): row k, which sums to 1, has the shares of what k was taken for."""
     axes, classes = figure.subplots(), np.arange(len(shares))
     image = axes.imshow(100 * shares, "Blues", vmin=0, vmax=100)
     for row, column in np.argwhere(shares >= 0.005):  # what rounds to 0 stays empty

@@ -6,7 +6,7 @@ from minigan.plotting.style import FAKE, INK, REAL, styled
 
 __all__ = ["draw_losses", "draw_shares", "summarize"]
 
-#: Points along a curve: a loss of thousands of steps is drawn as the means of this many stretches.
+#: Points of a curve: a loss of thousands of steps is drawn as the means of so many stretches.
 STRETCHES = 150
 
 
@@ -25,11 +25,11 @@ def summarize(values, stretches=STRETCHES):
 
 @styled
 def draw_losses(axes, discriminator, generator, *, balance=None, now=None, unit=""):
-    """Both players' losses at the steps 1, 2, … n: the mean of each stretch, shaded its range.
+    """Both players' losses at the steps 1, 2, … n: the mean of each stretch and, shaded, its range.
 
-    A player whose losses are NaN throughout is left out. balance: the losses (of D, of G) when
-    fakes cannot be told from real samples, drawn dotted.
-    now: draw up to this step only, on axes that have room for all. unit: of the losses, or "".
+    A player whose losses are all NaN is left out. balance: the losses (of D, of G) where D cannot
+    tell fakes from real samples, drawn dotted. now: draw up to this step only, on axes that have
+    room for all. unit: of the losses, or "".
     """
     players = [("discriminator", discriminator, INK), ("generator", generator, FAKE)]
     for (name, losses, colour), level in zip(players, balance or (None, None), strict=True):
@@ -54,10 +54,7 @@ def draw_losses(axes, discriminator, generator, *, balance=None, now=None, unit=
 
 @styled
 def draw_shares(axes, shares):
-    """How the modes are covered: shares is a list of (step, captured modes, high-quality samples).
-
-    Both are shares in [0, 1], of all modes and of all samples.
-    """
+    """Coverage: rows (step, captured modes, high-quality samples), shares of all, in [0, 1]."""
     steps, modes, high_quality = np.transpose(shares)
     axes.plot(steps, 100 * modes, color=REAL, label="modes captured")
     axes.plot(steps, 100 * high_quality, color=FAKE, linestyle="--", label="high-quality samples")
@@ -68,7 +65,7 @@ def draw_shares(axes, shares):
 
 
 def _limits(losses, balance):
-    """A range that shows all but the wildest 1 % of the losses, with room for the legend."""
+    """A range that shows all but the most extreme 1 % of the losses, with room for the legend."""
     low, high = np.nanquantile(losses, [0.005, 0.995])
     low, high = min([low, *(balance or [])]), max([high, *(balance or [])])
     margin = max(high - low, 1e-6)

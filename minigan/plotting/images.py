@@ -1,4 +1,4 @@
-"""Generated images: as one sheet, over the steps of training, along a walk through the noise."""
+"""Generated images: as one sheet, or in rows, over the steps of training."""
 
 import math
 
@@ -11,9 +11,9 @@ __all__ = ["draw_images", "draw_progress", "show_rows", "tile"]
 
 
 def tile(images, columns, gap=2):
-    """One image of all, row by row: (N, H, W, C) -> (rows (H + gap) - gap, ..., C).
+    """One image of all, row by row: (N, H, W, C) -> (rows (H + gap) − gap, ..., C).
 
-    Values are in [-1, 1], as networks make them; gaps and places without an image are white (1).
+    Values are in [−1, 1], as networks make them; gaps and places without an image are white (1).
     """
     n, height, width, channels = images.shape
     rows = math.ceil(n / columns)
@@ -27,7 +27,7 @@ def tile(images, columns, gap=2):
 
 @styled
 def draw_images(figure, images, columns, title=""):
-    """Images (N, H, W, 1 or 3) in [-1, 1] as one sheet."""
+    """Images (N, H, W, 1 or 3) in [−1, 1] as one sheet."""
     axes = figure.subplots()
     _show(axes, tile(images, columns))
     axes.set_title(title)
@@ -37,7 +37,7 @@ def draw_images(figure, images, columns, title=""):
 def draw_progress(figure, steps, images, losses, *, title="", balance=None, unit=""):
     """Images (T, M, H, W, C) of the same M latent vectors, a row for each of T steps; the losses.
 
-    losses: two arrays (of D, of G) over all steps. balance, unit: see `draw_losses`.
+    losses: two arrays (of D, of G), over all steps. balance, unit: see `draw_losses`.
     """
     history, curves = figure.subplots(1, 2, width_ratios=[1.45, 1])
     show_rows(history, images, [f"{step:,}" for step in steps])

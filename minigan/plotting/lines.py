@@ -13,9 +13,9 @@ def draw_densities(
 ):
     """Densities over the points x (n,): the real one as an area, the model's as a line.
 
-    real, fake: (n,) densities, or None. samples: (m,) of the model, drawn as a histogram whose
-    area is the share of them in the window. names: of data and model, in the legend. top: of the
-    vertical axis; by default above the real density and, if that is None, above all.
+    real, fake: (n,) densities, or None. samples: (m,) of the model, drawn as a histogram whose area
+    is the share of samples in the window. names: of data and model, in the legend. top: the upper
+    end of the vertical axis; by default, room for the real density or, without it, for all.
     """
     x = np.asarray(x)
     if real is not None:

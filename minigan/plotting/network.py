@@ -1,4 +1,4 @@
-"""A network seen from inside: how the gradient flows through it, and all its numbers."""
+"""A network from inside: how the gradient flows through it, and all its numbers."""
 
 import numpy as np
 
@@ -6,23 +6,23 @@ from minigan.plotting.style import FAKE, INK, OTHERS, REAL, styled
 
 __all__ = ["draw_gradient_flow", "draw_units"]
 
-#: Of the first, second, … network: told apart by more than their colours.
+#: How the first, second, … network is drawn: they differ in more than their colours.
 LOOKS = [
     {"color": colour, "marker": marker, "markersize": 7, "linewidth": 1.5}
     for colour, marker in zip((INK, *OTHERS), "os^DvP", strict=True)
 ]
 
-#: How far apart the layers and the units of a drawn network are.
+#: The distances between the layers and between the units of a drawn network.
 APART, BELOW = 3.2, 1.4
 
 
 @styled
 def draw_gradient_flow(figure, names, networks):
-    """A row for each layer, the input on top: its outputs, its gradient, where it passes none.
+    """A row per layer, the input on top: its outputs, their gradient, and where none passes.
 
-    names: of the layers. networks: label -> (outputs, gradients, flat), each one number a layer:
-    the standard deviation of the outputs, the norm of dL/dy there, and the share of outputs in
-    [0, 1] at which the layer is flat (None where that means nothing).
+    names: of the layers. networks: label -> (outputs, gradients, flat), with one number per layer
+    each: the standard deviation of the outputs y, the norm of dL/dy, and the share of outputs, in
+    [0, 1], at which the layer is flat (None where that has no meaning).
     """
     panels = figure.subplots(1, 3, sharey=True)
     rows = np.arange(len(names))
@@ -45,7 +45,7 @@ def draw_gradient_flow(figure, names, networks):
 
 
 def _trail(axes, values, label, look):
-    """One number a layer, on a logarithmic axis; a cross on the axis where it is zero."""
+    """One number per layer, on a logarithmic axis; a cross at its left end where it is zero."""
     rows = np.arange(len(values))
     axes.plot(np.where(values > 0, values, np.nan), rows, **look, label=label)
     place = axes.get_yaxis_transform()
@@ -58,9 +58,8 @@ def draw_units(axes, units, edges):
     """Every unit and every weight of a small network, each with its value and its gradient.
 
     units: a list of layers, each a list of (name, value, gradient). edges: a list of
-    (layer, from, to, value, gradient), from a unit of `layer` to one of the next. Values are
-    blue, gradients orange; the input is on the left, so that values were computed from left to
-    right and gradients from right to left.
+    (layer, from, to, value, gradient), from a unit of `layer` to one of the next. Values are blue
+    and were computed from left to right, from the input; gradients are orange, from right to left.
     """
     place = [
         [(k * APART, (len(layer) - 1) * BELOW / 2 - i * BELOW) for i in range(len(layer))]

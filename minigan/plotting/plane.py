@@ -1,4 +1,4 @@
-"""A GAN on 2-D data: the samples, what D makes of the plane, and where it sends the fakes."""
+"""A GAN on 2-D data: the samples, D's judgement of the plane, and where it pushes the fakes."""
 
 from dataclasses import dataclass
 
@@ -22,10 +22,10 @@ ARROW = Path([(-1, 0.1), (0.3, 0.1), (0.3, 0.4), (1, 0), (0.3, -0.4), (0.3, -0.1
 class Moment:
     """The game at one step of training.
 
-    step: how many steps were made. fake: generated samples (n, 2). push: (m, 2) with m <= n, the
+    step: how many steps were made. fake: generated samples (n, 2). push: (m, 2) with m ≤ n, the
     direction in which the generator's loss falls fastest at the first m of them. judgement:
-    (rows, columns), what D makes of the points of a grid over the window, the first row at the
-    bottom, from -1 (fake) over 0 (cannot tell) to 1 (real). caption: a line about the samples.
+    (rows, columns), D's verdict on the points of a grid over the window, the first row at the
+    bottom, from −1 (fake) over 0 (cannot tell) to 1 (real). caption: a line about the samples.
     """
 
     step: int
@@ -62,7 +62,7 @@ def draw_moments(figure, moments, extent, real, losses, *, shares=(), balance=No
 def draw_moment(axes, moment, extent, real):
     """The samples on D's judgement of the plane, an arrow on each fake that has a push.
 
-    Returns the image of the judgement, for a colour bar.
+    Returns the picture of the judgement, for a colour bar.
     """
     image = axes.imshow(
         moment.judgement, JUDGEMENT, extent=extent, origin="lower", vmin=-1, vmax=1,
@@ -85,7 +85,7 @@ def draw_moment(axes, moment, extent, real):
 @styled
 def draw_frame(figure, moment, extent, real, losses, *, balance=None, unit=""):
     """One frame of an animation: the moment, and the losses of the whole run up to then."""
-    figure.set_layout_engine("none")  # laid out by hand: three times as fast, and nothing jumps
+    figure.set_layout_engine("none")  # fixed margins: three times as fast, and nothing moves
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.25], gridspec_kw=FRAME)
     draw_moment(left, moment, extent, real)
     draw_losses(right, *losses, balance=balance, now=moment.step, unit=unit)
@@ -105,7 +105,7 @@ def _draw_legend(figure):
 
 
 def arrow_lengths(push, extent):
-    """Arrows whose lengths show the pushes' relative sizes, at most a tenth of the window."""
+    """Arrows (m, 2) in proportion to the pushes; the longest 10 % all are a tenth of the window."""
     length = np.linalg.norm(push, axis=1, keepdims=True)
     longest = np.quantile(length, 0.9) if len(push) else 0
     if longest == 0:

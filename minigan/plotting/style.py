@@ -1,8 +1,8 @@
 """The look of all pictures, and how they are written.
 
 Figures are made without pyplot: no window system, no global list of open figures, nothing to
-close. What is real is blue and what is generated is orange, everywhere; the colours are Okabe
-and Ito's, which colour-blind people can tell apart, on screens and on a projector.
+close. What is real is blue and what is generated is orange, everywhere; the colours are those of
+Okabe and Ito, which colour-blind people can tell apart, on screens and on a projector.
 """
 
 import re
@@ -28,7 +28,6 @@ __all__ = [
     "SIGNED",
     "STYLE",
     "picture",
-    "replacing",
     "save_animation",
     "save_picture",
     "save_player",
@@ -40,8 +39,8 @@ REAL, FAKE, INK, PAPER = "#0072B2", "#D55E00", "#222222", "#FFFFFF"
 #: For what is neither real nor generated: green, purple, sky blue, amber, grey.
 OTHERS = ("#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#888888")
 
-#: What the discriminator says: pale orange for "fake", white for "cannot tell", pale blue for
-#: "real". Pale, so that the samples show on it; in 15 shades, whose edges are contour lines.
+#: The verdict of D: pale orange for "fake", white for "cannot tell", pale blue for "real". Pale, so
+#: that the samples can be seen on it; in 15 shades, whose edges are contour lines.
 JUDGEMENT = LinearSegmentedColormap.from_list("judgement", ["#F3B48B", PAPER, "#86BEE3"], N=15)
 
 #: Numbers with a sign: orange below zero, white at it, blue above.
@@ -81,7 +80,7 @@ ICONS = {
 
 @styled
 def picture(width, height):
-    """An empty figure of width × height inches, 100 pixels each."""
+    """An empty figure of width × height inches, at 100 pixels per inch."""
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
@@ -89,7 +88,7 @@ def picture(width, height):
 
 @styled
 def save_picture(figure, path):
-    """Write the figure to `path` as PNG, all of it or nothing."""
+    """Write the figure to `path` as PNG, completely or not at all."""
     with replacing(path) as temporary:
         _render(figure).save(temporary, "PNG", optimize=True)
 
@@ -106,7 +105,7 @@ def save_animation(figure, path, draw, frames, *, seconds=0.125, last=2.0):
         draw(frame)
         images.append(_render(figure))
     if not images:
-        raise ValueError("an animation needs at least one frame, got none")
+        raise ValueError("frames: expected at least one frame, got none")
     duration = [round(1000 * seconds)] * (len(images) - 1) + [round(1000 * last)]
     with replacing(path) as temporary:
         images[0].save(
@@ -118,7 +117,7 @@ def save_animation(figure, path, draw, frames, *, seconds=0.125, last=2.0):
 def save_player(figure, path, draw, frames, *, seconds=0.25):
     """Write one HTML file that holds all frames and a player: play, pause, step, faster, slower.
 
-    As `save_animation` otherwise. A teacher can put the file on a page as it is: nothing is loaded
+    As `save_animation` otherwise. The file can be put on a web page as it is: nothing is loaded
     from elsewhere.
     """
     with replacing(path) as temporary, matplotlib.rc_context({"animation.embed_limit": 100}):

@@ -21,11 +21,11 @@ def draw_moves(figure, cycles, domains, window, title=""):
     """Points of the plane and where each of them goes: a row of panels for each of two cycles.
 
     cycles: two triples of points (n, 2). domains: the names of the two domains; the first cycle
-    starts in the first. window: the panels show [-window, window]². A point keeps its colour on
-    its way (how far right it began); a line leads to it from its place in the panel before, and
-    grey points are the originals of the domain that it should be in.
+    starts in the first. window: the panels show [−window, window]². A point keeps its colour, which
+    shows how far right it began. A line leads to it from its place in the panel before. Grey points
+    are the originals of the domain in which it should be.
     """
-    figure.set_layout_engine("none")  # laid out by hand: faster, and nothing jumps
+    figure.set_layout_engine("none")  # fixed margins: faster, and nothing moves
     panels = figure.subplots(2, 3, sharex=True, sharey=True, gridspec_kw=MARGINS)
     for row, points in enumerate(cycles):
         for column, axes in enumerate(panels[row]):
@@ -43,10 +43,7 @@ def draw_moves(figure, cycles, domains, window, title=""):
 
 @styled
 def draw_translations(figure, cycles, title=""):
-    """Images and what becomes of them: a sheet of three rows for each of two cycles.
-
-    cycles: two triples of images (n, H, W, C) in [-1, 1].
-    """
+    """A sheet of three rows for each of two cycles, triples of images (n, H, W, C) in [−1, 1]."""
     for axes, images in zip(figure.subplots(2, 1), cycles, strict=True):
         show_rows(axes, np.stack(images), STAGES)
     figure.suptitle(title, weight="bold")

@@ -145,10 +145,10 @@ def test_state_does_not_change_with_later_batches():
 @pytest.mark.parametrize(
     "change, message",
     [
-        (dict(batch_size=4), "batches of 4, these are of 3"),
-        (dict(permutation=np.arange(9)), "not one of this source's 10 rows"),
-        (dict(permutation=np.zeros(10, int)), "not one of this source's 10 rows"),
-        (dict(permutation=np.arange(10)[None]), "not one of this source's 10 rows"),
+        (dict(batch_size=4), "expected batches of 3, got 4"),
+        (dict(permutation=np.arange(9)), "expected a permutation of 10 rows"),
+        (dict(permutation=np.zeros(10, int)), "expected a permutation of 10 rows"),
+        (dict(permutation=np.arange(10)[None]), "expected a permutation of 10 rows"),
         (dict(position=11), "position 11 is outside"),
         (dict(position=-1), "position -1 is outside"),
         (dict(permutation=[], position=3), "position 3 is outside its 0 rows"),
@@ -189,7 +189,7 @@ def test_restore_names_what_is_missing():
 def test_restore_refuses_a_permutation_for_a_distribution():
     state = make(batch_size=3)
     next(state)
-    with pytest.raises(ValueError, match="not one of this source's 0 rows"):
+    with pytest.raises(ValueError, match="expected a permutation of 0 rows"):
         make(toy("ring"), 3).restore(state.state())
 
 
@@ -203,13 +203,13 @@ NAN = np.where(np.arange(10) == 4, np.nan, 1.0)[:, None]
     [
         (NAN, "NaN or infinity"),
         (np.where(rows(10) == 3, np.inf, 1), "NaN or infinity"),
-        (1e300 * (1 + rows(10)), "NaN or infinity .as float32"),
+        (1e300 * (1 + rows(10)), "NaN or infinity .float32"),
         ((IMAGES, NAN), "NaN or infinity"),
-        (np.empty((0, 2)), "empty"),
-        (np.empty((10, 0)), "empty"),
-        ((), "empty tuple"),
-        (np.array(3.0), "empty"),
-        ((IMAGES, LABELS[:9]), r"same length, got \[10, 9\]"),
+        (np.empty((0, 2)), "at least one row"),
+        (np.empty((10, 0)), "at least one row"),
+        ((), r"at least one row, got shapes \[\]"),
+        (np.array(3.0), "at least one row"),
+        ((IMAGES, LABELS[:9]), r"one length, got \[10, 9\]"),
         (np.zeros((10, 28, 28, 1), np.uint8), "floating-point values, got uint8"),
         ((np.zeros((10, 28, 28, 1), np.uint8), LABELS), "scale pixels to floats"),
         (LABELS, "integers are only taken as labels"),
@@ -217,7 +217,7 @@ NAN = np.where(np.arange(10) == 4, np.nan, 1.0)[:, None]
         (np.zeros((10, 2), bool), "got bool"),
         (np.zeros((10, 2), complex), "got complex128"),
         (np.zeros(10), r"x\[:, None\]"),
-        (rows(2), "batch_size 3 is more than the 2 rows"),
+        (rows(2), "batch_size: expected at most 2, the rows of the source, got 3"),
     ],
 )
 def test_refuses_source(source, message):
@@ -227,19 +227,22 @@ def test_refuses_source(source, message):
 
 @pytest.mark.parametrize("source", ["ring", None, 3, [[1.0, 2.0], [3.0, 4.0]], toy, iter([])])
 def test_refuses_what_is_not_a_source(source):
-    with pytest.raises(TypeError, match="made from a Distribution, a NumPy array or a tuple"):
+    with pytest.raises(
+        TypeError, match="source: expected a Distribution, a NumPy array or a tuple"
+    ):
         Batches(source, 1, np.random.default_rng(0))
 
 
 def test_refuses_batch_size_rng_and_dtype():
     rng = np.random.default_rng(0)
     for batch_size in (0, -3):
-        with pytest.raises(ValueError, match="batch_size must be at least 1"):
+        with pytest.raises(ValueError, match="batch_size: expected at least 1"):
             Batches(IMAGES, batch_size, rng)
     for batch_size in (2.0, True, None):
-        with pytest.raises(TypeError, match="batch_size must be an integer"):
+        with pytest.raises(TypeError, match="batch_size: expected an integer"):
             Batches(IMAGES, batch_size, rng)
-    with pytest.raises(TypeError, match="rng must be"):
+    with pytest.raises(TypeError, match=r"rng: expected a numpy\.random\.Generator"):
         Batches(IMAGES, 2, 0)
-    with pytest.raises(ValueError, match="floating-point type, got uint8"):
-        Batches(IMAGES, 2, rng, dtype="uint8")
+    for dtype in ("uint8", "float16", None):
+        with pytest.raises(ValueError, match="dtype: expected float32 or float64"):
+            Batches(IMAGES, 2, rng, dtype=dtype)

@@ -291,6 +291,6 @@ def test_pinwheel():
 
 @pytest.mark.parametrize("name", ["rung", "eight_gaussians", "", None])
 def test_unknown_name_lists_the_names(name):
-    with pytest.raises(ValueError, match="no toy distribution") as error:
+    with pytest.raises(ValueError, match="unknown toy distribution") as error:
         toy(name)
     assert all(known in str(error.value) for known in NAMES)

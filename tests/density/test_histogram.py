@@ -75,7 +75,11 @@ def test_features_keep_their_order():
     ("histogram", "x", "match"),
     [
         (Histogram(4, [(0, 1)]), np.array([[0.5], [1.5], [-2.0]]), "2 of 3 samples lie outside"),
-        (Histogram(4, [(0, 1)]), np.zeros((3, 2)), "2 features, but limits has 1"),
+        (
+            Histogram(4, [(0, 1)]),
+            np.zeros((3, 2)),
+            "expected one feature per pair of limits, 1, got 2",
+        ),
         (Histogram(4), np.array([[0.0, 3.0], [1.0, 3.0]]), "feature 1 runs from 3.0 to 3.0"),
         (Histogram(10), np.random.default_rng(0).random((5, 8)), r"10\^8 cells"),
     ],

@@ -133,9 +133,9 @@ def test_a_constant_pixel_needs_regularization():
 
 
 def test_bad_input():
-    with pytest.raises(ValueError, match="only 0 and 1, found 255"):
+    with pytest.raises(ValueError, match="only 0 and 1, got 255"):
         BernoulliNaiveBayes().fit(255 * X, LABELS)
-    with pytest.raises(ValueError, match=r"labels must have shape \(5,\).*\(4,\)"):
+    with pytest.raises(ValueError, match=r"labels: expected one per sample, \(5,\), got \(4,\)"):
         BernoulliNaiveBayes().fit(X, LABELS[:4])
     with pytest.raises(TypeError, match="integers"):
         BernoulliNaiveBayes().fit(X, LABELS.astype(float))

@@ -64,7 +64,7 @@ def test_a_coin_that_never_falls_on_tails():
 
 
 def test_bernoulli_refuses_what_is_no_toss():
-    with pytest.raises(ValueError, match=r"only 0 and 1, found 0\.5"):
+    with pytest.raises(ValueError, match=r"only 0 and 1, got 0\.5"):
         Bernoulli().fit(np.array([[0.5]]))
     with pytest.raises(ValueError, match=r"\(n, 1\)"):
         Bernoulli().fit(np.zeros((3, 2)))

@@ -89,7 +89,7 @@ def test_hold_out_scores_other_samples():
     x, validation = rng.standard_normal((12, 2)), rng.standard_normal((7, 2))
     expected = [ParzenWindow(h).fit(x).log_density(validation).mean() for h in (0.1, 2.0)]
     np.testing.assert_allclose(hold_out(x, validation, [0.1, 2.0]), expected, rtol=1e-12)
-    with pytest.raises(ValueError, match=r"validation must have shape \(n, 2\)"):
+    with pytest.raises(ValueError, match=r"validation: expected shape \(n, 2\)"):
         hold_out(x, validation[:, :1], [0.1])
 
 
@@ -169,9 +169,9 @@ def test_bad_input():
     with pytest.raises(ValueError, match="at least 2"):
         leave_one_out(x[:1], [0.1])
     for bandwidths in ([], [[0.1]], [0.1, 0], [0.1, np.nan], 0.1):
-        with pytest.raises(ValueError, match="bandwidths must"):
+        with pytest.raises(ValueError, match="bandwidths: expected"):
             leave_one_out(x, bandwidths)
-        with pytest.raises(ValueError, match="bandwidths must"):
+        with pytest.raises(ValueError, match="bandwidths: expected"):
             k_fold(x, bandwidths, 2, rng)
     for folds in (1, 7):
         with pytest.raises(ValueError, match="folds"):
@@ -179,7 +179,7 @@ def test_bad_input():
     with pytest.raises(TypeError, match="rng"):
         k_fold(x, [0.1], 2, None)
     for scores in ([1.0], [1.0, np.nan]):
-        with pytest.raises(ValueError, match="scores must"):
+        with pytest.raises(ValueError, match="scores: expected"):
             best_bandwidth(np.array([0.1, 0.2]), scores)
     for x in (np.ones((1, 2)), np.ones((5, 2))):
         with pytest.raises(ValueError, match="2 distinct samples"):

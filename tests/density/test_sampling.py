@@ -68,7 +68,7 @@ def test_rejection_from_a_proposal_that_is_not_uniform():
 
 
 def test_a_bound_that_is_too_small_is_an_error():
-    with pytest.raises(ValueError, match="above log_bound"):
+    with pytest.raises(ValueError, match="log_bound: expected at least"):
         rejection(
             beta_log_density, Known(scipy.stats.uniform()), 0.5, 1000, np.random.default_rng(0)
         )
@@ -84,7 +84,7 @@ def test_rejection_refuses_bad_input():
     uniform, rng = Known(scipy.stats.uniform()), np.random.default_rng(0)
     with pytest.raises(ValueError, match="log_bound"):
         rejection(beta_log_density, uniform, np.inf, 10, rng)
-    with pytest.raises(ValueError, match=r"log_density must return shape \(1000,\)"):
+    with pytest.raises(ValueError, match=r"log_density: expected it to return \(1000,\)"):
         rejection(lambda x: x, uniform, 1.0, 10, rng)
     with pytest.raises(ValueError, match="NaN"):
         rejection(lambda x: np.full(len(x), np.nan), uniform, 1.0, 10, rng)
@@ -150,13 +150,13 @@ def test_walks_in_the_plane_keep_the_correlation():
 
 def test_metropolis_hastings_refuses_bad_input():
     rng, start = np.random.default_rng(0), np.zeros((4, 1))
-    with pytest.raises(ValueError, match="start must have shape"):
+    with pytest.raises(ValueError, match=r"start: expected shape \(n, d\)"):
         metropolis_hastings(normal, np.zeros(4), 1.0, 5, rng)
     with pytest.raises(ValueError, match="density is above 0"):
         metropolis_hastings(lambda x: np.where(x[:, 0] > 0, 0, -np.inf), start, 1.0, 5, rng)
     with pytest.raises(ValueError, match="NaN or"):
         metropolis_hastings(lambda x: np.log(x[:, 0] ** 0 * np.nan), start, 1.0, 5, rng)
-    with pytest.raises(ValueError, match=r"return shape \(4,\), got \(4, 1\)"):
+    with pytest.raises(ValueError, match=r"return \(4,\), got \(4, 1\)"):
         metropolis_hastings(lambda x: x, start, 1.0, 5, rng)
     with pytest.raises(ValueError, match="step_size"):
         metropolis_hastings(normal, start, 0, 5, rng)

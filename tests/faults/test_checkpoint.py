@@ -262,8 +262,8 @@ def test_other_batches_undo_what_was_restored_before_them(trained, build_game, n
     other, _ = build_game("r2", seed=5)
     data = np.zeros((20, 2))
     for batches, reason in (
-        (Batches(data, 5, np.random.default_rng(0)), "batches of 6, these are of 5"),
-        (Batches(data[:9], 6, np.random.default_rng(0)), "not one of this source's 9 rows"),
+        (Batches(data, 5, np.random.default_rng(0)), "expected batches of 5, got 6"),
+        (Batches(data[:9], 6, np.random.default_rng(0)), "expected a permutation of 9 rows"),
     ):
         before = batches.state()
         refused(numbers, f"the state of batches does not fit: .*{reason}", path, other, batches)

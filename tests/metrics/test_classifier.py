@@ -108,10 +108,10 @@ def test_answers_and_features(network, monkeypatch):
     [
         ([[0.0]], TypeError, "NumPy array, got list"),
         (np.zeros((2, 784)), ValueError, r"\(N, 28, 28, 1\)"),
-        (np.zeros((0, 28, 28, 1)), ValueError, "N >= 1"),
+        (np.zeros((0, 28, 28, 1)), ValueError, "with N > 0"),
         (np.zeros((2, 28, 28, 1), np.uint8), ValueError, "got uint8"),
-        (np.full((2, 28, 28, 1), 255.0), ValueError, r"lie in \[-1, 1\], but run from 255 to 255"),
-        (np.full((2, 28, 28, 1), np.nan), ValueError, "run from nan"),
+        (np.full((2, 28, 28, 1), 255.0), ValueError, r"values in \[-1, 1\], got 255 to 255"),
+        (np.full((2, 28, 28, 1), np.nan), ValueError, "got nan to nan"),
     ],
 )
 def test_refuses(network, images, error, message):

@@ -136,7 +136,7 @@ def test_refuses_gaussians(arguments, message):
 def test_refuses_samples():
     with pytest.raises(ValueError, match="at least 2 samples each, got 3 and 1"):
         frechet_distance(np.zeros((3, 2)), np.zeros((1, 2)))
-    with pytest.raises(ValueError, match=r"y must have shape \(n, 2\)"):
+    with pytest.raises(ValueError, match=r"y: expected shape \(n, 2\)"):
         frechet_distance(np.zeros((3, 2)), np.zeros((3, 1)))
     with pytest.raises(TypeError, match="NumPy array"):
         frechet_distance([[0.0], [1.0]], np.zeros((3, 1)))

@@ -119,9 +119,9 @@ def test_memory_is_as_stated():
 @pytest.mark.parametrize(
     "x, options, error, message",
     [
-        ([[0.0]], {}, TypeError, "x must be a NumPy array"),
+        ([[0.0]], {}, TypeError, "x: expected a NumPy array"),
         (np.zeros((1, 2)), {}, ValueError, "at least 2 samples each, got 1 and 4"),
-        (np.zeros((3, 1)), {}, ValueError, r"y must have shape \(n, 1\)"),
+        (np.zeros((3, 1)), {}, ValueError, r"y: expected shape \(n, 1\)"),
         (np.zeros((3, 2)), {"permutations": 0}, ValueError, "permutations"),
         (np.zeros((3, 2)), {"bandwidths": []}, ValueError, "at least one"),
         (np.zeros((3, 2)), {"bandwidths": [0]}, ValueError, "bandwidths"),

@@ -146,26 +146,25 @@ def test_refuses_a_ring_with_both_ends():
     angles = np.linspace(0, 2 * np.pi, 8)
     seven = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     assert len(np.unique(seven, axis=0)) == 8  # rounding hides it: sin(2 pi) is not quite 0
-    with pytest.raises(ValueError, match="means 0 and 7 are within 2 sigma"):
+    with pytest.raises(ValueError, match="means: 0 and 7 are within 2 sigma"):
         mode_coverage(np.zeros((5, 2)), seven, 0.01)
 
 
 @pytest.mark.parametrize(
     "change, message",
     [
-        (dict(samples=np.zeros(5)), r"samples must have shape \(n, 2\)"),
-        (dict(samples=np.zeros((5, 3))), r"samples must have shape \(n, 2\)"),
-        (dict(samples=np.zeros((0, 2))), "with n >= 1"),
-        (dict(samples=np.array([[0, np.nan]])), "samples hold NaN"),
-        (dict(means=np.zeros(2)), r"means must have shape \(K, d\)"),
-        (dict(means=np.zeros((0, 2))), r"means must have shape \(K, d\)"),
-        (dict(means=np.array([[0, np.inf]])), "means hold NaN or infinity"),
-        (dict(sigma=0), "sigma must be one positive"),
-        (dict(sigma=-1), "sigma must be one positive"),
-        (dict(sigma=math.nan), "sigma must be one positive"),
-        (dict(sigma=np.ones((4, 2))), "sigma must be one positive"),
-        (dict(radius=0), "radius must be one positive"),
-        (dict(radius=math.inf), "radius must be one positive"),
+        (dict(samples=np.zeros(5)), r"samples: expected shape \(n, 2\)"),
+        (dict(samples=np.zeros((5, 3))), r"samples: expected shape \(n, 2\)"),
+        (dict(samples=np.zeros((0, 2))), "with n > 0"),
+        (dict(samples=np.array([[0, np.nan]])), "samples: expected finite numbers"),
+        (dict(means=np.zeros(2)), r"means: expected shape \(n, d\)"),
+        (dict(means=np.zeros((0, 2))), r"means: expected shape \(n, d\)"),
+        (dict(means=np.array([[0, np.inf]])), "means: expected finite numbers"),
+        (dict(sigma=0), r"sigma: expected a number in \(0, inf\)"),
+        (dict(sigma=-1), r"sigma: expected a number in \(0, inf\)"),
+        (dict(sigma=math.nan), r"sigma: expected a number in \(0, inf\)"),
+        (dict(radius=0), r"radius: expected a number in \(0, inf\)"),
+        (dict(radius=math.inf), r"radius: expected a number in \(0, inf\)"),
     ],
 )
 def test_refuses(change, message):
@@ -173,6 +172,8 @@ def test_refuses(change, message):
         mode_coverage(**{"samples": np.zeros((5, 2)), "means": CORNERS, "sigma": 1.0, **change})
 
 
-def test_refuses_what_is_not_on_the_host():
-    with pytest.raises(TypeError, match="samples must be a NumPy array"):
+def test_refuses_what_is_not_on_the_host_or_not_one_sigma():
+    with pytest.raises(TypeError, match="samples: expected a NumPy array on the host"):
         mode_coverage([[0.0, 0.0]], CORNERS, 1.0)
+    with pytest.raises(TypeError, match="sigma: expected a number"):
+        mode_coverage(np.zeros((5, 2)), CORNERS, np.ones((4, 2)))

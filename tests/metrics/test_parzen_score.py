@@ -80,7 +80,7 @@ def test_refuses():
         parzen_score(x, x, x)
     with pytest.raises(ValueError, match="at least 2 samples"):
         parzen_score(x, x, x[:1])
-    with pytest.raises(ValueError, match=r"samples must have shape \(n, 2\)"):
+    with pytest.raises(ValueError, match=r"samples: expected shape \(n, 2\)"):
         parzen_score(x[:, :1], x, x)
-    with pytest.raises(TypeError, match="test must be a NumPy array"):
+    with pytest.raises(TypeError, match="test: expected a NumPy array"):
         parzen_score(x, x, [[0.0, 0.0]])

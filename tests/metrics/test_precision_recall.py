@@ -114,9 +114,14 @@ def test_blocks_change_nothing_but_the_memory(monkeypatch):
 @pytest.mark.parametrize(
     "real, k, error, message",
     [
-        ([[0.0]], 1, TypeError, "real must be a NumPy array"),
-        (np.zeros((5, 3)), 1, ValueError, r"fake must have shape \(n, 3\)"),
-        (np.zeros((5, 2)), 4, ValueError, "k must be below the numbers of samples, 5 and 4, got 4"),
+        ([[0.0]], 1, TypeError, "real: expected a NumPy array"),
+        (np.zeros((5, 3)), 1, ValueError, r"fake: expected shape \(n, 3\)"),
+        (
+            np.zeros((5, 2)),
+            4,
+            ValueError,
+            "k: expected less than the numbers of samples, 5 and 4, got 4",
+        ),
         (np.zeros((5, 2)), 0, ValueError, "k: expected at least 1"),
         (np.zeros((5, 2)), 1.5, TypeError, "k: expected an integer"),
     ],

@@ -57,7 +57,7 @@ def test_answers_in_float32():
 @pytest.mark.parametrize(
     "p, error, message",
     [
-        ([[1.0]], TypeError, "probabilities must be a NumPy array"),
+        ([[1.0]], TypeError, "probabilities: expected a NumPy array"),
         (np.array([[0.5, 0.6]]), ValueError, "sum to 1"),
         (np.array([[1.5, -0.5]]), ValueError, "at least 0"),
         (np.array([0.5, 0.5]), ValueError, r"shape \(n, d\)"),

@@ -100,12 +100,12 @@ def test_the_same_seed_gives_the_same_bits_and_inputs_stay_untouched():
 @pytest.mark.parametrize(
     "x, error, message",
     [
-        ([[0.0]], TypeError, "x must be a NumPy array, got list"),
-        (np.zeros(4), ValueError, r"x must have shape \(n, d\)"),
-        (np.zeros((0, 1)), ValueError, "n, d >= 1"),
+        ([[0.0]], TypeError, "x: expected a NumPy array on the host, got list"),
+        (np.zeros(4), ValueError, r"x: expected shape \(n, .\)"),
+        (np.zeros((0, 1)), ValueError, r"x: expected .* > 0, got \(0, 1\)"),
         (np.zeros((4, 1), complex), TypeError, "real numbers"),
-        (np.array([[0.0], [np.nan]]), ValueError, "x holds NaN or infinity"),
-        (np.zeros((4, 3)), ValueError, "one dimension"),
+        (np.array([[0.0], [np.nan]]), ValueError, "x: expected finite numbers"),
+        (np.zeros((4, 3)), ValueError, r"expected shape \(n, .\) with n > 0, got"),
     ],
 )
 def test_refuses(distance, x, error, message):
@@ -114,7 +114,7 @@ def test_refuses(distance, x, error, message):
 
 
 def test_refuses_what_only_some_can_do():
-    with pytest.raises(ValueError, match="wasserstein_assignment for more"):
+    with pytest.raises(ValueError, match=r"x: expected shape \(n, 1\)"):
         wasserstein_1d(np.zeros((4, 2)), np.zeros((4, 2)))
     for distance in (wasserstein_assignment, sliced):
         with pytest.raises(ValueError, match="equally many samples, got 4 and 5"):

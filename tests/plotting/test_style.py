@@ -8,7 +8,8 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from minigan.plotting import picture, replacing, save_animation, save_picture
+from minigan.files import replacing
+from minigan.plotting import picture, save_animation, save_picture
 from minigan.plotting.style import FAKE, REAL, STYLE, styled
 
 
