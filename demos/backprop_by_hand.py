@@ -22,8 +22,8 @@ Files: network.png, checks.png, metrics.json.
 import numpy as np
 
 from minigan import Dense, NonSaturating, Sequential, Tanh, gradcheck
-from minigan.demo import start
 from minigan.plotting import FAKE, REAL, draw_units, picture, save_picture, styled
+from support.demo import start
 
 # %% The network, and the loss −log σ(y): a generator's, if y were the discriminator's logit
 

@@ -48,7 +48,6 @@ from minigan import (
     train,
 )
 from minigan.data import Batches, load_mnist
-from minigan.demo import positive, start
 from minigan.metrics import mnist_classifier
 from minigan.plotting import (
     draw_confusion,
@@ -58,6 +57,7 @@ from minigan.plotting import (
     save_animation,
     save_picture,
 )
+from support.demo import positive, start
 
 # %% Constants
 

@@ -38,7 +38,6 @@ from minigan import (
     train,
 )
 from minigan.data import Batches, toy
-from minigan.demo import positive, start
 from minigan.density import (
     Bernoulli,
     Gaussian,
@@ -50,6 +49,7 @@ from minigan.density import (
 )
 from minigan.metrics import wasserstein_1d
 from minigan.plotting import FAKE, INK, draw_densities, picture, save_picture, styled
+from support.demo import positive, start
 
 # %% Constants and data
 

@@ -24,11 +24,12 @@ from dataclasses import fields
 
 import matplotlib.pyplot as plt
 
-from minigan.demo import start
-from minigan.lab import DATA, NOISES, REGULARIZERS, Experiment, Recording, Settings, Window
+# The folder demos/lab/: Python prefers a package to a file of the same name beside it (PEP 420).
+from lab import DATA, NOISES, REGULARIZERS, Experiment, Recording, Settings, Window
 from minigan.objectives import OBJECTIVES
 from minigan.optimizers import OPTIMIZERS
 from minigan.plotting import picture, save_animation, save_player
+from support.demo import start
 
 # %% Options: every setting of the lab by its name
 

@@ -86,7 +86,6 @@ from minigan import (
     train,
 )
 from minigan.data import Batches, load_mnist
-from minigan.demo import count, start
 from minigan.latent import LATENTS
 from minigan.parallel import ShardedGAN
 from minigan.plotting import (
@@ -98,6 +97,7 @@ from minigan.plotting import (
     save_picture,
 )
 from minigan.regularizers import Regularizer
+from support.demo import count, start
 
 # %% Constants
 

@@ -40,9 +40,9 @@ from minigan import (
     train,
 )
 from minigan.data import Batches, GaussianMixture, toy
-from minigan.demo import start
 from minigan.metrics import mode_coverage
 from minigan.plotting import FAKE, INK, OTHERS, REAL, picture, save_picture, styled
+from support.demo import start
 
 # %% Constants
 

@@ -38,9 +38,9 @@ from minigan import (
     train,
 )
 from minigan.data import TOYS, Batches, toy
-from minigan.demo import start
 from minigan.metrics import wasserstein_assignment
 from minigan.plotting import FAKE, INK, OTHERS, REAL, picture, save_picture, styled, summarize
+from support.demo import start
 
 # %% Constants
 

@@ -38,10 +38,10 @@ from minigan import (
     train,
 )
 from minigan.data import Batches, GaussianMixture, toy
-from minigan.demo import start
 from minigan.density import IDENTITY, NORMAL_QUANTILE, SQUARE, UNIFORM, Pushforward
 from minigan.metrics import wasserstein_1d
 from minigan.plotting import FAKE, OTHERS, REAL, draw_densities, picture, save_picture, styled
+from support.demo import start
 
 # %% Constants
 

@@ -33,11 +33,11 @@ import numpy as np
 from tqdm import tqdm
 
 from minigan.data import load_mnist, toy
-from minigan.demo import positive, start
 from minigan.density.distances import squared_distances
 from minigan.files import replacing
 from minigan.metrics import image_scores, mnist_classifier, mode_coverage, parzen_score
-from minigan.recipes import RECIPES
+from support.demo import positive, start
+from support.recipes import RECIPES
 
 # %% Constants: what the tables hold, and the options of the demo that trains each row
 

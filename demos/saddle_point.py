@@ -27,8 +27,8 @@ from threadpoolctl import threadpool_limits
 from minigan import Adam, Dense, LinearDecay, Minimax, Sequential, Tanh, train
 from minigan.critic import CriticGame
 from minigan.data import Batches, GaussianMixture
-from minigan.demo import start
 from minigan.plotting import INK, OTHERS, draw_densities, picture, save_picture, styled
+from support.demo import start
 
 # %% Constants
 

@@ -25,7 +25,7 @@ What to try next:
   --data swiss-roll         no modes, but a thin curve
 
 With --resume, a run that was interrupted goes on where it was. Each objective and each regularizer
-comes with settings that work: see minigan/recipes.py.
+comes with settings that work: see demos/support/recipes.py.
 
 Files: picture.png, animation.gif, checkpoint.npz and metrics.json, with the modes captured, the
 share of high-quality samples, the reverse KL divergence over the modes and the spread inside them
@@ -53,10 +53,10 @@ from minigan import (
     witness,
 )
 from minigan.data import TOYS, Batches, GaussianMixture, toy
-from minigan.demo import start
 from minigan.metrics import ModeCoverage, mode_coverage
 from minigan.plotting import Moment, draw_frame, draw_moments, picture, save_animation, save_picture
-from minigan.recipes import RECIPES, find_recipe
+from support.demo import start
+from support.recipes import RECIPES, find_recipe
 
 # %% Constants
 

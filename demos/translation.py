@@ -48,7 +48,6 @@ from minigan import (
     train,
 )
 from minigan.data import TOYS, Batches, load_mnist, toy
-from minigan.demo import start
 from minigan.metrics import mnist_classifier, wasserstein_assignment
 from minigan.plotting import (
     draw_cycle_error,
@@ -58,6 +57,7 @@ from minigan.plotting import (
     save_animation,
     save_picture,
 )
+from support.demo import start
 
 # %% Constants
 

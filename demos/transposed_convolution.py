@@ -28,8 +28,8 @@ import itertools
 import numpy as np
 
 from minigan import Conv2d, ConvTranspose2d, Sequential
-from minigan.demo import start
 from minigan.plotting import INK, SIGNED, picture, save_picture, styled
+from support.demo import start
 
 # %% Constants
 

@@ -36,8 +36,8 @@ from minigan import (
 )
 from minigan.critic import CriticGame
 from minigan.data import Batches, GaussianMixture
-from minigan.demo import start
 from minigan.plotting import FAKE, INK, OTHERS, draw_densities, picture, save_picture, styled
+from support.demo import start
 
 # %% Constants: real numbers around DISTANCE, fakes around −DISTANCE
 

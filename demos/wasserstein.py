@@ -40,9 +40,9 @@ from minigan import (
 )
 from minigan.critic import CriticGame, critic_difference
 from minigan.data import TOYS, Batches, GaussianMixture, toy
-from minigan.demo import start
 from minigan.metrics import wasserstein_assignment
 from minigan.plotting import FAKE, INK, OTHERS, REAL, SIGNED, picture, save_picture, styled
+from support.demo import start
 
 # %% Constants
 

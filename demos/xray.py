@@ -22,8 +22,8 @@ Files: picture.png and metrics.json, with what was found and the gradient's fact
 import numpy as np
 
 from minigan import Dense, Normal, ReLU, Sequential, Sigmoid, xray
-from minigan.demo import start
 from minigan.plotting import draw_gradient_flow, picture, save_picture
+from support.demo import start
 
 # %% Constants
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from minigan import OBJECTIVES, Record
-from minigan.recipes import RECIPES
+from support.recipes import RECIPES
 
 TOY = Path(__file__).resolve().parents[2] / "demos" / "toy.py"
 

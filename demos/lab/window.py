@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from matplotlib.widgets import Button, RadioButtons, Slider
 
+from lab.experiment import Experiment
+from lab.settings import DATA, DRAWN, NOISES, REGULARIZERS
+from lab.view import View
 from minigan.divergence import TrainingDiverged
-from minigan.lab.experiment import Experiment
-from minigan.lab.settings import DATA, DRAWN, NOISES, REGULARIZERS
-from minigan.lab.view import View
 from minigan.objectives import OBJECTIVES
 from minigan.optimizers import OPTIMIZERS
 from minigan.plotting.style import FAKE, PAPER, styled

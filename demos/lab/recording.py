@@ -2,7 +2,7 @@
 
 from itertools import repeat
 
-from minigan.lab.view import View
+from lab.view import View
 
 __all__ = ["Recording"]
 

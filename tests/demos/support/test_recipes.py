@@ -3,7 +3,7 @@
 import pytest
 
 from minigan import DRAGAN, OBJECTIVES, R1, R2, WGANGP, OneSidedPenalty, WeightClipping
-from minigan.recipes import RECIPES, find_recipe
+from support.recipes import RECIPES, find_recipe
 
 BOUNDS = {
     "none": type(None),

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from minigan.lab import DATA, REGULARIZERS, Experiment, Settings
-from minigan.lab.mesh import CELLS, latent_mesh, mesh_cells
+from lab import DATA, REGULARIZERS, Experiment, Settings
+from lab.mesh import CELLS, latent_mesh, mesh_cells
 from minigan.objectives import OBJECTIVES
 from minigan.optimizers import OPTIMIZERS
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from lab.mesh import latent_mesh, mesh_cells
+from lab.settings import Settings
 from minigan.data import Batches
 from minigan.gan import GAN
-from minigan.lab.mesh import latent_mesh, mesh_cells
-from minigan.lab.settings import Settings
 from minigan.layers import Dense, LeakyReLU, ReLU, Sequential
 from minigan.metrics.divergences import Grid, divergences
 

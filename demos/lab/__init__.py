@@ -5,11 +5,11 @@ draws it, `Window` adds the controls, `Recording` renders it where there is no d
 Lab (Kahng et al. 2019, arXiv:1809.01587), which does the same in a browser.
 """
 
-from minigan.lab.experiment import Experiment, Look
-from minigan.lab.recording import Recording
-from minigan.lab.settings import DATA, DRAWN, NOISES, REGULARIZERS, Settings
-from minigan.lab.view import View
-from minigan.lab.window import Window
+from lab.experiment import Experiment, Look
+from lab.recording import Recording
+from lab.settings import DATA, DRAWN, NOISES, REGULARIZERS, Settings
+from lab.view import View
+from lab.window import Window
 
 __all__ = [
     "DATA",
