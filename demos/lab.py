@@ -25,11 +25,12 @@ from dataclasses import fields
 import matplotlib.pyplot as plt
 
 # The folder demos/lab/: Python prefers a package to a file of the same name beside it (PEP 420).
-from lab import DATA, NOISES, REGULARIZERS, Experiment, Recording, Settings, Window
+from lab import DATA, NOISES, Experiment, Recording, Settings, Window
 from minigan.objectives import OBJECTIVES
 from minigan.optimizers import OPTIMIZERS
 from minigan.plotting import picture, save_animation, save_player
 from support.demo import start
+from support.recipes import REGULARIZERS
 
 # %% Options: every setting of the lab by its name
 

@@ -7,7 +7,7 @@ Lab (Kahng et al. 2019, arXiv:1809.01587), which does the same in a browser.
 
 from lab.experiment import Experiment, Look
 from lab.recording import Recording
-from lab.settings import DATA, DRAWN, NOISES, REGULARIZERS, Settings
+from lab.settings import DATA, DRAWN, NOISES, Settings
 from lab.view import View
 from lab.window import Window
 
@@ -15,7 +15,6 @@ __all__ = [
     "DATA",
     "DRAWN",
     "NOISES",
-    "REGULARIZERS",
     "Experiment",
     "Look",
     "Recording",

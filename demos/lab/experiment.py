@@ -16,6 +16,7 @@ from minigan.data import Batches
 from minigan.gan import GAN
 from minigan.layers import Dense, LeakyReLU, ReLU, Sequential
 from minigan.metrics.divergences import Grid, divergences
+from support.verdict import plane_points, verdict
 
 __all__ = ["Experiment", "Look"]
 
@@ -71,9 +72,7 @@ class Experiment:
         self.gan = self._build(noise_rng, weight_rng, backend)
         self.z = self.gan.latent.sample(SHOWN, self._view_rng)  # the same noise at every look
         self._mesh = latent_mesh(settings.noise, settings.noise_dimension)
-        x, y = np.linspace(*self.extent[:2], GRID), np.linspace(*self.extent[2:], GRID)
-        plane = np.stack(np.meshgrid(x, y), axis=2).reshape(-1, 2)
-        self._plane = self._to_networks(plane)
+        self._plane = self._to_networks(plane_points(self.extent, GRID))
         self._grid = Grid(self.extent, CELLS)
         self._blur = (self.extent[1] - self.extent[0]) / CELLS  # a cell: alike for both sides
         self._masses = self._data_masses()
@@ -182,15 +181,9 @@ class Experiment:
         return -self.gan.generator.backend.to_numpy(d_fake)
 
     def _verdict(self, fake):
-        """2 σ(logit) − 1 where the logit means log odds; else the height, its middle at 0."""
-        D = self.gan.discriminator
-        logits = D.backend.to_numpy(D(self._plane)).reshape(GRID, GRID)
-        if not self.settings.is_critic:
-            return np.tanh(logits / 2)
-        # A critic's heights have no zero of their own: take the middle of real and fake.
-        middle = float(D(self._to_networks(self.real)).mean() + D(fake).mean()) / 2
-        heights = logits - middle
-        return heights / max(np.abs(heights).max(), 1e-12)
+        D, real = self.gan.discriminator, self._to_networks(self.real)
+        found = verdict(D, self._plane, real, fake, log_odds=not self.settings.is_critic)
+        return found.reshape(GRID, GRID)
 
     # One step taken apart ------------------------------------------------------------------
 

@@ -9,9 +9,9 @@ from minigan.data import TOYS, GaussianMixture, toy
 from minigan.latent import NormalLatent, UniformLatent
 from minigan.objectives import OBJECTIVES
 from minigan.optimizers import OPTIMIZERS
-from minigan.regularizers import R1, WGANGP, WeightClipping
+from support.recipes import REGULARIZERS
 
-__all__ = ["DATA", "DRAWN", "NOISES", "REGULARIZERS", "Settings"]
+__all__ = ["DATA", "DRAWN", "NOISES", "Settings"]
 
 #: Points drawn with the mouse become the centres of narrow Gaussians, so they have a density.
 DRAWN, DRAWN_SIGMA = "drawn", 0.03
@@ -19,14 +19,6 @@ DRAWN, DRAWN_SIGMA = "drawn", 0.03
 DATA = (*(name for name in TOYS if toy(name).dimension == 2), DRAWN)
 
 NOISES = {"normal": NormalLatent, "uniform": UniformLatent}
-
-#: Name -> what keeps D in bounds.
-REGULARIZERS = {
-    "none": lambda: None,
-    "clipping": lambda: WeightClipping(0.3),
-    "wgan-gp": lambda: WGANGP(1.0),
-    "r1": lambda: R1(0.1),
-}
 
 
 @dataclass(frozen=True)
@@ -86,7 +78,7 @@ class Settings:
         return NOISES[self.noise](self.noise_dimension)
 
     def make_regularizer(self):
-        return REGULARIZERS[self.regularizer]()
+        return REGULARIZERS[self.regularizer]
 
     def make_optimizer(self, network, lr):
         """β₁ = 0.5 for Adam, the GAN default; every other constant as the optimizer has it."""

@@ -12,12 +12,13 @@ from dataclasses import replace
 from matplotlib.widgets import Button, RadioButtons, Slider
 
 from lab.experiment import Experiment
-from lab.settings import DATA, DRAWN, NOISES, REGULARIZERS
+from lab.settings import DATA, DRAWN, NOISES
 from lab.view import View
 from minigan.divergence import TrainingDiverged
 from minigan.objectives import OBJECTIVES
 from minigan.optimizers import OPTIMIZERS
 from minigan.plotting.style import FAKE, PAPER, styled
+from support.recipes import REGULARIZERS
 
 __all__ = ["Window"]
 

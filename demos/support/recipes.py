@@ -1,11 +1,11 @@
-"""Settings that train the toys of the plane: one row for each objective and each regularizer.
+"""Settings that train the toys of the plane: a row for each objective and each regularizer.
 
     find_recipe("hinge")                       # the first row of that objective
     find_recipe(bounded_by="wgan-gp")          # the first row of that regularizer
     find_recipe("wasserstein", "one-sided")    # the row of both
 
-The rows are the result of trying, on the ring. What they have in common is a learning rate that
-falls, so that the players settle; what differs is how fast D may learn before it runs away.
+The rows were found by trying them on the ring. In all of them the learning rate falls, so that
+the players settle; they differ in how fast D may learn before it runs away.
 """
 
 from dataclasses import dataclass
@@ -20,8 +20,20 @@ from minigan.regularizers import (
     Regularizer,
     WeightClipping,
 )
+from minigan.schedules import LinearDecay
 
-__all__ = ["RECIPES", "Recipe", "find_recipe"]
+__all__ = ["RECIPES", "REGULARIZERS", "Recipe", "find_recipe"]
+
+#: Name -> what keeps D in bounds, of a strength to begin with.
+REGULARIZERS = {
+    "none": None,
+    "clipping": WeightClipping(0.3),
+    "wgan-gp": WGANGP(1),
+    "one-sided": OneSidedPenalty(1),
+    "dragan": DRAGAN(0.01),
+    "r1": R1(0.1),
+    "r2": R2(0.03),
+}
 
 
 @dataclass(frozen=True)
@@ -29,12 +41,13 @@ class Recipe:
     """A pair of losses, what keeps D in bounds, and how both players are trained.
 
     objective: a name in `OBJECTIVES`, or "feature-matching" (`FeatureMatchingGAN`), or
-    "moment-matching" (`MomentMatching`). bounded_by: a name for what `regularizer` does; for
-    "spectral-norm" D's layers do it, and there is none. optimizer, lr: of both players.
-    discriminator_steps: of D for each of G. steps: of G; the learning rate is constant for half of
-    them and then falls, to `end` of what it was (where it falls to zero, samples crowd in the
-    middle of the modes). layers: hidden layers of G. A deep one can bend sharply, and leave the
-    gaps between modes empty; but where losses are exponential, only a shallow one stays calm.
+    "moment-matching" (`MomentMatching`). bounded_by: a name in `REGULARIZERS`, or "spectral-norm",
+    where D's layers bound D and no regularizer does. regularizer: that of the table, but of
+    another strength. optimizer, lr, betas (of Adam): of both players. discriminator_steps: steps
+    of D per step of G. steps: of G. The learning rate is constant for half of them and then falls
+    to `end` times what it was. (Where it falls to zero, samples crowd in the middle of the modes.)
+    layers: hidden layers of G on the plane. A deep G can bend sharply and leave the gaps between
+    modes empty; but with an exponential loss only a shallow G stays calm.
     """
 
     objective: str
@@ -42,46 +55,61 @@ class Recipe:
     regularizer: Regularizer | None = None
     optimizer: type = Adam
     lr: float = 1e-3
+    betas: tuple = (0.5, 0.99)  # a game changes faster than 0.999, Adam's default, forgets
     discriminator_steps: int = 1
     steps: int = 4000
     end: float = 0.0
     layers: int = 4
 
+    def make_regularizer(self):
+        """The row's own, or that of the table; None where there is none."""
+        return self.regularizer or REGULARIZERS.get(self.bounded_by)
+
     def make_optimizer(self, network):
-        """β₂ = 0.99 for Adam: a game changes faster than 0.999, its default, forgets."""
-        options = {"betas": (0.5, 0.99)} if self.optimizer is Adam else {}
+        options = {"betas": self.betas} if self.optimizer is Adam else {}
         return self.optimizer(network, self.lr, **options)
+
+    def schedule(self, steps):
+        """The factor on the learning rate in a run of so many steps: 1, then falling."""
+        return LinearDecay(steps, end=self.end)
+
+    def players(self, G, D):
+        """What a `GAN` of these networks needs to know of the recipe, besides its objective."""
+        return {
+            "generator_optimizer": self.make_optimizer(G),
+            "discriminator_optimizer": self.make_optimizer(D),
+            "discriminator_steps": self.discriminator_steps,
+            "regularizer": self.make_regularizer(),
+        }
 
 
 RECIPES = (
     Recipe("non-saturating", "r1", R1(0.015, every=4), lr=2e-3, steps=6250, end=0.07),
     Recipe("non-saturating", lr=2e-3),
-    Recipe("non-saturating", "r2", R2(0.03)),
-    Recipe("non-saturating", "dragan", DRAGAN(0.01)),
+    Recipe("non-saturating", "r2"),
+    Recipe("non-saturating", "dragan"),
     Recipe("minimax", "r1", R1(0.01, every=4), lr=2e-3),
-    Recipe("maximum-likelihood", "r1", R1(0.1)),
+    Recipe("maximum-likelihood", "r1"),
     Recipe("absolute-error", "r1", R1(0.01)),
-    Recipe("least-squares", "r1", R1(0.1)),
+    Recipe("least-squares", "r1"),
     Recipe("hinge", "r1", R1(0.03)),
     Recipe("hinge", "spectral-norm", optimizer=RMSProp, discriminator_steps=5, steps=1500),
-    Recipe(
-        "wasserstein", "clipping", WeightClipping(0.3), RMSProp, discriminator_steps=5, steps=1500
-    ),
+    Recipe("wasserstein", "clipping", optimizer=RMSProp, discriminator_steps=5, steps=1500),
     Recipe("wasserstein", "wgan-gp", WGANGP(0.1), discriminator_steps=5, steps=1500),
-    Recipe("wasserstein", "one-sided", OneSidedPenalty(1), discriminator_steps=5, steps=1500),
+    Recipe("wasserstein", "one-sided", discriminator_steps=5, steps=1500),
     Recipe("kl", "r1", R1(1), steps=6000, layers=2),
-    Recipe("reverse-kl", "r1", R1(0.1)),
-    Recipe("pearson", "r1", R1(0.1)),
-    Recipe("squared-hellinger", "r1", R1(0.1), steps=6000, layers=2),
+    Recipe("reverse-kl", "r1"),
+    Recipe("pearson", "r1"),
+    Recipe("squared-hellinger", "r1", steps=6000, layers=2),
     Recipe("feature-matching", "r1", R1(0.03)),
     Recipe("moment-matching", steps=1500),
 )
 
 
 def find_recipe(objective=None, bounded_by=None):
-    """The first row of that objective and that bound; either may be None: any.
+    """The first row of that objective and that bound; None stands for any.
 
-    Raises ValueError if there is none, and says what there is.
+    Raises ValueError if there is none, and says which there are.
     """
     for recipe in RECIPES:
         if objective in (None, recipe.objective) and bounded_by in (None, recipe.bounded_by):

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from lab import DATA, REGULARIZERS, Experiment, Settings
+from lab import DATA, Experiment, Settings
 from lab.mesh import CELLS, latent_mesh, mesh_cells
 from minigan.objectives import OBJECTIVES
 from minigan.optimizers import OPTIMIZERS
+from support.recipes import REGULARIZERS
 
 SMALL = {"width": 8, "batch": 16}
 
