@@ -49,15 +49,10 @@ from minigan import (
 )
 from minigan.data import Batches, load_mnist
 from minigan.metrics import mnist_classifier
-from minigan.plotting import (
-    draw_confusion,
-    draw_images,
-    draw_progress,
-    picture,
-    save_animation,
-    save_picture,
-)
+from minigan.plotting import draw_confusion, picture, save_picture
 from support.demo import positive, start
+from support.image_pictures import save_images, save_movie, save_progress
+from support.training import looking_steps, losses_of
 
 # %% Constants
 
@@ -125,11 +120,10 @@ def write(labels, columns=CLASSES):
     return gan.generate(np.tile(z[:columns], (len(labels), 1)), np.repeat(labels, columns))
 
 
-frames = QUICK_FRAMES if options.quick else FRAMES
-stops = set(np.linspace(0, steps, frames + 1).round().astype(int).tolist())
+stops = looking_steps(steps, QUICK_FRAMES if options.quick else FRAMES)
 looks, losses, seconds = [(0, write(digits))], [], 0.0
 for record in (bar := tqdm(train(gan, batches, steps), total=steps, unit="step")):
-    losses.append((record.discriminator_loss, record.generator_loss))
+    losses.append(losses_of(record))
     seconds += record.seconds
     if record.step in stops:
         looks.append((record.step, write(digits)))
@@ -137,27 +131,15 @@ for record in (bar := tqdm(train(gan, batches, steps), total=steps, unit="step")
         bar.set_postfix_str(f"losses: D {losses[-1][0]:.3f}, G {losses[-1][1]:.3f}")
 losses = np.array(losses).T  # (2, steps)
 
-# %% Pictures: a row a digit, the digits over the steps, an animation
+# %% Pictures: a row per digit, the digits over the steps, an animation
 
-rows = sorted({round((len(looks) - 1) * part) for part in (1 / 24, 1 / 8, 1 / 4, 1 / 2, 1)})
-every_digit = slice(0, None, CLASSES)  # of `looks`: 0 to 9, all from the first noise
-figure = picture(13, 4.4)
+every_digit = slice(0, None, CLASSES)  # of the images of a look: 0 to 9, all from the first noise
 title = "0 to 9 from the same noise, step by step"
-history = np.stack([looks[row][1][every_digit] for row in rows])
-draw_progress(figure, [looks[row][0] for row in rows], history, losses, title=title)
-save_picture(figure, out.path("picture.png"))
-
-figure = picture(6, 6.3)
-draw_images(figure, looks[-1][1], CLASSES, "A row for each label, a column for each noise")
-save_picture(figure, out.path("digits.png"))
-
-
-def draw(look):
-    draw_images(figure, look[1], CLASSES, f"step {look[0]:,}")
-
-
-figure = picture(5, 5.3)
-save_animation(figure, out.path("animation.gif"), draw, looks)
+tens = [(step, images[every_digit]) for step, images in looks]
+save_progress(out.path("picture.png"), tens, losses, title)
+title = "A row for each label, a column for each noise"
+save_images(out.path("digits.png"), looks[-1][1], CLASSES, (6, 6.3), title)
+save_movie(out.path("animation.gif"), looks, CLASSES, (5, 5.3))
 
 # %% Does G do as it is asked?
 

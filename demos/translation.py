@@ -58,6 +58,7 @@ from minigan.plotting import (
     save_picture,
 )
 from support.demo import start
+from support.training import looking_steps
 
 # %% Constants
 
@@ -168,8 +169,7 @@ def cycles():
     return (seen_a, there, translate(G, there)), (seen_b, back, translate(F, back))
 
 
-frames = QUICK_FRAMES if options.quick else FRAMES
-stops = set(np.linspace(0, steps, frames + 1).round().astype(int).tolist())
+stops = looking_steps(steps, QUICK_FRAMES if options.quick else FRAMES)
 looks, errors, seconds = [(0, cycles())], [], 0.0
 with threadpool_limits(1 if on_plane else None):
     for record in (bar := tqdm(train(game, batches, steps), total=steps, unit="step")):
