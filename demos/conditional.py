@@ -1,28 +1,28 @@
 """A GAN writes the digit that you ask for: P(x | y) instead of P(x).
 
-The game is the one of mnist.py; new is the label y, which both players see (Mirza & Osindero
+The game is the one of mnist.py; the label y is new, and both players see it (Mirza & Osindero
 2014, arXiv:1411.1784). G takes it beside its noise, as ten numbers of which one is 1. D sees it
-beside the image, as ten further channels of which one is white: so a perfect 3 is a fake, too, if
-a 7 was asked for, and G learns to obey although nobody ever tells it what a digit is. It takes
-about three minutes on two cores, and as long again, the first time, for the classifier that
-judges the digits.
+beside the image, as ten further channels of which one is white. So a perfect 3 is a fake, too, if
+a 7 was asked for, and G learns to write what is asked for, although it is never told what a digit
+is. It takes about three minutes on two cores; the first time, also as long again for the
+classifier that judges the digits.
 
 What to look at:
 - digits.png: a row for each digit, and the same noise in each column. The label says what is
   written, the noise how: slant, width and roundness stay the same down a column.
 - confusion.png: what was asked for against what a classifier reads. Which pairs does G mix up?
-  Are they those that you would mix up?
+  Would you mix up the same pairs?
 - picture.png and animation.gif: the digits 0 to 9 over the steps of training. Which comes first,
-  a clear digit or the right one? (D's loss jumps at every eighth step, when it holds R1.)
+  a clear digit or the right one? (D's loss jumps at every eighth step: only these include R1.)
 
 What to try next:
   --latent 1                almost no noise: ten digits, and how many ways to write them?
-  --objective least-squares, --objective hinge: does another loss obey better?
+  --objective least-squares, --objective hinge: are more digits right with another loss?
   --seed 1                  does each column have the same style as before?
 
 Files: digits.png, confusion.png, picture.png, animation.gif and metrics.json, with the share of
-samples that are classified as asked (chance: 10 %), for each digit and over all, beside the
-classifier's accuracy on real test images.
+samples that are classified as asked (by chance: 10 %), for each digit and for all together, beside
+the classifier's accuracy on real test images.
 """
 
 import numpy as np

@@ -193,7 +193,7 @@ stops = looking_steps(steps, QUICK_FRAMES if options.quick else FRAMES)
 history = {"looks": [(0, gan.generate(z))], "records": []}
 session = out.session(gan, batches, history)
 looks, records = history["looks"], [Record(**record) for record in history["records"]]
-history["records"] = records  # to be read later: a GPU then never waits for us to look
+history["records"] = records  # most are read at the end only: a GPU need not wait
 run = session.run(train(gan, batches, steps - gan.steps))
 for record in (bar := tqdm(run, initial=gan.steps, total=steps, unit="step")):
     records.append(record)

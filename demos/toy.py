@@ -1,16 +1,16 @@
 """A GAN learns eight Gaussians on a ring, and you watch.
 
 The generator G turns noise into points of the plane. The discriminator D learns to tell these
-points from real ones, and G learns from D alone where the real ones are. It takes about 20 seconds
-on two cores and needs no download. (How one step of the game goes: minigan/gan.py.)
+points from real ones, and G learns only from D where the real ones are. It takes about 20 seconds
+on two cores and needs no download. How one step of the game goes stands in minigan/gan.py.
 
 What to look at, in picture.png and animation.gif:
 - Does G reach all eight modes, or only some? Does it lose some again? From half-time on the
   learning rate falls, and the game settles.
 - The background is D's verdict. The arrows are the negative gradient of G's loss with respect to
   each generated point: D shows G the way, and nothing else does. (Compare their lengths within
-  one picture only.) At the end D is unsure at every place where there are points, real or
-  generated: it can no longer tell them apart.
+  one picture only.) At the end D is unsure wherever there are points, real or generated: it
+  can no longer tell them apart.
 - The losses do not fall to zero, and that is a success. The dotted lines are the losses of a D
   that cannot tell real from generated. If D's loss were zero, D would have won and G lost.
 
@@ -85,7 +85,7 @@ batches = ((x - centre) / scale for x in points)
 # %% The networks: D ends in a logit, large for real
 
 layers_of_G = dense_layers(LATENT, WIDTH, recipe.layers, 2, ReLU)
-# From bare coordinates D would see the modes late: they are a hundredth of the ring.
+# From bare coordinates D would see the modes late, for they are small beside the ring.
 waves = FourierFeatures(2, WAVES, scale=FINENESS)
 layers_of_D = [waves, *dense_layers(2 + 2 * WAVES, WIDTH, DEPTH, 1, LeakyReLU, recipe.bounded_by)]
 G = Sequential(layers_of_G, (LATENT,), rng=weight_rng, backend=options.backend)

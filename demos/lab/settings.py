@@ -1,4 +1,4 @@
-"""What an experiment of the lab can be set to, with the names that the window and the demo show."""
+"""`Settings`: what an experiment can be set to, by the names that window and command line show."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ NOISES = {"normal": NormalLatent, "uniform": UniformLatent}
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that an experiment needs to know; ValueError for what cannot be.
+    """All that an experiment needs to know; ValueError for a value that makes no sense.
 
     data: a name in `DATA`. points: for data "drawn", ((x, y), ...) in [0, 1]². noise: a name in
     `NOISES`. layers, width: hidden layers of both players. regularizer: a name in `REGULARIZERS`.
@@ -51,20 +51,19 @@ class Settings:
         }  # fmt: skip
         for name, known in choices.items():
             if getattr(self, name) not in known:
-                raise ValueError(
-                    f"{name}: {getattr(self, name)!r} is not one of {', '.join(known)}"
-                )
+                found = getattr(self, name)
+                raise ValueError(f"{name}: expected one of {', '.join(known)}, got {found!r}")
         for name in ("noise_dimension", "layers", "width", "discriminator_steps", "batch"):
             check_integer(name, getattr(self, name), 1)
         check_integer("seed", self.seed, 0)
         for name in ("generator_lr", "discriminator_lr"):
             check_number(name, getattr(self, name), 0, float("inf"), low_open=True)
         if self.data == DRAWN and len(self.points) < 1:
-            raise ValueError("data is drawn by hand, but no point has been drawn yet")
+            raise ValueError("data: expected at least one point, but no point has been drawn yet")
 
     @property
     def is_critic(self):
-        """Whether D's output is a height, not the log odds of real against generated."""
+        """Whether D's logit is a height, not the log odds of real against generated."""
         return not OBJECTIVES[self.objective].log_odds
 
     def distribution(self):
@@ -81,6 +80,6 @@ class Settings:
         return REGULARIZERS[self.regularizer]
 
     def make_optimizer(self, network, lr):
-        """β₁ = 0.5 for Adam, the GAN default; every other constant as the optimizer has it."""
+        """β₁ = 0.5 for Adam, the GAN default; all other constants are the optimizer's defaults."""
         options = {"betas": (0.5, 0.999)} if self.optimizer == "adam" else {}
         return OPTIMIZERS[self.optimizer](network, lr, **options)

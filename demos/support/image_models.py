@@ -38,9 +38,11 @@ CLIPPED = {
 
 @dataclass(frozen=True)
 class ImageModel:
-    """recipe: a `Recipe`. batch: images per step. latent: a name in `LATENTS`, with `dimension`.
+    """What belongs to a model besides its networks.
 
-    spread: of the noise for samples, as a share of the training's.
+    recipe: a `Recipe`. batch: images per step. latent: a name in `LATENTS`. dimension: that of the
+    noise. spread: of the noise for samples, as a share of the training's. quick_steps: the steps
+    with --quick.
     """
 
     recipe: Recipe
@@ -51,7 +53,7 @@ class ImageModel:
     quick_steps: int = 6
 
     def recipe_for(self, objective=None):
-        """The recipe, with another objective if one is named; ValueError if there is no D."""
+        """The recipe, with another objective if one is named; ValueError in a model without D."""
         if objective is None:
             return self.recipe
         if self.recipe.objective == "moment-matching":

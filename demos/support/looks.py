@@ -19,8 +19,8 @@ class Observer:
 
     gan: the game. recipe: its `Recipe`. data: a toy. real: samples of it (n, 2). centre, scale: the
     networks see (x − centre) / scale. z: noise (m, dimension). A look changes nothing in the game.
-
-    log_odds: whether a logit of 0 says that D cannot tell.
+    has_modes: whether the data have modes of one width, which can be counted. log_odds: whether a
+    logit of 0 means that D cannot tell.
     """
 
     def __init__(self, gan, recipe, data, real, centre, scale, z):
@@ -32,7 +32,7 @@ class Observer:
         self.log_odds = recipe.objective in OBJECTIVES and gan.objective.log_odds
 
     def look(self, step):
-        """The `Moment` at this step, and its `ModeCoverage` (None if the modes are not alike)."""
+        """The `Moment` at this step, and its `ModeCoverage` (None without modes)."""
         fake = self.gan.generate(self.z)
         on_device = self.gan.asarray(fake[:JUDGED])
         _, d_fake = self.gan.feedback(on_device, self.real)
@@ -46,7 +46,7 @@ class Observer:
         return Moment(step, fake, arrows, background, caption), c
 
     def _verdict(self, fake):
-        if isinstance(self.gan, MomentMatching):  # no D: the kernel's witness takes its place
+        if isinstance(self.gan, MomentMatching):  # no D; the kernel's witness takes its place
             gan, backend = self.gan, self.gan.generator.backend
             heights = witness(self.points, self.real, fake, gan.bandwidths, backend=backend)
             return scaled(backend.to_numpy(heights))
@@ -59,6 +59,6 @@ def restored(looks):
 
 
 def coverage_figures(c):
-    """What metrics.json says about the modes; None for each figure where there are none."""
+    """What metrics.json says about the modes: the figures of a `ModeCoverage`, or None for each."""
     names = "modes", "modes_total", "high_quality", "reverse_kl", "spread"
     return {name: c and getattr(c, name) for name in names}

@@ -42,12 +42,13 @@ class Recipe:
 
     objective: a name in `OBJECTIVES`, or "feature-matching" (`FeatureMatchingGAN`), or
     "moment-matching" (`MomentMatching`). bounded_by: a name in `REGULARIZERS`, or "spectral-norm",
-    where D's layers bound D and no regularizer does. regularizer: that of the table, but of
-    another strength. optimizer, lr, betas (of Adam): of both players. discriminator_steps: steps
-    of D per step of G. steps: of G. The learning rate is constant for half of them and then falls
-    to `end` times what it was. (Where it falls to zero, samples crowd in the middle of the modes.)
-    layers: hidden layers of G on the plane. A deep G can bend sharply and leave the gaps between
-    modes empty; but with an exponential loss only a shallow G stays calm.
+    where the layers of D bound it, without a regularizer. regularizer: instead of the one in the
+    table, where another strength is better. optimizer, lr, betas (of Adam): of both players.
+    discriminator_steps: steps of D per step of G. steps: of G. The learning rate is constant for
+    half of them and then falls to `end` times what it was. (Where it falls to zero, samples crowd
+    in the middle of the modes.) layers: hidden layers of G on the plane. A deep G can bend sharply
+    and leave the gaps between modes empty; but with an exponential loss only a shallow one stays
+    calm.
     """
 
     objective: str
@@ -55,14 +56,14 @@ class Recipe:
     regularizer: Regularizer | None = None
     optimizer: type = Adam
     lr: float = 1e-3
-    betas: tuple = (0.5, 0.99)  # a game changes faster than 0.999, Adam's default, forgets
+    betas: tuple = (0.5, 0.99)  # a game changes faster than Adam's default, 0.999, forgets
     discriminator_steps: int = 1
     steps: int = 4000
     end: float = 0.0
     layers: int = 4
 
     def make_regularizer(self):
-        """The row's own, or that of the table; None where there is none."""
+        """The row's own, or else that of the table; None for "none" and "spectral-norm"."""
         return self.regularizer or REGULARIZERS.get(self.bounded_by)
 
     def make_optimizer(self, network):
@@ -74,7 +75,7 @@ class Recipe:
         return LinearDecay(steps, end=self.end)
 
     def players(self, G, D):
-        """What a `GAN` of these networks needs to know of the recipe, besides its objective."""
+        """The options of a `GAN` of these networks that the recipe decides."""
         return {
             "generator_optimizer": self.make_optimizer(G),
             "discriminator_optimizer": self.make_optimizer(D),

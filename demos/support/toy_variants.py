@@ -9,7 +9,7 @@ KERNELS = (0.02, 0.05, 0.15, 0.5, 1.5)  # their widths, in moment matching
 
 
 def dense_layers(inputs, width, count, outputs, activation, bounded_by="none"):
-    """`count` hidden layers between inputs and outputs. bounded_by: of the `Recipe`, for D."""
+    """`count` hidden layers, then one to the outputs. bounded_by: for D, that of the `Recipe`."""
     wrap = SpectralNorm if bounded_by == "spectral-norm" else lambda dense: dense
     layers = []
     for _ in range(count):
@@ -24,7 +24,7 @@ def feature_matching(recipe, G, D, **options):
 
 
 def moment_matching(recipe, G, D, **options):
-    """D plays no part."""
+    """A game without D."""
     return MomentMatching(G, recipe.make_optimizer(G), bandwidths=KERNELS, **options)
 
 

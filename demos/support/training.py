@@ -6,10 +6,10 @@ __all__ = ["looking_steps", "losses_of"]
 
 
 def looking_steps(steps, count):
-    """The steps after which a picture is due: `count`, evenly spaced, the last one included."""
+    """The steps after which to look: step 0 and `count` more, evenly spaced up to the last."""
     return set(np.linspace(0, steps, count + 1).round().astype(int).tolist())
 
 
 def losses_of(record):
-    """D's loss and G's loss; D's is NaN in a game without D."""
+    """D's loss (NaN in a game without D) and G's loss."""
     return getattr(record, "discriminator_loss", np.nan), record.generator_loss

@@ -1,4 +1,4 @@
-"""A way from one point of the noise to another that keeps to where the noise is dense."""
+"""A walk from one point of the noise to another that stays where the noise is dense."""
 
 import numpy as np
 
@@ -10,8 +10,8 @@ __all__ = ["between"]
 def between(latent, a, b, t):
     """The point at t in [0, 1] on the way from a to b, both samples of `latent`, (dimension,).
 
-    Noise from a cube: a straight line. Normal noise, whose points all lie near a sphere: an arc of
-    a great circle (Shoemake 1985, "slerp"). The choice of a piece, if there is one: straight.
+    For noise from a cube, a straight line. For normal noise, whose points all lie near a sphere,
+    an arc of a great circle (Shoemake 1985, "slerp"). From piece to piece, straight again.
     """
     straight = (1 - t) * a + t * b
     if isinstance(latent, UniformLatent):

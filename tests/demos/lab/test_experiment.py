@@ -146,7 +146,7 @@ def test_live_changes():
 @pytest.mark.parametrize(
     "wrong, message",
     [
-        ({"data": "cube"}, "data: 'cube' is not one of"),
+        ({"data": "cube"}, "data: expected one of ring, .*, got 'cube'"),
         ({"data": "drawn"}, "no point has been drawn"),
         ({"layers": 0}, "layers"),
         ({"generator_lr": 0.0}, "generator_lr"),
