@@ -1,17 +1,20 @@
 """Backpropagation with every number on the table, and a mistake that is found.
 
 A network of nine weights, one sample, one loss: small enough to compute with a pencil. The
-forward pass goes through the layers from left to right and keeps what it will need; the backward
-pass goes through the same layers from right to left, and each turns the gradient with respect to
-its output into the one with respect to its input. That order is the chain rule.
+forward pass goes through the layers from left to right and keeps what it will need. The backward
+pass goes through the same layers from right to left: each layer turns the gradient with respect
+to its output into the gradient with respect to its input. Multiplying these derivatives in this
+order is the chain rule.
 
 What to look at:
 - network.png: below each value (blue) its gradient (orange): by how much the loss grows per unit
   of that number. Check one: a weight's gradient is the value where its line starts times the
-  gradient where it ends, and a value's gradient sums weight times gradient over its lines.
-- The printed table: each gradient beside the numerical one, from two losses at ± a small step.
-- checks.png: in the lower half, somebody forgot the square in tanh' = 1 − y². Which gradients
-  are wrong now, which are still right, and why those?
+  gradient where it ends. A value's gradient is the sum, over all lines that leave it, of the
+  line's weight times the gradient where the line ends.
+- The printed table: each gradient beside the numerical one, which comes from two losses, with the
+  number moved up and down by a small step.
+- checks.png: in the lower half, the square in tanh' = 1 − y² was forgotten. Which gradients are
+  wrong now, which are still right, and why those?
 
 What to try next: change x, a weight, or the activation; make ForgetfulTanh forget something else.
 It takes three seconds.
@@ -22,8 +25,8 @@ Files: network.png, checks.png, metrics.json.
 import numpy as np
 
 from minigan import Dense, NonSaturating, Sequential, Tanh, gradcheck
-from minigan.demo import start
 from minigan.plotting import FAKE, REAL, draw_units, picture, save_picture, styled
+from support.demo import start
 
 # %% The network, and the loss −log σ(y): a generator's, if y were the discriminator's logit
 
@@ -43,7 +46,7 @@ def build(activation):
 
 
 def forward(network, x):
-    """The values x, a, h, y between the layers, and what each layer remembers."""
+    """The values x, a, h, y between the layers, and the cache of each layer."""
     values, caches = [x], []
     for layer in network.layers:
         y, cache = layer.forward(values[-1], train=True)
@@ -53,7 +56,7 @@ def forward(network, x):
 
 
 def backward(network, dy, caches):
-    """The gradients dx, da, dh, dy of the loss with respect to the values; fills those of W, b."""
+    """The gradients dx, da, dh, dy of the loss; those of the weights go into network.gradients."""
     gradients = [dy]
     for layer, cache in zip(reversed(network.layers), reversed(caches), strict=True):
         gradients.append(layer.backward(gradients[-1], cache))
@@ -71,17 +74,17 @@ def by_hand(network):
     return loss, table | {name: (weights[name], dweights[name]) for name in weights}
 
 
-# %% The same gradients numerically: nudge one number up and down, and run what comes after it
+# %% The same gradients numerically: move one number up and down, and run the layers after it
 
 
 def numerical(network, name, values):
-    """The slope of the loss in every entry of values."""
+    """The slope of the loss in each entry of values."""
     slopes = np.empty_like(values)
     for index in np.ndindex(values.shape):
         before, losses = values[index], []
         for step in (STEP, -STEP):
             values[index] = before + step
-            y = values if name in "xahy" else x  # a weight is nudged in its place
+            y = values if name in "xahy" else x  # a weight is moved where it stands, in its layer
             for layer in network.layers["xahy".index(name) if name in "xahy" else 0 :]:
                 y, _ = layer.forward(y, train=True)
             losses.append(loss_of(y)[0])
@@ -91,7 +94,7 @@ def numerical(network, name, values):
 
 
 def compare(network):
-    """(name, value, gradient by hand, numerical gradient) of every single number."""
+    """(name, value, gradient by hand, numerical gradient) for each single number."""
     _, table = by_hand(network)
     return [
         (f"{name}[{', '.join(map(str, index))}]", values[index], gradients[index], slopes[index])

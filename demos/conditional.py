@@ -1,28 +1,28 @@
 """A GAN writes the digit that you ask for: P(x | y) instead of P(x).
 
-The game is the one of mnist.py; new is the label y, which both players see (Mirza & Osindero
+The game is the one of mnist.py; the label y is new, and both players see it (Mirza & Osindero
 2014, arXiv:1411.1784). G takes it beside its noise, as ten numbers of which one is 1. D sees it
-beside the image, as ten further channels of which one is white: so a perfect 3 is a fake, too, if
-a 7 was asked for, and G learns to obey although nobody ever tells it what a digit is. It takes
-about three minutes on two cores, and as long again, the first time, for the classifier that
-judges the digits.
+beside the image, as ten further channels of which one is white. So a perfect 3 is a fake, too, if
+a 7 was asked for, and G learns to write what is asked for, although it is never told what a digit
+is. It takes about three minutes on two cores; the first time, also as long again for the
+classifier that judges the digits.
 
 What to look at:
 - digits.png: a row for each digit, and the same noise in each column. The label says what is
   written, the noise how: slant, width and roundness stay the same down a column.
 - confusion.png: what was asked for against what a classifier reads. Which pairs does G mix up?
-  Are they those that you would mix up?
+  Would you mix up the same pairs?
 - picture.png and animation.gif: the digits 0 to 9 over the steps of training. Which comes first,
-  a clear digit or the right one? (D's loss jumps at every eighth step, when it holds R1.)
+  a clear digit or the right one? (D's loss jumps at every eighth step: only these include R1.)
 
 What to try next:
   --latent 1                almost no noise: ten digits, and how many ways to write them?
-  --objective least-squares, --objective hinge: does another loss obey better?
+  --objective least-squares, --objective hinge: are more digits right with another loss?
   --seed 1                  does each column have the same style as before?
 
 Files: digits.png, confusion.png, picture.png, animation.gif and metrics.json, with the share of
-samples that are classified as asked (chance: 10 %), for each digit and over all, beside the
-classifier's accuracy on real test images.
+samples that are classified as asked (by chance: 10 %), for each digit and for all together, beside
+the classifier's accuracy on real test images.
 """
 
 import numpy as np
@@ -48,16 +48,11 @@ from minigan import (
     train,
 )
 from minigan.data import Batches, load_mnist
-from minigan.demo import positive, start
 from minigan.metrics import mnist_classifier
-from minigan.plotting import (
-    draw_confusion,
-    draw_images,
-    draw_progress,
-    picture,
-    save_animation,
-    save_picture,
-)
+from minigan.plotting import draw_confusion, picture, save_picture
+from support.demo import positive, start
+from support.image_pictures import save_images, save_movie, save_progress
+from support.training import looking_steps, losses_of
 
 # %% Constants
 
@@ -125,11 +120,10 @@ def write(labels, columns=CLASSES):
     return gan.generate(np.tile(z[:columns], (len(labels), 1)), np.repeat(labels, columns))
 
 
-frames = QUICK_FRAMES if options.quick else FRAMES
-stops = set(np.linspace(0, steps, frames + 1).round().astype(int).tolist())
+stops = looking_steps(steps, QUICK_FRAMES if options.quick else FRAMES)
 looks, losses, seconds = [(0, write(digits))], [], 0.0
 for record in (bar := tqdm(train(gan, batches, steps), total=steps, unit="step")):
-    losses.append((record.discriminator_loss, record.generator_loss))
+    losses.append(losses_of(record))
     seconds += record.seconds
     if record.step in stops:
         looks.append((record.step, write(digits)))
@@ -137,27 +131,15 @@ for record in (bar := tqdm(train(gan, batches, steps), total=steps, unit="step")
         bar.set_postfix_str(f"losses: D {losses[-1][0]:.3f}, G {losses[-1][1]:.3f}")
 losses = np.array(losses).T  # (2, steps)
 
-# %% Pictures: a row a digit, the digits over the steps, an animation
+# %% Pictures: a row per digit, the digits over the steps, an animation
 
-rows = sorted({round((len(looks) - 1) * part) for part in (1 / 24, 1 / 8, 1 / 4, 1 / 2, 1)})
-every_digit = slice(0, None, CLASSES)  # of `looks`: 0 to 9, all from the first noise
-figure = picture(13, 4.4)
+every_digit = slice(0, None, CLASSES)  # of the images of a look: 0 to 9, all from the first noise
 title = "0 to 9 from the same noise, step by step"
-history = np.stack([looks[row][1][every_digit] for row in rows])
-draw_progress(figure, [looks[row][0] for row in rows], history, losses, title=title)
-save_picture(figure, out.path("picture.png"))
-
-figure = picture(6, 6.3)
-draw_images(figure, looks[-1][1], CLASSES, "A row for each label, a column for each noise")
-save_picture(figure, out.path("digits.png"))
-
-
-def draw(look):
-    draw_images(figure, look[1], CLASSES, f"step {look[0]:,}")
-
-
-figure = picture(5, 5.3)
-save_animation(figure, out.path("animation.gif"), draw, looks)
+tens = [(step, images[every_digit]) for step, images in looks]
+save_progress(out.path("picture.png"), tens, losses, title)
+title = "A row for each label, a column for each noise"
+save_images(out.path("digits.png"), looks[-1][1], CLASSES, (6, 6.3), title)
+save_movie(out.path("animation.gif"), looks, CLASSES, (5, 5.3))
 
 # %% Does G do as it is asked?
 

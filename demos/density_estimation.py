@@ -3,18 +3,18 @@
 Each way answers a weakness of the one before it (read minigan/density/ in the same order):
 
 1. a coin: is x above zero? One parameter, its best value, and how sure one can be of it;
-2. a Gaussian: the likelihood is largest at the mean and the variance, but one bump is one bump;
-3. a mixture of Gaussians, by EM: fits if the number of bumps is known;
-4. a Parzen window: no shape is assumed, one bandwidth decides everything;
-5. nearest neighbours: the bandwidth follows the data, but the area is not 1;
-6. a GAN: no density at all, only samples, and so no likelihood to maximise: a second network
-   judges the samples instead.
+2. a Gaussian: the likelihood is largest at the data's mean and variance. But it has one bump only;
+3. a mixture of Gaussians, by EM: it fits if the number of bumps is known;
+4. a Parzen window: it assumes no shape, but everything depends on one bandwidth;
+5. nearest neighbours: the bandwidth follows the data, but the area under the curve is not 1;
+6. a GAN: no density at all, only samples, and so no likelihood to maximise. Instead, a second
+   network judges the samples.
 
-What to look at in picture.png: "log-likelihood" is the mean log-density of 2,000 points that
-nobody has learned from, in nats; more is better, and on average nothing beats the true density.
-W is the Wasserstein distance of as many samples to those points; less is better. Which methods
-have both figures, and what would be needed to compute the missing ones? The nearest neighbours
-beat the true density: where is the trick? (Look at the area under their curve.)
+What to look at in picture.png: "log-likelihood" is the mean log-density of 2,000 points that no
+method has learned from, in nats. More is better, and on average nothing beats the true density.
+W is the Wasserstein distance between as many samples and those points; less is better. Which
+methods have both figures, and what would be needed to compute the missing ones? The nearest
+neighbours beat the true density: where is the trick? (Look at the area under their curve.)
 
 What to try next: --points 50, and --points 20000: which methods need many, and which cannot use
 them? Change k, or the number of components, below. It takes about 15 seconds.
@@ -38,7 +38,6 @@ from minigan import (
     train,
 )
 from minigan.data import Batches, toy
-from minigan.demo import positive, start
 from minigan.density import (
     Bernoulli,
     EMMixture,
@@ -50,6 +49,7 @@ from minigan.density import (
 )
 from minigan.metrics import wasserstein_1d
 from minigan.plotting import FAKE, INK, draw_densities, picture, save_picture, styled
+from support.demo import positive, start
 
 # %% Constants and data
 
@@ -104,7 +104,7 @@ with threadpool_limits(1):
 
 
 def scores(model):
-    """Log-likelihood a held-out point, W to the held-out points, area: what the model has."""
+    """Log-likelihood per held-out point, area, W to the held-out points: what the model has."""
     found = {}
     if hasattr(model, "log_density"):
         found["log_likelihood"] = model.log_density(held_out).mean()

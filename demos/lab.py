@@ -1,36 +1,39 @@
 """The lab: choose data, networks and objective, and play with a GAN while it learns.
 
-With a display, a window opens. Play and pause it, make single steps of D or of G, or take one
-step apart in slow motion. Change the learning rates and k while it plays; choose data "drawn" and
-click on the plane to draw your own. Without a display (or with --html or --gif), the experiment is
-rendered to a file: one step in slow motion, then the whole run. About half a minute.
+With a display, a window opens. Play and pause, make single steps of D or of G, or take one step
+apart in slow motion. Change the learning rates and k, the steps of D per step of G, while it
+plays. Choose data "drawn" and click on the plane to draw your own. Without a display (or with
+--html or --gif), the experiment is rendered to a file: one step in slow motion, then the whole
+run. This takes about half a minute.
 
 What to look at:
-- Blue is real, orange is generated; the background is what D believes, the arrows are where the
-  gradient of G's loss pushes each fake, the mesh is how G bends the plane of noise.
-- The two divergences are measured against the true density, on a grid whose masses sum to one.
+- Blue is real, orange is generated. The background is D's verdict. The arrows show where the
+  gradient of G's loss pushes each fake. The mesh shows how G bends the plane of noise.
+- The two divergences compare the samples with the true density, on a grid of cells.
 
 What to try:
   --noise-dimension 1           G is a curve: watch it try to cover the plane
-  --objective minimax           learning rate of D up: do the arrows vanish?
+  --objective minimax           raise the learning rate of D: do the arrows vanish?
   --objective wasserstein --regularizer wgan-gp     D is a landscape, not a verdict
   --data ganlab-disjoint        what lies between the modes, and why?
   --html                        one file for a web page, with a player
 
-Files: session.html or session.gif (and metrics.json), if it is not shown in a window.
+Files: session.html or session.gif, and metrics.json, unless it is shown in a window.
 """
 
 from dataclasses import fields
 
 import matplotlib.pyplot as plt
 
-from minigan.demo import start
-from minigan.lab import DATA, NOISES, REGULARIZERS, Experiment, Recording, Settings, Window
+# The folder demos/lab/: Python prefers a package to a file of the same name beside it (PEP 420).
+from lab import DATA, NOISES, Experiment, Recording, Settings, Window
 from minigan.objectives import OBJECTIVES
 from minigan.optimizers import OPTIMIZERS
 from minigan.plotting import picture, save_animation, save_player
+from support.demo import start
+from support.recipes import REGULARIZERS
 
-# %% Options: every setting of the lab by its name
+# %% Options: one per setting of the lab
 
 CHOICES = {
     "data": [name for name in DATA if name != "drawn"],
@@ -63,7 +66,7 @@ chosen = {f.name: getattr(options, f.name) for f in fields(Settings) if f.name !
 try:
     settings = Settings(**chosen)
     experiment = Experiment(settings, options.backend)
-except ValueError as error:  # such as a critic that nothing keeps in bounds
+except ValueError as error:  # such as a critic without a regularizer
     raise SystemExit(f"lab.py: {error}") from None
 
 # %% In a window, if there is a display
@@ -73,7 +76,7 @@ if not (options.html or options.gif or options.quick) and plt.get_backend().lowe
     plt.show()
     raise SystemExit
 
-# %% Without: rendered
+# %% Without a display: in a file
 
 short = (QUICK_STEPS, QUICK_FRAMES, QUICK_HOLD) if options.quick else (STEPS, FRAMES, HOLD)
 steps, count, hold = options.steps or short[0], *short[1:]

@@ -1,20 +1,21 @@
 """Mode collapse: seen, measured, and cured.
 
-Eight modes on a ring, and a generator that finds one of them, is caught there by D, and moves on
-to the next, for ever: each single fake fools D for a while, and nobody tells G that they are all
-alike. Here G learns faster than D, and both have much momentum; that is enough. Nothing else is
-changed by a cure but one thing:
+There are eight modes on a ring. The generator finds one of them, D learns that samples there are
+fakes, the generator moves on to the next mode, and so on. Each single fake fools D for a while,
+and nothing tells G that all its fakes are alike. To make this happen, G learns faster than D, and
+both have much momentum. Each cure changes one thing only:
 
 - packing: D judges three samples at a time (PacGAN: Lin et al. 2018, arXiv:1712.04086). Three
-  fakes from the same mode give themselves away;
+  fakes from the same mode are easy to recognise;
 - minibatch standard deviation: D is told how much the samples of its batch differ (Karras et al.
-  2018, arXiv:1710.10196). So it knows a batch that is all alike;
-- R1: D must not be steep at the real samples (Mescheder et al. 2018, arXiv:1801.04406), so that it
-  cannot turn against one mode from one step to the next, and G need not flee.
+  2018, arXiv:1710.10196), and so can reject a batch of samples that are all alike;
+- R1: D must not be steep at the real samples (Mescheder et al. 2018, arXiv:1801.04406). Then it
+  cannot turn against one mode from one step to the next, and G need not leave.
 
-What to look at in picture.png: above, the sick game at four moments; where do all the orange
-points go? Below, the cured games at the end, and how many modes each game has captured over the
-steps. The reverse KL divergence tells how evenly: 0 for all eight alike, log 8 = 2.08 for one.
+What to look at in picture.png: above, the game without a cure at four moments: where do all the
+orange points go? Below, the cured games at the end, and how many modes each game has captured
+over the steps. The reverse KL divergence says how evenly: 0 if all eight modes have equally many
+samples, log 8 = 2.08 if one mode has them all.
 
 What to try next: --seed 1; give D the rate of G (RATES) or less momentum (BETAS): two more cures.
 It takes about half a minute.
@@ -40,15 +41,15 @@ from minigan import (
     train,
 )
 from minigan.data import Batches, GaussianMixture, toy
-from minigan.demo import start
 from minigan.metrics import mode_coverage
 from minigan.plotting import FAKE, INK, OTHERS, REAL, picture, save_picture, styled
+from support.demo import start
 
 # %% Constants
 
 BATCH, WIDTH, SAMPLES, STEPS, QUICK_STEPS = 255, 128, 2500, 2400, 16
 RATES, BETAS, SIGMA, LOOKS = (1e-3, 3e-4), (0.9, 0.999), 0.05, 40  # rates of G and of D
-GAMES = {  # numbers that D sees at a time, the layers that bring them; what is added to its loss
+GAMES = {  # inputs of D's first dense layer, the layers before it, what is added to D's loss
     "no cure": (2, [], None),
     "packs of three": (6, [Pack(3)], None),
     "minibatch std": (3, [MinibatchStd()], None),
@@ -69,7 +70,7 @@ def network(inputs, outputs, activation, rng, front=()):
 
 
 def play(seen, front, regularizer):
-    """(step, samples, coverage) at the looks."""
+    """(step, samples, coverage) at about 40 moments."""
     data_rng, noise_rng, g_rng, d_rng, view_rng = np.random.default_rng(options.seed).spawn(5)
     G, D = network(2, 2, ReLU, g_rng), network(seen, 1, LeakyReLU, d_rng, front)
     players = {

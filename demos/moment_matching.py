@@ -1,22 +1,24 @@
 """Without an adversary: a generator that matches moments, and what the kernel's width decides.
 
 A GAN's discriminator is one way to compare two sets of samples. Another is the maximum mean
-discrepancy: if two distributions agree in the mean of every function of a rich family, they are
+discrepancy: if two distributions agree in the mean of each function of a rich family, they are
 equal. The family is given by a kernel k, and nothing has to be learned:
 
     MMD² = E k(x, x') + E k(y, y') − 2 E k(x, y)
 
-One formula, one gradient, one player: no circling, no collapse, a loss that falls (Li, Swersky &
-Zemel 2015, arXiv:1502.02761). The price is the kernel. Three generators with the same start:
-- a narrow kernel sees details, but a fake that is far from all data feels nothing of it;
-- a wide kernel sees far, but only the broad shape: to it, blobs are all alike;
-- their sum, of many widths, does both. In the plane that works; among the 784 dimensions of an
-  image all distances are alike, and a learned comparison is needed: a discriminator.
+One formula, one gradient, one player: no circles, no collapse, a loss that falls (Li, Swersky &
+Zemel 2015, arXiv:1502.02761). The price is that the kernel must fit the data. Three generators
+with the same start:
+- a narrow kernel sees details, but a fake that is far from all data gets no gradient from it;
+- a wide kernel sees far, but only the broad shape: fine details look alike to it;
+- the sum of many widths does both. In the plane that works. For images, with 784 dimensions, all
+  distances are nearly alike, and the comparison itself has to be learned: by a discriminator.
 
-What to look at in picture.png: samples above, with the push on some of them; below, MMD² over the
+What to look at in picture.png: above, samples, and the push on some of them. Below, MMD² over the
 steps, each by its own kernel. Dotted: the MMD² of two real batches, where a perfect generator
-would be. A loss near its floor is no proof of good samples: it says what the kernel sees. The
-distance in the captions is Wasserstein's, beside that of two real sets of the same size.
+would be. A loss near this line does not prove that samples are good: it shows only what the
+kernel sees. The distance in the captions is Wasserstein's, beside that of two real sets of the
+same size.
 
 What to try next: --data swiss-roll, grid; BATCH = 32 (the estimate gets noisy). It takes 20 s.
 
@@ -38,9 +40,9 @@ from minigan import (
     train,
 )
 from minigan.data import TOYS, Batches, toy
-from minigan.demo import start
 from minigan.metrics import wasserstein_assignment
 from minigan.plotting import FAKE, INK, OTHERS, REAL, picture, save_picture, styled, summarize
+from support.demo import start
 
 # %% Constants
 

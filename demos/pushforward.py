@@ -1,19 +1,19 @@
 """A generator is a map: what becomes of the density when numbers are mapped?
 
-Draw u evenly from (0, 1) and take y = f(u). Where f is steep, neighbours are torn apart and the
-density gets thin; where f is flat they pile up: p(y) = Σ p(u) |du/dy| over all u with f(u) = y.
+Draw u evenly from (0, 1) and take y = f(u). Where f is steep, neighbours are pulled apart and the
+density is low; where f is flat, they pile up: p(y) = Σ p(u) |du/dy| over all u with f(u) = y.
 
 1. identity: nothing happens. 2. y = u²: flat at 0, so that the density is infinite there.
-3. the Gaussian's quantile function: the one increasing map that makes a Gaussian of even noise.
-4. a generator network that learns a map to the same Gaussian in a GAN, from samples alone.
+3. the Gaussian's quantile function: the one increasing map that turns even noise into a Gaussian.
+4. a generator network that learns a map to the same Gaussian in a GAN, from samples only.
 
 What to look at in picture.png: the maps above, the densities below; samples against the formula.
 - The network's map is drawn beside the quantile function. They need not agree: if y = f(u) has the
-  right density, then f(1 − u) has it too, and so has many a map that goes up and down. Nothing in
-  the game asks for more than the density. Which one did this seed find?
-- Where the network's map is a bit too flat, its density has a spike: a density shows errors of the
-  map that the map itself hides.
-- At the ends the true map goes to infinity; a network's map cannot, so the tails are cut off.
+  right density, then f(1 − u) has it too, and so have many maps that go up and down. The game
+  asks for the right density and for nothing else. Which map did this seed find?
+- Where the network's map is a bit too flat, its density has a spike: errors that are hard to see
+  in the map are easy to see in the density.
+- At the ends the true map goes to infinity. A network's map cannot, so its tails are cut off.
 
 What to try next: --seed 1, 2, 3: does the map rise or fall? --data trimodal-1d: where is the map
 steep, and why can it not jump? It takes about 15 seconds.
@@ -38,10 +38,10 @@ from minigan import (
     train,
 )
 from minigan.data import Batches, GaussianMixture, toy
-from minigan.demo import start
 from minigan.density import IDENTITY, NORMAL_QUANTILE, SQUARE, UNIFORM, Pushforward
 from minigan.metrics import wasserstein_1d
 from minigan.plotting import FAKE, OTHERS, REAL, draw_densities, picture, save_picture, styled
+from support.demo import start
 
 # %% Constants
 
@@ -83,7 +83,7 @@ with threadpool_limits(1):
 
 
 def true_map(u):
-    """The quantile function: y such that the share u of the data lies below."""
+    """The quantile function: the y below which the share u of the data lies."""
     grid = np.linspace(data.extent[0] - 2, data.extent[1] + 2, 20001)
     weights, means = data.weights[:, None], data.means[:, 0, None]
     below = (weights * scipy.stats.norm.cdf(grid, means, data.sigma)).sum(axis=0)

@@ -1,23 +1,24 @@
-"""How good are the generators? Every table of results, from the training to the figure.
+"""How good are the generators? Every table of results, from the training to the figures.
 
 Each row of the tables `ring`, `grid` and `mnist` is trained by its demo, toy.py or mnist.py, in a
 process of its own. `ring` and `grid` follow the protocol of PacGAN (minigan/metrics/modes.py): ten
-seeds, mean and standard error. A .npy file of images, float32 (N, 28, 28, 1) in [-1, 1], or the
-folder of a run of mnist.py --samples 10000, is scored beside real images.
+seeds, mean and standard error. You can also give a .npy file of images, float32 (N, 28, 28, 1) in
+[-1, 1], or the folder of a run of mnist.py --samples 10000: they are scored beside real images.
 
     python demos/results.py ring grid        an hour
     python demos/results.py mnist            20 minutes
     python demos/results.py samples.npy out/mnist
 
 Interrupt it whenever you like: finished runs are kept in --out, and the next call goes on where
-this one was. (After a change of the code remove the folder `runs` there, or the old runs stay.)
+this one was. (After a change of the code, remove the folder `runs` there, or the old runs stay.)
 
 What to look at:
-- A high share of high-quality samples with a spread below 1 is a generator that plays safe.
-- The first rows are real data. No generator should beat them; one that does has found a weakness
+- A high share of high-quality samples with a spread below 1: such a generator keeps to the middle
+  of the modes.
+- The first rows are real data. No generator should beat them; if one does, it has found a weakness
   of the metric.
-- The last of them are real digits made worse: each is the mean of its 10 nearest neighbours. The
-  Parzen window likes them best of all (minigan/metrics/parzen.py). Which figures notice?
+- The last of these rows are real digits made worse: each is the mean of its 10 nearest neighbours.
+  The Parzen window likes them best of all (minigan/metrics/parzen.py). Which figures notice?
 - "DCGAN, R1" and "WGAN-GP" are the same networks with the same noise; GMMN has no discriminator.
   The seconds of training stand beside each name.
 
@@ -33,11 +34,11 @@ import numpy as np
 from tqdm import tqdm
 
 from minigan.data import load_mnist, toy
-from minigan.demo import positive, start
 from minigan.density.distances import squared_distances
 from minigan.files import replacing
 from minigan.metrics import image_scores, mnist_classifier, mode_coverage, parzen_score
-from minigan.recipes import RECIPES
+from support.demo import positive, start
+from support.recipes import RECIPES
 
 # %% Constants: what the tables hold, and the options of the demo that trains each row
 
@@ -106,7 +107,7 @@ def cell(values, form, unit):
 
 
 def toy_row(name, results):
-    """A table's row, from the metrics of one run a seed."""
+    """A row of a table, from the metrics of one run per seed."""
     done = [metrics for metrics in results if metrics]
     cells = [cell([m.get(key) for m in done], *how) for key, (_, *how) in FIGURES.items()]
     return [name, *cells, f"{len(done)} of {len(results)}"]
@@ -148,12 +149,12 @@ def load(path):
 
 
 def flat(images):
-    """Vectors (N, 784) in [0, 1], as the protocol of the Parzen window has them."""
+    """Vectors (N, 784) in [0, 1], as the protocol of the Parzen window wants them."""
     return (images.reshape(len(images), -1).astype(np.float64) + 1) / 2
 
 
 def blurred(images, pool, neighbours=10):
-    """Each image's nearest ones in the pool, itself among them, averaged."""
+    """The mean of each image's nearest neighbours in the pool, the image itself among them."""
     means = np.empty_like(images)
     vectors = flat(pool)
     for rows, squares in squared_distances(flat(images), vectors):
@@ -190,7 +191,7 @@ def image_table(sets):
 
 
 def train_images():
-    """name -> samples, of the runs of mnist.py that this table has."""
+    """name -> samples, for each run of mnist.py in this table."""
     sets, samples = {}, str(QUICK_SAMPLES if options.quick else SAMPLES)
     where = ["--data-dir", options.data_dir] if options.data_dir else []
     for name, arguments in (bar := tqdm(MNIST.items(), desc="mnist", unit="run")):

@@ -2,20 +2,21 @@
 
 What to look at in picture.png, above: for fixed densities p (real) and q (generated), the best
 discriminator is D* = p / (p + q), and the value of the game is then V = 2 JS(p, q) − log 4
-(Goodfellow et al. 2014, section 4). A network is trained for it: left, D against D*; middle, its
-value climbs to that of D*, and to −log 4 if p and q are equal: whoever plays against himself
-cannot win.
+(Goodfellow et al. 2014, section 4). A network is trained to be this D*. Left: D against D*.
+Middle: its value climbs to that of D*. If p and q are equal, the best D is 1/2 everywhere, and
+the value climbs to −log 4 and no further.
 
-Below. The smallest game: G shifts noise by θ, D(x) = σ(ψ x), the real data lie around 0, and
-at the equilibrium θ = ψ = 0. Arrows show where each player's gradient pushes. No player runs away
-from the equilibrium, but together they run around it: each is at its best where the other is
-about to change. Small steps would spiral in; these spiral out into a circle. Three cures:
+Below: the smallest game. G shifts noise by θ, D(x) = σ(ψ x), the real data lie around 0, and at
+the equilibrium θ = ψ = 0. Arrows show where each player's gradient pushes. Together the two
+players turn around the equilibrium, for each reacts to what the other did before. Small
+steps would spiral in; these spiral out into a circle. Three cures:
 - the average of all points so far lies inside the circle;
-- R1 takes from ψ what makes it swing (Mescheder et al. 2018, arXiv:1801.04406);
-- k steps of D for each of G: D knows its best answer, and G then descends the divergence.
+- R1 pulls ψ to 0, and so damps the turning (Mescheder et al. 2018, arXiv:1801.04406);
+- k steps of D per step of G: D comes close to its best answer, and G then descends the divergence.
 
-What to try next: RATE = 0.05 (does plain play converge now?); NOISE = 0, the Dirac-GAN of that
-paper, where k steps no longer help, and R1 still does. It takes about 10 seconds.
+What to try next: RATE = 0.05 (does the game without a cure converge now?); NOISE = 0, the
+Dirac-GAN of that paper, where k steps no longer help, but R1 still does. It takes about 10
+seconds.
 
 Files: picture.png, metrics.json with errors, values and final distances.
 """
@@ -26,9 +27,9 @@ from threadpoolctl import threadpool_limits
 
 from minigan import Adam, Dense, LinearDecay, Minimax, Sequential, Tanh, train
 from minigan.data import Batches, GaussianMixture
-from minigan.demo import start
 from minigan.games.critic import CriticGame
 from minigan.plotting import INK, OTHERS, draw_densities, picture, save_picture, styled
+from support.demo import start
 
 # %% Constants
 
@@ -57,7 +58,7 @@ def value(r, q):
 
 
 def learn(q):
-    """A discriminator trained between p and q, and its value after every tenth of the steps."""
+    """A discriminator trained on p and q, and its value (step, V) about 40 times on the way."""
     weight_rng, real_rng, fake_rng = np.random.default_rng(options.seed).spawn(3)
     layers = [Dense(1, WIDTH), Tanh(), Dense(WIDTH, WIDTH), Tanh(), Dense(WIDTH, 1)]
     D = Sequential(layers, (1,), rng=weight_rng, backend=options.backend)
@@ -79,7 +80,7 @@ optimal, learned = (1 / (1 + np.exp(-r)) for r in (log_ratio, logits(D)))
 weight = (p.density(x) + q.density(x)) / 2
 error = float((abs(learned - optimal) * weight).sum() * dx)
 
-# %% The smallest game: noise as quantiles of a Gaussian, so that nothing is left to chance
+# %% The smallest game: the noise is 64 quantiles of a Gaussian, so that nothing is random
 
 z = NOISE * scipy.stats.norm.ppf((np.arange(64) + 0.5) / 64)[:, None]
 objective = Minimax()
@@ -94,11 +95,11 @@ def gradients(theta, psi):
 
 
 def play(k=1, gamma=0.0):
-    """The way of (θ, ψ): k steps of D and one of G a round, with R1's γ ψ in D's gradient."""
+    """The way of (θ, ψ): per round k steps of D and one of G, with R1's γ ψ in D's gradient."""
     theta, psi = START
     way = [START]
     for _ in range(ROUNDS):
-        d_theta = gradients(theta, psi)[0]  # simultaneously: before D has moved
+        d_theta = gradients(theta, psi)[0]  # simultaneous steps: before D has moved
         for _ in range(k):
             psi -= RATE * (gradients(theta, psi)[1] + gamma * psi)
         d_theta = gradients(theta, psi)[0] if k > 1 else d_theta

@@ -1,32 +1,34 @@
 """Two domains and no pairs: networks learn to translate from one to the other, and back.
 
 Nobody says which point of B a point of A belongs to; there are only samples of both. Four
-networks play (CycleGAN: Zhu et al. 2017, arXiv:1703.10593): F translates A to B and must fool a
-discriminator of B; G translates B to A and must fool a discriminator of A. That alone would let F
-send all of A to one good place. So each cycle must close, too: G(F(a)) should be a, and F(G(b))
-should be b. What is one-to-one loses nothing. It takes about half a minute on two cores.
+networks play (CycleGAN: Zhu et al. 2017, arXiv:1703.10593). F translates A to B and must fool a
+discriminator of B; G translates B to A and must fool a discriminator of A. With no more than
+that, F could send all of A to one good place. So each cycle must close, too: G(F(a)) should be a,
+and F(G(b)) should be b. Then no two points of A may go to the same place. It takes about half a
+minute on two cores.
 
 What to look at:
-- picture.png: originals, translations, and the way back. Does what comes back lie on what left?
-  Where do translations miss their domain? A network is continuous: it can bend and stretch, but
-  to tear two moons apart or close a circle it needs a place where few points have to pass.
-- cycle.png: the cycle error over the steps. In which stretch does it fall?
-- animation.gif: the translations while they are learnt.
+- picture.png: originals, translations, and the way back. Does each point come back to where it
+  started? Where do translations miss their domain? A network is continuous: it can bend and
+  stretch. To tear two moons apart or to close a circle, it has to send some points through the
+  gap, and can only keep them few.
+- cycle.png: the cycle error over the steps. When does it fall?
+- animation.gif: the translations while they are learned.
 
 What to try next:
-  --cycle-weight 0          no cycle: B is reached as well, but can you still tell who is who?
+  --cycle-weight 0          no cycle: B is reached as well, but which point came from where?
   --a ring --b pinwheel      other toys. Which modes become which arms? Does another seed agree?
   --data inverted           handwritten digits and their negatives (three minutes). A negative 3
-                            may become any digit; convolutions that see a few pixels at a time
-                            find the simplest way, which is the true one
+                            might become any digit. But convolutions that see a few pixels at a
+                            time find the simplest translation, and this is the right one
   --data rotated            digits and digits on their side (two minutes). Here every pixel has to
                             move far, so the networks are dense, and nothing keeps a 3 from
                             becoming a lying 8: does metrics.json say that the class is kept?
 
 Files: picture.png, cycle.png, animation.gif and metrics.json, with the cycle error at the start
-and at the end; for the plane how far the translations are from the other domain (the
-Wasserstein distance, beside that of two real samples); for digits the share of translations that
-a classifier, which sees them turned the right way again, still gives the original's class.
+and at the end. For the plane, it also has the distance of the translations from the other domain
+(Wasserstein's, beside that of two sets of real samples). For digits, it has the share of
+translations in which a classifier still sees the original's class (they are first turned back).
 """
 
 import numpy as np
@@ -48,7 +50,6 @@ from minigan import (
     train,
 )
 from minigan.data import TOYS, Batches, load_mnist, toy
-from minigan.demo import start
 from minigan.metrics import mnist_classifier, wasserstein_assignment
 from minigan.plotting import (
     draw_cycle_error,
@@ -58,6 +59,8 @@ from minigan.plotting import (
     save_animation,
     save_picture,
 )
+from support.demo import start
+from support.training import looking_steps
 
 # %% Constants
 
@@ -86,7 +89,7 @@ cycle_weight = options.cycle_weight
 if cycle_weight is None:
     cycle_weight = 2.0 if on_plane else 10.0
 
-# %% The data: two domains, and a way to turn what is in B as A has it, only to judge in the end
+# %% The data: two domains; and the true way back to A, which only the judge at the end uses
 
 
 def standardised(name):
@@ -168,8 +171,7 @@ def cycles():
     return (seen_a, there, translate(G, there)), (seen_b, back, translate(F, back))
 
 
-frames = QUICK_FRAMES if options.quick else FRAMES
-stops = set(np.linspace(0, steps, frames + 1).round().astype(int).tolist())
+stops = looking_steps(steps, QUICK_FRAMES if options.quick else FRAMES)
 looks, errors, seconds = [(0, cycles())], [], 0.0
 with threadpool_limits(1 if on_plane else None):
     for record in (bar := tqdm(train(game, batches, steps), total=steps, unit="step")):

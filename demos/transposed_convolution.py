@@ -1,21 +1,22 @@
 """A transposed convolution, seen in three ways, and where checkerboards come from.
 
-A convolution is linear: written as one long vector x, an image becomes A x, and A holds the kernel
-again and again, moved along. A transposed convolution multiplies by Aᵀ. That is all of it.
+A convolution is linear: if an image is written as one long vector x, its output is A x. The rows
+of the matrix A hold the same kernel, each moved along a bit. A transposed convolution multiplies
+by Aᵀ; it is nothing more than that.
 
 What to look at:
 - matrix.png: A, and Aᵀ beside it, each found by sending single pixels through the layer, column by
-  column. A step of the stride moves the kernel by that many places. Aᵀ is no inverse: the picture
-  gives the size of Aᵀ A − 1.
+  column. One more step of the stride moves the kernel by that many places. Aᵀ is not the inverse:
+  the picture says how far Aᵀ A is from the identity.
 - scatter.png: the same as stamping. Each input pixel stamps the kernel, times its value, into the
   output, one stride further than its neighbour; where stamps overlap, they add.
 - checkerboard.png: how many stamps meet in each output pixel. If the stride does not divide the
-  kernel's size, the number changes from pixel to pixel: a checkerboard, before anything is
-  learned, and worse with each layer ("uneven" is the standard deviation over the mean). So DCGANs
-  take kernel 4 and stride 2, though weights can still learn a checkerboard. (Odena, Dumoulin &
-  Olah 2016, "Deconvolution and checkerboard artifacts".)
-- The printed table: sizes, (H − 1) S − 2P + K + output_padding. Several sizes shrink to the same
-  one under a stride; output_padding says which of them is meant.
+  kernel's size, the number changes from pixel to pixel: a checkerboard before anything is learned,
+  and worse with each layer ("uneven" is the standard deviation over the mean). This is why DCGANs
+  take kernel 4 and stride 2; weights can still learn a checkerboard. (Odena, Dumoulin & Olah 2016,
+  "Deconvolution and checkerboard artifacts".)
+- The printed table: sizes, (H − 1) S − 2P + K + output_padding. With a stride, a convolution turns
+  several input sizes into the same output size; output_padding says which of them is meant.
 
 What to try next: other kernels and strides in the constants; which pairs of them are even?
 It takes three seconds.
@@ -28,8 +29,8 @@ import itertools
 import numpy as np
 
 from minigan import Conv2d, ConvTranspose2d, Sequential
-from minigan.demo import start
 from minigan.plotting import INK, SIGNED, picture, save_picture, styled
+from support.demo import start
 
 # %% Constants
 
@@ -52,13 +53,13 @@ def network(layer, size, weight):
 
 
 def matrix(network):
-    """The layer as a matrix: its columns are what becomes of images with a single 1."""
+    """The layer as a matrix: column i is the output for the image whose only 1 is pixel i."""
     height, width, _ = network.input_shape
     pixels = np.eye(height * width).reshape(-1, height, width, 1)
     return network(pixels).reshape(height * width, -1).T
 
 
-whole_numbers = np.delete(np.arange(KERNEL**2 + 1) - 3, 3)  # to compute along; none is 0
+whole_numbers = np.delete(np.arange(KERNEL**2 + 1) - 3, 3)  # easy to check by hand; none is 0
 weight = rng.permutation(whole_numbers).reshape(KERNEL, KERNEL, 1, 1)
 conv = network(Conv2d(1, 1, KERNEL, STRIDE, bias=False), SIZE, weight)
 transposed = network(ConvTranspose2d(1, 1, KERNEL, STRIDE, bias=False), small, weight)
@@ -94,7 +95,7 @@ def overlap(kernel, layers):
         ones = np.ones((kernel, kernel, 1, 1))
         layer = ConvTranspose2d(1, 1, kernel, STRIDE, bias=False)
         counts = network(layer, counts.shape[1], ones)(counts)
-    edge = (kernel - 1) * (2**layers - 1)  # there, fewer stamps meet
+    edge = (kernel - 1) * (2**layers - 1)  # near the edge, fewer stamps meet
     inside = counts[0, edge:-edge, edge:-edge, 0]
     return counts[0, ..., 0], float(inside.std() / inside.mean())
 

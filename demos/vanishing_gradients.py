@@ -1,20 +1,22 @@
 """Why the objective matters: the better D gets, the less a minimax generator learns from it.
 
-Real and generated numbers are two Gaussians far apart, and the generator stands still. Only the
-discriminator learns (and, beside it, a Wasserstein critic); again and again we ask: if the
+Real and generated numbers are two Gaussians far apart, and the generator does not move. Only the
+discriminator learns (and beside it a Wasserstein critic). Again and again we ask: if the
 generator made its step now, how large would its gradient be?
 
-- minimax, mean log(1 − D): a sure D is flat where the fakes are. The gradient vanishes exactly
-  when the generator is worst.
-- non-saturating, −mean log D: the same D, another loss, and the gradient stays. It grows instead.
-- Wasserstein, −mean f: a critic of slope 1 tells how far it is, and goes on telling.
+- minimax, mean log(1 − D): where the fakes are, a D that is sure is flat. The gradient vanishes
+  exactly when the generator is worst.
+- non-saturating, −mean log D: the same D with another loss. The gradient does not vanish; it grows.
+- Wasserstein, −mean f: a critic of slope 1 says how far away the data are, and does not stop
+  saying it.
 
 What to look at in picture.png: left, the gradient over the steps of D, on logarithmic axes.
 Middle, what the two networks have learned (figure 2 of Arjovsky et al. 2017, arXiv:1701.07875):
 D is a step, flat on both sides; the critic is a slope. Right, the push on a fake at each place.
 
-What to try next: in the constants, let the Gaussians overlap (DISTANCE = 1): who vanishes now?
-Train with toy.py --objective minimax: why does it work there? It takes about 10 seconds.
+What to try next: in the constants, let the Gaussians overlap (DISTANCE = 1): which gradient
+vanishes now? Train with toy.py --objective minimax: why does it work there? It takes about 10
+seconds.
 
 Files: picture.png, metrics.json with the gradients before and after.
 """
@@ -35,9 +37,9 @@ from minigan import (
     train,
 )
 from minigan.data import Batches, GaussianMixture
-from minigan.demo import start
 from minigan.games.critic import CriticGame
 from minigan.plotting import FAKE, INK, OTHERS, draw_densities, picture, save_picture, styled
+from support.demo import start
 
 # %% Constants: real numbers around DISTANCE, fakes around −DISTANCE
 
@@ -50,7 +52,7 @@ seeds = np.random.default_rng(options.seed).spawn(6)
 p, q = (GaussianMixture([[mean]], SIGMA) for mean in (DISTANCE, -DISTANCE))
 shared = {"backend": options.backend}
 
-# %% A generator that makes q of normal noise, y = z · sigma + mean, and stays as it is
+# %% A generator that turns normal noise into q, y = z · sigma + mean, and is not trained
 
 G = Sequential([Dense(1, 1)], (1,), rng=seeds[0], **shared)
 G.layers[0].weight[...], G.layers[0].bias[...] = SIGMA, -DISTANCE
@@ -58,7 +60,7 @@ z = options.backend.asarray(seeds[1].standard_normal((BATCH, 1)), G.dtype)
 
 
 def gradient_norm(judge, objective):
-    """The norm of the gradient that the generator's step would follow, through the judge."""
+    """The norm of the gradient that G's step would follow; it comes through the judge."""
     fake, fake_cache = G.forward(z)
     logits, cache = judge.forward(fake)
     _, d_logits = objective.generator(logits)
@@ -97,9 +99,9 @@ with threadpool_limits(1):
             for name, pair in judged.items():
                 norms[name].append(gradient_norm(*pair))
 factors = {name: found[-1] / found[0] for name, found in norms.items()}
-print("The generator's gradient, after and before: times", factors)
+print("The norm of the generator's gradient has changed by these factors:", factors)
 
-# %% What the networks say along the line, and how each loss pushes a fake there
+# %% What the networks say at each x, and how each loss would push a fake there
 
 x = np.linspace(-2 * DISTANCE, 2 * DISTANCE, 801)[:, None]
 
@@ -132,7 +134,7 @@ def draw(figure):
     left, middle, right = figure.subplots(1, 3)
     for name, (colour, line) in LINES.items():
         left.plot(stops, norms[name][1:], color=colour, linestyle=line, label=name)
-        there = pushes[name] > 0  # on a logarithmic axis; the others would be pushed away
+        there = pushes[name] > 0  # a logarithmic axis shows no push away from the data
         heights = np.where(there, pushes[name], np.nan)
         right.plot(x, heights, color=colour, linestyle=line)
     left.set(xscale="log", yscale="log", xlabel="step of D", ylabel="norm of G's gradient")

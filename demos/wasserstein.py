@@ -1,20 +1,20 @@
 """Three leashes for a critic: clipped weights, a penalty on the slope, spectral normalization.
 
-A critic f estimates how far apart two distributions are: mean f(real) − mean f(fake) is at most
-the Wasserstein distance W, and reaches it for the best f, if no slope of f is above 1. But what
-keeps the slopes below 1? Three answers, with the same points and the same network:
+A critic f estimates how far apart two distributions are. If no slope of f is above 1, then
+mean f(real) − mean f(fake) is at most the Wasserstein distance W, and equal to W for the best f.
+But what keeps the slopes below 1? Three answers, with the same points and the same network:
 
-- clipping: no weight above c. The slopes then have some bound, nobody knows which, so that the
-  estimate is W times an unknown factor; and most weights end at ±c, so that f is a simple shape.
-- penalty (WGAN-GP): slopes other than 1 cost, on the lines between real and fake points. The
-  estimate comes close to W; it is too large by about W / 2λ of itself, as a slope of 1 costs
-  nothing only to first order.
+- clipping: no weight is above c. This bounds the slopes, but nobody knows by how much: the
+  estimate is W times an unknown factor. And most weights end at ±c, so that f has a simple shape.
+- penalty (WGAN-GP): on the lines between real and fake points, a slope other than 1 costs. The
+  estimate comes close to W. It is too large by a factor of about 1 + W / 2λ, since a slope
+  slightly above 1 costs almost nothing.
 - spectral normalization: each layer's matrix is divided by its largest singular value, so that no
-  slope is above 1. But most are far below it, and the estimate is safe and low.
+  slope is above 1. But most slopes are far below 1, and the estimate is safe but low.
 
-What to look at in picture.png: above, the critics' heights and level lines; a good critic has
+What to look at in picture.png: above, the critics' heights and level lines. A good critic has
 evenly spaced lines on the way from the fakes to the real points. Below: weights, slopes, and the
-estimates against W, which is computed exactly from the same points by the cheapest pairing.
+estimates beside W, which is computed exactly, by the cheapest pairing of the same points.
 
 What to try next: CLIP = 0.2, and 0.01: what happens to the estimate, and to the shape?
 --data eight-gaussians: where does spectral normalization lose its slope? It takes about 20 s.
@@ -39,10 +39,10 @@ from minigan import (
     train,
 )
 from minigan.data import TOYS, Batches, GaussianMixture, toy
-from minigan.demo import start
 from minigan.games.critic import CriticGame, critic_difference
 from minigan.metrics import wasserstein_assignment
 from minigan.plotting import FAKE, INK, OTHERS, REAL, SIGNED, picture, save_picture, styled
+from support.demo import start
 
 # %% Constants
 

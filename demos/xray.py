@@ -1,29 +1,31 @@
-"""What is wrong with this network? An X-ray of five, of which one is healthy.
+"""What is wrong with this network? An X-ray of five networks, of which one is healthy.
 
-One batch goes forward and backward through each network, and the X-ray shows what every layer
-made of it: how large its outputs are, how much of the gradient still arrives, where no gradient
+One batch goes forward and backward through each network. The X-ray shows, for each layer, how
+large its outputs are, how much of the gradient still arrives, for which outputs no gradient
 passes at all, and whether the backward pass is the derivative of the forward pass. It takes a few
 seconds; nothing is trained.
 
 What to look at, in picture.png and in the printed tables:
-- All networks have the same layers of 64 units. What differs is one thing each.
-- The gradient runs from the bottom up. On a logarithmic axis, a straight line means that all
-  layers multiply it by the same factor, their gain. A sigmoid's is below 1/4, its largest slope.
-- In the dead network half of the units give 0 whatever comes in: their weights get no gradient,
-  and so will never get any.
-- The wrong backward pass spoils every gradient before it, but the table names the one culprit.
+- All networks have the same layers of 64 units. Each of the sick ones differs in one thing.
+- The gradient runs from the last layer to the first. On a logarithmic axis, a straight line means
+  that all layers multiply it by the same factor, their gain. For a sigmoid this factor is small:
+  its slope is at most 1/4.
+- In the dead network, half of the units of one layer give 0 for every input. Their weights get no
+  gradient, and so will never change.
+- The wrong backward pass spoils all gradients before it, but the table names the one layer that
+  is to blame.
 
-What to try next: replace Sigmoid by Tanh; the initial weights by Normal(0.02), the DCGAN paper's;
-put a BatchNorm before each Sigmoid. And X-ray your own network: print(xray(network, x)).
+What to try next: replace Sigmoid by Tanh; the initial weights by Normal(0.02), as in the DCGAN
+paper; put a BatchNorm before each Sigmoid. And X-ray your own network: print(xray(network, x)).
 
-Files: picture.png and metrics.json, with what was found and the gradient's factor for each.
+Files: picture.png and metrics.json, with the findings and the gradient's factor for each network.
 """
 
 import numpy as np
 
 from minigan import Dense, Normal, ReLU, Sequential, Sigmoid, xray
-from minigan.demo import start
 from minigan.plotting import draw_gradient_flow, picture, save_picture
+from support.demo import start
 
 # %% Constants
 
@@ -37,7 +39,7 @@ x = data_rng.standard_normal((BATCH, WIDTH))
 
 
 class ForgetfulReLU(ReLU):
-    """Somebody forgot that f'(x) is 0 where the unit is off."""
+    """A mistake: f'(x) is 0 where the unit is off, but this one passes dy on everywhere."""
 
     def backward(self, dy, y, parameter_gradients=True, input_gradient=True, accumulate=True):
         return dy
@@ -70,12 +72,12 @@ for name, report in found.items():
 
 
 def factor(report):
-    """By what the gradient is multiplied on its way from the output to the first layer."""
+    """The factor on the gradient on its way from the last layer to the first."""
     return report.layers[0].gradient.norm / report.layers[-1].gradient.norm
 
 
 def flow(report):
-    """For each layer: the spread of its outputs, the gradient that reaches it, its flat share."""
+    """Per layer: the spread of its outputs, the gradient that reaches it, its flat share."""
     rows = [(y.output.std, y.gradient.norm, y.flat) for y in report.layers]
     return tuple(zip(*rows, strict=True))
 

@@ -72,6 +72,19 @@ def test_every_lesson_says_what_to_look_at_and_to_try(name):
     assert all(picture in lesson for picture in LESSONS[name])
 
 
+def classes(folder):
+    """The names of all classes that the files below a folder define, one per definition."""
+    trees = [ast.parse(path.read_text()) for path in sorted(folder.rglob("*.py"))]
+    return [n.name for tree in trees for n in ast.walk(tree) if isinstance(n, ast.ClassDef)]
+
+
+def test_one_name_means_one_thing():
+    """No demo has a Recipe or Settings of its own, nor a class that is named as the library's."""
+    ours = classes(DEMOS)
+    assert {"Recipe", "Settings"} <= set(ours)
+    assert len(ours) == len(set(ours)) and not set(ours) & set(classes(DEMOS.parent / "minigan"))
+
+
 # --- What the figures say; those of training are loose, since quick runs hardly train ------------
 
 

@@ -1,5 +1,9 @@
 """Tests of the lab's demo where there is no display."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 import minigan.plotting
@@ -30,3 +34,12 @@ def test_a_gif(run_demo, monkeypatch, tmp_path):
 def test_settings_that_do_not_fit_are_a_message(run_demo, tmp_path):
     with pytest.raises(SystemExit, match="Lipschitz"):
         run_demo("lab", "--quick", "--objective", "wasserstein", "--out", tmp_path)
+
+
+def test_as_a_program_it_imports_the_package_of_its_own_name(tmp_path):
+    """Beside demos/lab.py stands the folder demos/lab/: the program must not import itself."""
+    script = Path(__file__).resolve().parents[2] / "demos" / "lab.py"
+    command = [sys.executable, script, "--quick", "--gif", "--steps", "1", "--width", "8"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "lab" / "session.gif").exists()

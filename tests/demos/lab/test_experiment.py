@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from minigan.lab import DATA, REGULARIZERS, Experiment, Settings
-from minigan.lab.mesh import CELLS, latent_mesh, mesh_cells
+from lab import DATA, Experiment, Settings
+from lab.mesh import CELLS, latent_mesh, mesh_cells
 from minigan.objectives import OBJECTIVES
 from minigan.optimizers import OPTIMIZERS
+from support.recipes import REGULARIZERS
 
 SMALL = {"width": 8, "batch": 16}
 
@@ -145,7 +146,7 @@ def test_live_changes():
 @pytest.mark.parametrize(
     "wrong, message",
     [
-        ({"data": "cube"}, "data: 'cube' is not one of"),
+        ({"data": "cube"}, "data: expected one of ring, .*, got 'cube'"),
         ({"data": "drawn"}, "no point has been drawn"),
         ({"layers": 0}, "layers"),
         ({"generator_lr": 0.0}, "generator_lr"),

@@ -1,17 +1,17 @@
-"""An experiment without a display: rendered to a GIF, or to one HTML file with a player."""
+"""`Recording`: an experiment rendered to a GIF, or to one HTML file with a player."""
 
 from itertools import repeat
 
-from minigan.lab.view import View
+from lab.view import View
 
 __all__ = ["Recording"]
 
-#: Frames for which a stage of slow motion stays.
+#: How many frames each stage of slow motion is shown.
 HOLD = 8
 
 
 class Recording:
-    """Frames of an experiment, each to be drawn on the empty `figure` before the next is asked for.
+    """The frames of an experiment. Draw each on the empty `figure` before asking for the next.
 
     recording = Recording(figure, experiment)
     save_player(figure, "session.html", recording.draw, recording.frames(steps, every))
@@ -21,13 +21,15 @@ class Recording:
         self.figure, self.experiment = figure, experiment
 
     def frames(self, steps, every, slow=1, hold=HOLD):
-        """Looks: the first `slow` steps taken apart, then one look each `every` steps.
+        """Looks: the first `slow` steps in stages, then one look per `every` steps.
 
-        Each stage of a step taken apart comes `hold` times, so that it can be read.
+        Each stage comes `hold` times, so that there is time to read it.
         """
         experiment = self.experiment
         experiment.measure()
-        start = experiment.look("Before the first step", "G knows nothing, and D knows nothing.")
+        start = experiment.look(
+            "Before the first step", "Neither G nor D has learned anything yet."
+        )
         yield from repeat(start, hold)
         for _ in range(min(slow, steps)):
             for stage in experiment.stages():
@@ -40,6 +42,6 @@ class Recording:
             yield experiment.look(text=f"KL {kl:.3f}, Jensen-Shannon {js:.3f} nats from the data.")
 
     def draw(self, look):
-        """Draw a look of this experiment, made just now."""
+        """Draw the latest look of this experiment, with the curves up to it."""
         view = View(self.figure, self.experiment)
         view.show(look, self.experiment.history, self.experiment.divergences)

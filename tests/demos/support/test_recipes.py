@@ -3,7 +3,7 @@
 import pytest
 
 from minigan import DRAGAN, OBJECTIVES, R1, R2, WGANGP, OneSidedPenalty, WeightClipping
-from minigan.recipes import RECIPES, find_recipe
+from support.recipes import RECIPES, REGULARIZERS, find_recipe
 
 BOUNDS = {
     "none": type(None),
@@ -32,8 +32,17 @@ def test_found_by_either_name():
         find_recipe("minimax", "clipping")
 
 
+def test_one_table_of_regularizers():
+    """Spectral norms are D's layers."""
+    assert set(REGULARIZERS) == set(BOUNDS) - {"spectral-norm"}
+    for name, regularizer in REGULARIZERS.items():
+        assert type(regularizer) is BOUNDS[name]
+
+
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: f"{r.objective}, {r.bounded_by}")
 def test_a_row_does_what_its_names_say(recipe):
-    assert type(recipe.regularizer) is BOUNDS[recipe.bounded_by]
+    regularizer = recipe.make_regularizer()
+    assert type(regularizer) is BOUNDS[recipe.bounded_by]
+    assert recipe.regularizer in (None, regularizer)
     if recipe.objective in OBJECTIVES and OBJECTIVES[recipe.objective].needs_constraint:
-        assert recipe.regularizer is not None
+        assert regularizer is not None

@@ -1,4 +1,4 @@
-"""`View`: an experiment on a figure, its artists kept and moved, so that it can be watched live."""
+"""`View`: an experiment on a figure, whose artists are kept and moved to be fast enough."""
 
 import textwrap
 
@@ -11,17 +11,17 @@ from minigan.plotting.style import FAKE, INK, JUDGEMENT, REAL, styled
 
 __all__ = ["View"]
 
-#: Characters of a line of text above the plane.
+#: Characters per line of the text above the plane.
 LINE = 64
 
-#: How much ink a cell of the mesh gets: its opacity times its share of the window's area.
+#: Ink per cell of the mesh, its opacity times its share of the window's area; highest opacity.
 MESH_INK, MESH_DARKEST = 0.0006, 0.5
 
 
 class View:
     """Draws `Look`s, losses and divergences on `figure`, right of `left` (a share of its width).
 
-    What is real is blue, what is generated orange, D's verdict the background.
+    Real samples are blue, generated ones orange; the background is D's verdict.
     """
 
     @styled
@@ -38,7 +38,7 @@ class View:
 
     @styled
     def show_experiment(self, experiment):
-        """Begin anew: another window onto the plane, empty curves."""
+        """Start again with another experiment: its window onto the plane, empty curves."""
         for axes in (self.plane, self.losses, self.distances):
             axes.clear()
         self.extent = extent = experiment.extent

@@ -6,9 +6,10 @@ import sys
 import numpy as np
 import pytest
 
-from minigan import CheckpointError, Dense, Sequential, demo, train
+from minigan import CheckpointError, Dense, Sequential, train
 from minigan.backend import BackendUnavailable, get_backend
 from minigan.data import Batches, MnistError
+from support import demo
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""What an experiment of the lab can be set to, with the names that the window and the demo show."""
+"""`Settings`: what an experiment can be set to, by the names that window and command line show."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ from minigan.data import TOYS, GaussianMixture, toy
 from minigan.latent import NormalLatent, UniformLatent
 from minigan.objectives import OBJECTIVES
 from minigan.optimizers import OPTIMIZERS
-from minigan.regularizers import R1, WGANGP, WeightClipping
+from support.recipes import REGULARIZERS
 
-__all__ = ["DATA", "DRAWN", "NOISES", "REGULARIZERS", "Settings"]
+__all__ = ["DATA", "DRAWN", "NOISES", "Settings"]
 
 #: Points drawn with the mouse become the centres of narrow Gaussians, so they have a density.
 DRAWN, DRAWN_SIGMA = "drawn", 0.03
@@ -20,18 +20,10 @@ DATA = (*(name for name in TOYS if toy(name).dimension == 2), DRAWN)
 
 NOISES = {"normal": NormalLatent, "uniform": UniformLatent}
 
-#: Name -> what keeps D in bounds.
-REGULARIZERS = {
-    "none": lambda: None,
-    "clipping": lambda: WeightClipping(0.3),
-    "wgan-gp": lambda: WGANGP(1.0),
-    "r1": lambda: R1(0.1),
-}
-
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that an experiment needs to know; ValueError for what cannot be.
+    """All that an experiment needs to know; ValueError for a value that makes no sense.
 
     data: a name in `DATA`. points: for data "drawn", ((x, y), ...) in [0, 1]². noise: a name in
     `NOISES`. layers, width: hidden layers of both players. regularizer: a name in `REGULARIZERS`.
@@ -59,20 +51,19 @@ class Settings:
         }  # fmt: skip
         for name, known in choices.items():
             if getattr(self, name) not in known:
-                raise ValueError(
-                    f"{name}: {getattr(self, name)!r} is not one of {', '.join(known)}"
-                )
+                found = getattr(self, name)
+                raise ValueError(f"{name}: expected one of {', '.join(known)}, got {found!r}")
         for name in ("noise_dimension", "layers", "width", "discriminator_steps", "batch"):
             check_integer(name, getattr(self, name), 1)
         check_integer("seed", self.seed, 0)
         for name in ("generator_lr", "discriminator_lr"):
             check_number(name, getattr(self, name), 0, float("inf"), low_open=True)
         if self.data == DRAWN and len(self.points) < 1:
-            raise ValueError("data is drawn by hand, but no point has been drawn yet")
+            raise ValueError("data: expected at least one point, but no point has been drawn yet")
 
     @property
     def is_critic(self):
-        """Whether D's output is a height, not the log odds of real against generated."""
+        """Whether D's logit is a height, not the log odds of real against generated."""
         return not OBJECTIVES[self.objective].log_odds
 
     def distribution(self):
@@ -86,9 +77,9 @@ class Settings:
         return NOISES[self.noise](self.noise_dimension)
 
     def make_regularizer(self):
-        return REGULARIZERS[self.regularizer]()
+        return REGULARIZERS[self.regularizer]
 
     def make_optimizer(self, network, lr):
-        """β₁ = 0.5 for Adam, the GAN default; every other constant as the optimizer has it."""
+        """β₁ = 0.5 for Adam, the GAN default; all other constants are the optimizer's defaults."""
         options = {"betas": (0.5, 0.999)} if self.optimizer == "adam" else {}
         return OPTIMIZERS[self.optimizer](network, lr, **options)

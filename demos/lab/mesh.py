@@ -1,7 +1,7 @@
 """G as a warped mesh: where it puts equally probable cells of the noise.
 
-Cells that end up small hold much probability on little room; cells that are stretched, as between
-two modes that a continuous G must connect, hold the same probability on much.
+All cells hold the same probability. A cell that ends up small is a region of high density; a cell
+that is stretched, as between two modes that a continuous G must connect, is one of low density.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ from scipy.special import ndtri
 
 __all__ = ["latent_mesh", "mesh_cells"]
 
-#: Cells a side.
+#: Cells per side.
 CELLS = 24
 
 
@@ -17,8 +17,8 @@ def latent_mesh(noise, dimension):
     """Corners of a mesh over the noise: (CELLS + 1, ..., dimension), None beyond two dimensions.
 
     Along each axis the corners are quantiles of the distribution, so every cell is equally
-    probable. The outermost cells of a normal distribution would be endless; they end at the
-    quantiles 1 / (2 CELLS) from 0 and 1.
+    probable. The outermost cells of a normal distribution would be infinite, so they are cut off:
+    half of their probability lies outside.
     """
     if dimension > 2:
         return None

@@ -1,8 +1,8 @@
 """`Window`: the lab's controls around a `View`, for any of matplotlib's interactive backends.
 
-A click changes the settings and begins a new experiment, except for the learning rates and k, which
-change in mid-game. What cannot be (a Wasserstein critic that nothing constrains, say) is said in
-the window, and the game goes on as it was.
+A click changes the settings and starts a new experiment; only the learning rates and k change in
+mid-game. If settings do not fit each other (a Wasserstein critic without a regularizer, say), the
+window says so, and the game goes on as it was.
 """
 
 import math
@@ -11,13 +11,14 @@ from dataclasses import replace
 
 from matplotlib.widgets import Button, RadioButtons, Slider
 
+from lab.experiment import Experiment
+from lab.settings import DATA, DRAWN, NOISES
+from lab.view import View
 from minigan.finite import TrainingDiverged
-from minigan.lab.experiment import Experiment
-from minigan.lab.settings import DATA, DRAWN, NOISES, REGULARIZERS
-from minigan.lab.view import View
 from minigan.objectives import OBJECTIVES
 from minigan.optimizers import OPTIMIZERS
 from minigan.plotting.style import FAKE, PAPER, styled
+from support.recipes import REGULARIZERS
 
 __all__ = ["Window"]
 
@@ -57,7 +58,7 @@ HELP = "keys: space plays, → one step, d, g, m slow motion, r starts again"
 
 
 class Window:
-    """figure: empty, of about 14 × 8 inches, in whatever window. settings: to begin with."""
+    """figure: empty, about 14 × 8 inches. settings: those at the start."""
 
     @styled
     def __init__(self, figure, settings=None, backend="numpy"):
@@ -70,7 +71,7 @@ class Window:
         self.buttons = self._make_buttons()
         figure.text(0.012, 0.012, HELP, size=9)
         self.message = figure.text(LEFT + 0.05, 0.012, "", size=10, color=FAKE, weight="bold")
-        if figure.canvas.manager is not None:  # its own keys (g: a grid, r: home) are not wanted
+        if figure.canvas.manager is not None:  # its own keys (g: a grid, r: home) would interfere
             figure.canvas.mpl_disconnect(figure.canvas.manager.key_press_handler_id)
         figure.canvas.mpl_connect("button_press_event", self._on_click)
         figure.canvas.mpl_connect("key_press_event", self._on_key)
@@ -88,7 +89,7 @@ class Window:
         (self._timer.start if self.playing else self._timer.stop)()
 
     def tick(self):
-        """Train for a moment, then draw: what the timer calls while the game plays."""
+        """Train for a moment, then draw. The timer calls this while the game plays."""
         if not self.playing:
             return
         deadline = time.perf_counter() + BURST
@@ -120,11 +121,11 @@ class Window:
         self.show(look)
 
     def restart(self):
-        """Begin anew with the same settings."""
+        """Start again with the same settings."""
         self.change()
 
     def change(self, **settings):
-        """Begin anew with changed settings; if they cannot be, say why and change nothing."""
+        """Start again with changed settings; if they do not fit, say why and change nothing."""
         self._pause()
         try:
             experiment = Experiment(replace(self.experiment.settings, **settings), self.backend)
@@ -138,7 +139,7 @@ class Window:
         return True
 
     def show(self, look=None):
-        """Draw a look, or what there is to see now."""
+        """Draw a look (None: what there is to see now)."""
         experiment = self.experiment
         self.view.show(look or experiment.look(), experiment.history, experiment.divergences)
         self.figure.canvas.draw_idle()
@@ -159,7 +160,7 @@ class Window:
             self.toggle()
 
     def _finish_stages(self):
-        """Half a step in slow motion is finished before anything else happens."""
+        """Finish a step in slow motion before anything else happens."""
         stages, self._stages = self._stages, None
         self._guard(lambda: list(stages or ()))
 
@@ -175,11 +176,11 @@ class Window:
     # Points drawn with the mouse -----------------------------------------------------------
 
     def _on_click(self, event):
-        """A click on the plane adds a point, once data "drawn" is chosen."""
+        """A click on the plane adds a point if data "drawn" is chosen."""
         if event.inaxes is not self.view.plane or self.choices["data"].value_selected != DRAWN:
             return
         if self.experiment.settings.data != DRAWN:
-            x0, x1, y0, y1 = self.experiment.extent  # the window of the data that were shown before
+            x0, x1, y0, y1 = self.experiment.extent  # of the data shown before
             point = (event.xdata - x0) / (x1 - x0), (event.ydata - y0) / (y1 - y0)
         else:
             point = event.xdata, event.ydata

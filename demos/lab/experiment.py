@@ -1,8 +1,8 @@
-"""`Experiment`: a GAN on the plane that is moved step by step, or half a step, and looked at.
+"""`Experiment`: a GAN on the plane that makes whole or half steps, and can be looked at.
 
-Nothing here draws: `look` gives what there is to see as arrays, and `stages` takes one step of
-training apart into moments with a caption each, in the order of algorithm 1 of Goodfellow et al.
-2014 (arXiv:1406.2661).
+Nothing here draws: `look` gives what there is to see as arrays. `stages` takes one step of training
+apart into moments, each with a caption, in the order of algorithm 1 of Goodfellow et al. 2014
+(arXiv:1406.2661).
 """
 
 import copy
@@ -10,19 +10,20 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from lab.mesh import latent_mesh, mesh_cells
+from lab.settings import Settings
 from minigan.data import Batches
 from minigan.gan import GAN
-from minigan.lab.mesh import latent_mesh, mesh_cells
-from minigan.lab.settings import Settings
 from minigan.layers import Dense, LeakyReLU, ReLU, Sequential
 from minigan.metrics.divergences import Grid, divergences
+from support.verdict import plane_points, verdict
 
 __all__ = ["Experiment", "Look"]
 
-#: Samples shown of each kind, of them with an arrow, and points a side of the discriminator's map.
+#: Samples shown of each kind; how many of them with an arrow; points per side of D's verdict.
 SHOWN, ARROWS, GRID = 400, 50, 40
 
-#: The grid of the divergences: cells a side, samples of each side, and of data without a density.
+#: For the divergences: cells per side, generated samples, samples of data without a density.
 CELLS, SAMPLES, MANY = 40, 4000, 200_000
 
 #: What a stage shows beside the real and the generated samples.
@@ -33,11 +34,11 @@ ALL = frozenset({"real", "fake", "verdict", "push", "mesh"})
 class Look:
     """What there is to see at one moment, in the data's units.
 
-    step: of training. real (n, 2), fake (m, 2): samples. push: (k, 2) with k <= m, minus the
+    step: of training. real (n, 2), fake (m, 2): samples. push: (k, 2) with k ≤ m, minus the
     gradient of G's loss with respect to the first k fakes. verdict: (GRID, GRID), what D makes of
-    the plane, from -1 (fake) to 1 (real), the first row at the bottom. mesh: (cells, 4, 2), the
-    image under G of a regular mesh of equally probable cells of noise ((cells, 2, 2) for noise
-    of one dimension, empty beyond two). title, text: what happens. shows: which parts to draw.
+    the plane, from −1 (fake) to 1 (real), the first row at the bottom. mesh: (cells, 4, 2), the
+    image under G of a regular mesh of equally probable cells of noise ((cells, 2, 2) for noise of
+    one dimension, empty for more than two). title, text: what happens. shows: which parts to draw.
     """
 
     step: int
@@ -66,16 +67,17 @@ class Experiment:
         self.extent = self.data.extent
         self.real = self.data.sample(SHOWN, self._view_rng)
         spread = self.data.sample(2000, self._view_rng)
-        self.centre, self.scale = spread.mean(axis=0), spread.std()  # the networks see spread 1
+        self.centre, self.scale = (
+            spread.mean(axis=0),
+            spread.std(),
+        )  # the networks see a spread of 1
         self._batches = Batches(self.data, settings.batch, data_rng)
         self.gan = self._build(noise_rng, weight_rng, backend)
         self.z = self.gan.latent.sample(SHOWN, self._view_rng)  # the same noise at every look
         self._mesh = latent_mesh(settings.noise, settings.noise_dimension)
-        x, y = np.linspace(*self.extent[:2], GRID), np.linspace(*self.extent[2:], GRID)
-        plane = np.stack(np.meshgrid(x, y), axis=2).reshape(-1, 2)
-        self._plane = self._to_networks(plane)
+        self._plane = self._to_networks(plane_points(self.extent, GRID))
         self._grid = Grid(self.extent, CELLS)
-        self._blur = (self.extent[1] - self.extent[0]) / CELLS  # a cell: alike for both sides
+        self._blur = (self.extent[1] - self.extent[0]) / CELLS  # one cell, for both distributions
         self._masses = self._data_masses()
         self._batch, self._discriminator_loss = None, np.nan
         self.history, self.divergences = [], []
@@ -110,7 +112,7 @@ class Experiment:
         return self.gan.steps
 
     def adjust(self, **changes):
-        """Change learning rates or `discriminator_steps` in mid-game; ValueError for all else."""
+        """Change learning rates or `discriminator_steps` in mid-game; ValueError for others."""
         live = {"generator_lr", "discriminator_lr", "discriminator_steps"}
         if not set(changes) <= live:
             raise ValueError(f"only {', '.join(sorted(live))} can change in mid-game")
@@ -128,12 +130,12 @@ class Experiment:
         self.generator_step()
 
     def discriminator_step(self):
-        """One update of D alone, on a fresh batch."""
+        """One update of D only, on a fresh batch."""
         figures = self.gan.discriminator_step(self._next_batch())
         self._discriminator_loss = float(figures["discriminator_loss"])
 
     def generator_step(self):
-        """One update of G alone."""
+        """One update of G only."""
         x = self._next_batch() if self._batch is None else self._batch  # only its size matters
         figures = self.gan.generator_step(x)
         self.gan.steps += 1
@@ -143,8 +145,8 @@ class Experiment:
     def measure(self):
         """KL(data ‖ generated) and the Jensen-Shannon divergence now, in nats, on a grid.
 
-        Both sides are blurred by one cell, so that neither has a cell without mass: what differs
-        within a cell does not count.
+        Both distributions are blurred by one cell, so that no cell is without mass; differences
+        within a cell do not count.
         """
         fake = self._generate(self.gan.latent.sample(SAMPLES, self._view_rng))
         found = divergences(self._masses, self._sample_masses(fake))
@@ -152,7 +154,7 @@ class Experiment:
 
     def _data_masses(self):
         if self.data.has_density:
-            # Eight points to a cell's side lie closer than any toy's sigma: their sum is exact.
+            # Eight points per side of a cell are closer than any toy's sigma: the sum is exact.
             return self._grid.from_density(self.data, smoothing=self._blur, refine=8)
         return self._sample_masses(self.data.sample(MANY, self._view_rng))
 
@@ -162,7 +164,7 @@ class Experiment:
     # Looking -------------------------------------------------------------------------------
 
     def look(self, title="", text="", shows=ALL, real=None, z=None):
-        """What there is to see now: of the experiment's own samples, or of a batch."""
+        """What there is to see now, for the experiment's own samples or for a batch."""
         fake = self.gan.asarray(self.gan.generate(self.z if z is None else z))
         return Look(
             step=self.steps,
@@ -177,25 +179,19 @@ class Experiment:
         )
 
     def _push(self, fake):
-        """Minus d(G's loss) / d(fake): the way through D that the generator's step goes, too."""
+        """Minus d(G's loss) / d(fake), through D, as in the generator's step."""
         _, d_fake = self.gan.feedback(fake, self._to_networks(self.real))
         return -self.gan.generator.backend.to_numpy(d_fake)
 
     def _verdict(self, fake):
-        """2 σ(logit) − 1 where the logit means log odds; else the height, its middle at 0."""
-        D = self.gan.discriminator
-        logits = D.backend.to_numpy(D(self._plane)).reshape(GRID, GRID)
-        if not self.settings.is_critic:
-            return np.tanh(logits / 2)
-        # A critic's heights have no zero of their own: take the middle of real and fake.
-        middle = float(D(self._to_networks(self.real)).mean() + D(fake).mean()) / 2
-        heights = logits - middle
-        return heights / max(np.abs(heights).max(), 1e-12)
+        D, real = self.gan.discriminator, self._to_networks(self.real)
+        found = verdict(D, self._plane, real, fake, log_odds=not self.settings.is_critic)
+        return found.reshape(GRID, GRID)
 
     # One step taken apart ------------------------------------------------------------------
 
     def stages(self):
-        """Make one step, as `step` does to the last bit, with a `Look` at each of its stages."""
+        """Make one step, in the same bits as `step`, with a `Look` at each of its stages."""
         k = self.gan.discriminator_steps
         for i in range(k):
             whose = f"D's step {i + 1} of {k}" if k > 1 else "D's step"
@@ -229,7 +225,7 @@ class Experiment:
         yield self.look(
             f"{whose}: D moves, G stands still",
             f"Loss {loss:.3f}, norm of its gradient {norm:.3f}; after the update the means are "
-            f"{real:.3f} and {fake:.3f}. No gradient went on into G.",
+            f"{real:.3f} and {fake:.3f}. No gradient reaches G.",
             frozenset({"real", "fake", "verdict"}), **batch,
         )  # fmt: skip
 
@@ -238,13 +234,13 @@ class Experiment:
         before = self._mean_verdict_of_fakes(z)
         yield self.look(
             "G's step: new fakes, judged by D",
-            f"Mean {self._verdict_name} of the fakes: {before:.3f}. Real samples play no part.",
+            f"Mean {self._verdict_name} of the fakes: {before:.3f}. Real samples are not used.",
             frozenset({"fake", "verdict", "mesh"}), z=z,
         )  # fmt: skip
         yield self.look(
             "G's step: the gradient flows back through D",
-            "Each arrow is minus the gradient of G's loss at a fake: where D would believe it "
-            "more. D itself is only a road.",
+            "Each arrow is minus the gradient of G's loss at a fake: it points to where D "
+            "finds the fake more real. The gradient passes through D and leaves D unchanged.",
             frozenset({"fake", "verdict", "push"}), z=z,
         )  # fmt: skip
         self.generator_step()

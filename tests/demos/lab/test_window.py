@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.backend_bases import KeyEvent, MouseEvent
 
-from minigan.lab import Experiment, Recording, Settings, View, Window
+from lab import Experiment, Recording, Settings, View, Window
 from minigan.plotting import picture, save_player
 
 SMALL = {"width": 8, "batch": 16}

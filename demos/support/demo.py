@@ -1,6 +1,6 @@
 """What all demos share: their command line, the folder they write to, messages without tracebacks.
 
-Nothing here belongs to a lesson. A demo calls `start` once, on top:
+Nothing here belongs to a lesson. A demo calls `start` once, at the top:
 
     options, out = start("toy", __doc__, files=["picture.png"], more_options=...)
 
@@ -27,11 +27,11 @@ __all__ = ["Output", "OutputRefused", "count", "start"]
 
 METRICS, CHECKPOINT = "metrics.json", "checkpoint.npz"
 
-#: Errors whose message says all that a user needs; a traceback would bury it.
+#: Errors whose message says all that a user needs to know: they end a demo without a traceback.
 EXPECTED = (BackendUnavailable, CheckpointError, MnistError, TrainingDiverged)
 
-#: Options that only say how a run is saved; and others that decide nothing of what is learnt, so
-#: that they may be different when it is resumed.
+#: Options that only say how a run is saved; and options that do not influence what is learned, so
+#: that they may differ when the run is resumed.
 SAVING, FREE = ("resume", "checkpoint_every"), ("backend", "data_dir", "samples")
 
 
@@ -42,14 +42,14 @@ class OutputRefused(RuntimeError):
 def start(name, lesson, files, add_options=None, argv=None):
     """Read the command line and take the folder for the demo's files.
 
-    name: the demo's. lesson: the text of --help. files: the names of the files it writes, besides
-    metrics.json. add_options: a function that adds the demo's own options to the parser. argv:
-    the arguments; those of the command line if not given.
+    name: of the demo. lesson: the text of --help. files: the names of the files it writes, besides
+    metrics.json. add_options: a function that adds the demo's own options to the parser. argv: the
+    arguments (None: those of the command line).
 
     Returns options, with `seed`, `steps` (None if not given), `quick`, `out` and `backend` (the
     backend itself), and an `Output`. Exits with status 2 and a message if an option is wrong, the
-    backend does not run here or the folder cannot be used. From here on, errors that a user can
-    mend end the demo with their message instead of a traceback (status 1).
+    backend does not run here or the folder cannot be used. From then on, errors that a user can
+    correct end the demo with their message instead of a traceback (status 1).
     """
     parser = argparse.ArgumentParser(
         name, description=lesson, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -61,7 +61,9 @@ def start(name, lesson, files, add_options=None, argv=None):
     shared = parser.add_argument_group("options of all demos")
     shared.add_argument("--seed", type=count, default=0, help="of all randomness (default: 0)")
     shared.add_argument("--steps", type=positive, help="of training (default: see above)")
-    shared.add_argument("--quick", action="store_true", help="a few seconds' run, to try it out")
+    shared.add_argument(
+        "--quick", action="store_true", help="a run of a few seconds, to try it out"
+    )
     shared.add_argument("--backend", choices=BACKENDS, default="auto", help="(default: auto)")
     shared.add_argument(
         "--out", type=Path, default=Path("out", name), help=f"folder to write to (out/{name})"
@@ -86,14 +88,14 @@ def _add_checkpoint_options(parser):
     group.add_argument(
         "--resume",
         action="store_true",
-        help="go on from the checkpoint in the folder, if there is one, with the same options",
+        help="go on from the checkpoint in the folder, if there is one; use the same options",
     )
     group.add_argument(
         "--checkpoint-every",
         type=positive,
         default=500,
         metavar="STEPS",
-        help="(default: 500); Ctrl-C and SIGTERM save one, too",
+        help="how often to save one (default: 500); Ctrl-C and SIGTERM save one, too",
     )
 
 
@@ -101,23 +103,23 @@ def count(text):
     """A whole number of at least 0, for argparse."""
     value = int(text)
     if value < 0:
-        raise argparse.ArgumentTypeError(f"must be at least 0, got {value}")
+        raise argparse.ArgumentTypeError(f"expected at least 0, got {value}")
     return value
 
 
 def positive(text):
     """A whole number of at least 1, for argparse."""
     if count(text) == 0:
-        raise argparse.ArgumentTypeError("must be at least 1, got 0")
+        raise argparse.ArgumentTypeError("expected at least 1, got 0")
     return int(text)
 
 
 class Output:
-    """The folder that a demo writes to: its own files there, and nobody else's.
+    """The folder that a demo writes to. It replaces its own files there, and no others.
 
-    Files of the demo's names are replaced if metrics.json in the folder says that the same demo
-    wrote them; otherwise OutputRefused is raised, and nothing is touched. All other files in the
-    folder are left alone.
+    Files with the demo's names are replaced if metrics.json in the folder says that the same demo
+    wrote them; otherwise OutputRefused is raised, and nothing is changed. All other files in the
+    folder stay as they are.
     """
 
     def __init__(self, folder, demo, files, settings, *, resume=False, checkpoint_every=500):
@@ -131,21 +133,21 @@ class Output:
             )
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            # At once, so that an interrupted run can be run again.
+            # At once: an interrupted run can then be started again in the same folder.
             self.save_metrics(finished=False)
         except OSError as error:
             raise OutputRefused(f"cannot write to {self.folder}: {error}") from None
-        for name in self.files:  # what a run that was killed was writing just then
+        for name in self.files:  # the unfinished file of a run that was killed
             remove_stale(self.path(name))
 
     def path(self, name):
-        """Where the file of that name goes; it must be one of the demo's."""
+        """Where the file of that name goes; ValueError if the demo did not name it."""
         if name not in self.files:
             raise ValueError(f"{name!r} is not one of this demo's files: {', '.join(self.files)}")
         return self.folder / name
 
     def save_metrics(self, finished=True, **metrics):
-        """Write metrics.json: whose it is, the options of the run, and `metrics`.
+        """Write metrics.json: the name of the demo, the options of the run, and `metrics`.
 
         NaN and infinity, which JSON lacks, become null.
         """
@@ -155,9 +157,9 @@ class Output:
             Path(temporary).write_text(text + "\n", encoding="utf-8")
 
     def session(self, game, batches, history):
-        """The run's `Session`; with --resume, all three are back at its last checkpoint.
+        """The run's `Session`; with --resume, all three go on from its last checkpoint.
 
-        Raises CheckpointError if there is one of another run, or a damaged one.
+        Raises CheckpointError if the checkpoint is damaged or belongs to another run.
         """
         configuration = {k: v for k, v in self.settings.items() if k not in FREE}
         session = Session(
@@ -174,7 +176,7 @@ class Output:
         return session
 
     def _owner(self):
-        """Which demo wrote the files, as far as metrics.json tells."""
+        """The demo that wrote the files, according to metrics.json; None if it does not say."""
         try:
             metrics = json.loads(self.path(METRICS).read_text(encoding="utf-8"))
             return metrics.get("demo")
@@ -183,7 +185,7 @@ class Output:
 
 
 def _plain(value):
-    """A number as JSON has it."""
+    """NaN and infinity as None: JSON has no such numbers."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -1,0 +1,1 @@
+"""What the demos share and what no lesson is about: the command line, settings that work."""
