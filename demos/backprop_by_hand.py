@@ -59,6 +59,7 @@ def backward(network, dy, caches):
     """The gradients dx, da, dh, dy of the loss; those of the weights go into network.gradients."""
     gradients = [dy]
     for layer, cache in zip(reversed(network.layers), reversed(caches), strict=True):
+        layer.add_gradients(gradients[-1], cache)
         gradients.append(layer.backward(gradients[-1], cache))
     return gradients[::-1]
 
@@ -108,7 +109,7 @@ def compare(network):
 
 
 class ForgetfulTanh(Tanh):
-    def backward(self, dy, y, parameter_gradients=True, input_gradient=True, accumulate=True):
+    def backward(self, dy, y):
         return dy * (1 - y)
 
 

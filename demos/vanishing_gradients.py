@@ -64,8 +64,9 @@ def gradient_norm(judge, objective):
     fake, fake_cache = G.forward(z)
     logits, cache = judge.forward(fake)
     _, d_logits = objective.generator(logits)
-    d_fake = judge.backward(d_logits, cache, parameter_gradients=False)
-    G.backward(d_fake, fake_cache, accumulate=False)
+    d_fake = judge.backward(d_logits, cache)
+    G.zero_gradients()
+    G.add_gradients(d_fake, fake_cache)
     return float(options.backend.norm(G.gradients))
 
 
@@ -110,7 +111,7 @@ def push(judge, objective):
     """−dL/dx of the generator's loss for a single fake at each x."""
     logits, cache = judge.forward(options.backend.asarray(x, judge.dtype))
     _, d = objective.generator(logits)
-    slopes = judge.backward(d * len(x), cache, parameter_gradients=False)
+    slopes = judge.backward(d * len(x), cache)
     return -options.backend.to_numpy(slopes)[:, 0]
 
 

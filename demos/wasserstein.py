@@ -101,7 +101,7 @@ between = fake + rng.random((POINTS, 1)) * (real - fake)
 def slopes(f):
     logits, caches = f.forward(options.backend.asarray(between, f.dtype), train=False)
     ones = options.backend.xp.ones_like(logits)
-    gradient = f.backward(ones, caches, parameter_gradients=False)
+    gradient = f.backward(ones, caches)
     return np.linalg.norm(options.backend.to_numpy(gradient), axis=1)
 
 

@@ -41,7 +41,7 @@ x = data_rng.standard_normal((BATCH, WIDTH))
 class ForgetfulReLU(ReLU):
     """A mistake: f'(x) is 0 where the unit is off, but this one passes dy on everywhere."""
 
-    def backward(self, dy, y, parameter_gradients=True, input_gradient=True, accumulate=True):
+    def backward(self, dy, y):
         return dy
 
 

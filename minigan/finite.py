@@ -1,10 +1,10 @@
 """Is training still finite? Asked of every update, before it changes anything.
 
-On a CPU that is one line (in `Game.update`). Work for a GPU is only queued, and Python runs ahead of it:
-to read one number back is to wait until everything queued before it is done, while nothing new is
-queued. So the question is asked on the device (`DeviceWatch`): a kernel sets a flag to zero at the
-first update that is not finite, every optimizer's kernel looks at that flag and changes nothing
-once it is zero, and the host reads it after every `patience` updates.
+On a CPU that is one line (in `Game.update`). Work for a GPU is only queued, and Python runs ahead
+of it: to read one number back is to wait until everything queued before it is done, while nothing
+new is queued. So the question is asked on the device (`DeviceWatch`): a kernel sets a flag to zero
+at the first update that is not finite, every optimizer's kernel looks at that flag and changes
+nothing once it is zero, and the host reads it after every `patience` updates.
 
 When something is not finite, and only then, the networks are walked through, layer by layer, to
 name the place where it began.

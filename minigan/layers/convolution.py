@@ -183,7 +183,7 @@ class ConvTranspose2d(_Convolutional):
         return f"{text}, output_padding {_pair(self.output_padding)}" if extra else text
 
 
-# Windows -------------------------------------------------------------------------------------------
+# Windows -----------------------------------------------------------------------------------------
 
 
 def unfold(xp, x, kernel, stride, padding):

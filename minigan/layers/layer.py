@@ -132,7 +132,7 @@ def assign(view, value, backend, what):
 
 
 def fill(backend, targets, arrays):
-    """Copy host arrays into arrays of the same names, in the targets' dtype; ValueError if unfit."""
+    """Copy host arrays into arrays of the same names, in the targets' dtype, or ValueError."""
     for name, target in targets.items():
         array = arrays[name]
         if array.shape != target.shape or array.dtype.kind != "f":

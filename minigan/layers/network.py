@@ -99,7 +99,7 @@ class Chain:
     # The second derivative ---------------------------------------------------------------------
 
     def backward_trace(self, dy, caches):
-        """dx as `backward`, and the trace: the dy that reached each layer, the first layer's first."""
+        """dx, and the trace: the dy that reached each layer, in the order of the layers."""
         check_gradient(self, dy, caches)
         trace = []
         for step, cache in zip(reversed(self.steps), reversed(caches), strict=True):

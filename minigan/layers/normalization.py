@@ -142,7 +142,8 @@ class LayerNorm(_Normalization):
     def double_backward(self, u, dy, cache):
         """u_dy = γ P(u);  dγ += Σ P(u)·dy;  u_x from dx's own dependence on x̂ and σ.
 
-        With g = γ dy and M values per sample, ⟨u, dx⟩ = φ = (⟨u, g⟩ − M ū ḡ − ⟨u, x̂⟩⟨g, x̂⟩ / M) / σ.
+        With g = γ dy and M values per sample,
+        ⟨u, dx⟩ = φ = (⟨u, g⟩ − M ū ḡ − ⟨u, x̂⟩⟨g, x̂⟩ / M) / σ.
         Through x̂, its derivative is v = −(⟨g, x̂⟩ u + ⟨u, x̂⟩ g) / (M σ), to be taken through x̂'s
         Jacobian; through σ it is −φ/σ times dσ/dx = x̂ / M:
 

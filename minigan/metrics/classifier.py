@@ -153,7 +153,8 @@ def train_classifier(network, images, labels, *, steps, seed=0):
             x, y = next(batches)
             logits, caches = network.forward(x)
             loss, d_logits = softmax_cross_entropy(logits, y)
-            network.backward(d_logits, caches, input_gradient=False, accumulate=False)
+            network.zero_gradients()
+            network.add_gradients(d_logits, caches)
             optimizer.step(schedule(step))
             if step % 100 == 0:
                 bar.set_postfix_str(f"loss {loss:.3f}")

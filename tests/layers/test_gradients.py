@@ -1,6 +1,6 @@
 """Every layer's backward pass against numerical derivatives, for random shapes and numbers.
 
-`minigan.diagnosis.gradcheck` compares dx and every parameter's gradient, for a random upstream gradient;
+`gradcheck` compares dx and every parameter's gradient, for a random upstream gradient;
 `scipy.optimize` then confirms some of them without it.
 """
 

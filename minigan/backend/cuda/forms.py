@@ -8,7 +8,7 @@ compare it with its page. Not yet measured on a GPU.
 
 __all__ = ["FORMS"]
 
-# Dense ---------------------------------------------------------------------------------------------
+# Dense -------------------------------------------------------------------------------------------
 
 
 def dense_forward(layer, x, train):
@@ -42,7 +42,7 @@ def _add_bias_gradient(layer, dy):
         layer.backend.add_sum(layer.dbias, dy)
 
 
-# Convolutions: windows in one kernel each way -----------------------------------------------------
+# Convolutions: windows in one kernel each way ----------------------------------------------------
 
 
 def conv_forward(layer, x, train):
@@ -98,7 +98,7 @@ def transposed_double_backward(layer, u, dy, x):
     return layer.backend.conv_grad_input(u, layer.weight, *geometry), None
 
 
-# Batch normalization in training: three kernels and three ------------------------------------------
+# Batch normalization in training: three kernels and three ----------------------------------------
 
 
 def batch_norm_forward(layer, x, train):
@@ -132,7 +132,7 @@ def batch_norm_backpropagate(layer, dy, cache):
     return dx
 
 
-# Activations ---------------------------------------------------------------------------------------
+# Activations -------------------------------------------------------------------------------------
 
 
 def activation_forward(layer, x, train):
@@ -173,7 +173,7 @@ ACTIVATION = {
 }
 
 
-# Losses: value and derivative in one kernel --------------------------------------------------------
+# Losses: value and derivative in one kernel ------------------------------------------------------
 
 
 def minimax_discriminator_terms(objective, r, f):
@@ -195,7 +195,7 @@ def non_saturating_generator_terms(objective, f):
     return value, -slope
 
 
-# Updates: one kernel, which obeys the guard --------------------------------------------------------
+# Updates: one kernel, which obeys the guard ------------------------------------------------------
 
 
 def sgd_update(optimizer, w, g, lr):

@@ -1,4 +1,4 @@
-"""Faster forms of both convolutions: windows copied in one strided pass, sums gathered, not scattered.
+"""Both convolutions, faster: windows copied in one strided pass, sums gathered, not scattered.
 
 Together 20 % of W3 and 28 % of W4's convolutional critic. Shape letters as in
 `layers/convolution.py`, whose pages these stand for: N batch, H W height and width, C channels of
@@ -19,7 +19,7 @@ def sum_rows(x):
     return np.ones(len(x), x.dtype).dot(x)
 
 
-# Conv2d --------------------------------------------------------------------------------------------
+# Conv2d ------------------------------------------------------------------------------------------
 
 
 def conv_forward(layer, x, train):
@@ -48,7 +48,7 @@ def conv_double_backward(layer, u, dy, cache):
     return _rows_product(columns, layer.weight), None
 
 
-# ConvTranspose2d -----------------------------------------------------------------------------------
+# ConvTranspose2d ---------------------------------------------------------------------------------
 
 
 def transposed_forward(layer, x, train):
@@ -89,7 +89,7 @@ def _transposed_gradients(layer, dy, x, columns):
         layer.dbias += sum_rows(dy.reshape(-1, dy.shape[-1]))
 
 
-# What they are made of -----------------------------------------------------------------------------
+# What they are made of ---------------------------------------------------------------------------
 
 
 def unfold(x, kernel, stride, padding):

@@ -86,7 +86,7 @@ def batch_norm_backpropagate(layer, dy, cache):
     return batch_norm_dx(layer, dy, cache, sum_dy, sum_product)
 
 
-# --- Adam in blocks that stay in the cache, half of them on a second core: two thirds of W2 --------
+# --- Adam in blocks that stay in the cache, half of them on a second core: two thirds of W2 ------
 
 #: Elements of a block: its five arrays then fit the L2 cache together.
 BLOCK = 1 << 16
