@@ -129,6 +129,14 @@ class GAN(Game):
 
     # Checks --------------------------------------------------------------------------------
 
+    def gradient_steps(self, x, *, rng):
+        """For gradcheck: what sets gradients, and for each player that it is for, its loss."""
+        x, z = self.asarray(x), self.asarray(self.latent.sample(len(x), rng))
+        return [
+            (lambda: self.discriminator_gradients(x, z), {"discriminator": "discriminator_loss"}),
+            (lambda: self.generator_gradients(x, z), {"generator": "generator_loss"}),
+        ]
+
     def _check_parts(self, schedule):
         G, D, extra = self.generator, self.discriminator, self._extra_inputs()
         check_kinds(schedule=schedule, latent=self.latent, regularizer=self.regularizer)

@@ -126,6 +126,15 @@ class CycleGAN(Game):
         there.add_gradients(d_fake, there_cache)
         return loss, abs(difference).mean()
 
+    def gradient_steps(self, a, b, *, rng):
+        a, b = self.asarray(a), self.asarray(b)
+        translators = {"a_to_b": "generator_loss", "b_to_a": "generator_loss"}
+        critics = {"critic_a": "critic_a_loss", "critic_b": "critic_b_loss"}
+        return [
+            (lambda: self.critic_gradients(a, b), critics),
+            (lambda: self.translator_gradients(a, b), translators),
+        ]
+
     def real(self, batch):
         """Both samples on the networks' backend; refused before any network sees one of them."""
         a, b = check_pair_of("(a, b)", batch)

@@ -169,5 +169,5 @@ def mean_per_sample(x):
 
 
 def sum_per_feature(x):
-    """Σ x (..., C) over all axes but the last, (C,)."""
-    return x.sum(axis=tuple(range(x.ndim - 1)))
+    """Σ x (..., C) over all axes but the last, (C,); added up in float64, as M may be millions."""
+    return x.sum(axis=tuple(range(x.ndim - 1)), dtype="float64").astype(x.dtype)
