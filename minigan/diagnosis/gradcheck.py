@@ -1,9 +1,9 @@
 """`gradcheck`: every gradient of a layer, a network, an objective, a penalty or a whole game.
 
-For a layer, L = Σ y·R with fixed random R: its gradient with respect to y is R, so that the backward
-pass for dy = R must give dL/dx; a constant R, such as all ones, would let many errors pass. How a
-numerical gradient is made, and when it can be trusted: `numerical.py`. The rules that a layer keeps
-beside: `contracts.py`.
+For a layer, L = Σ y·R with fixed random R: its gradient with respect to y is R, so that the
+backward pass for dy = R must give dL/dx; a constant R, such as all ones, would let many errors
+pass. How a numerical gradient is made, and when it can be trusted: `numerical.py`. The rules that
+a layer keeps beside: `contracts.py`.
 
 `print(gradcheck(network, x))` shows a table. Nothing that is passed in is changed.
 """

@@ -103,7 +103,9 @@ class GradientReport:
         if not self.passed:
             return "WRONG: see what is marked"
         if self.unchecked:
-            return f"no error found, but there is no derivative here for {', '.join(self.unchecked)}"
+            return (
+                f"no error found, but there is no derivative here for {', '.join(self.unchecked)}"
+            )
         return "every gradient agrees"
 
     def _cells(self, row):
@@ -219,7 +221,9 @@ class _Judge:
         size = _size(array)
         for step in steps:
             h = step * size
-            sides = [(self.at(array, move, d), self.at(array, move, -d), d) for d in (h, h / 2, h / 4)]
+            sides = [
+                (self.at(array, move, d), self.at(array, move, -d), d) for d in (h, h / 2, h / 4)
+            ]
             wide, half, narrow = ((right - left) / (2 * d) for right, left, d in sides)
             bends = [(right - 2 * self.middle + left) / d for right, left, d in sides]
             estimate, closer = (4 * half - wide) / 3, (4 * narrow - half) / 3

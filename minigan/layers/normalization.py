@@ -9,6 +9,8 @@ taken over, and so does every gradient. With means over the same axes,
                  itself  through μ  through σ
 """
 
+import math
+
 from minigan.checks import check_integer, check_number
 from minigan.layers.layer import Layer
 
@@ -124,6 +126,11 @@ class LayerNorm(_Normalization):
 
     def __init__(self, num_features, *, eps=1e-5):
         super().__init__(num_features, eps=eps)
+
+    def output_shape(self, input_shape):
+        if math.prod(input_shape) == 1:
+            raise ValueError("LayerNorm needs more than one value per sample: x̂ would always be 0")
+        return super().output_shape(input_shape)
 
     def forward(self, x, train):
         centred = x - mean_per_sample(x)
