@@ -1,8 +1,8 @@
 """Warnings about training that goes on but no longer leads anywhere.
 
-NaN and infinity stop training (`divergence.py`). What is finite but hopeless is told here, and
-only where it can be told reliably: each sign below must hold over three looks in a row, so that
-a bad moment, of which every game has many, is no reason for a warning.
+NaN and infinity stop training (`finite.py`). The warnings here are for training whose numbers are
+finite, but that cannot succeed any more. Every game has bad moments, so that each sign below must
+hold over three looks in a row before there is a warning.
 """
 
 import statistics
