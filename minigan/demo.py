@@ -20,7 +20,7 @@ from minigan.archive import CheckpointError
 from minigan.backend import BACKENDS, BackendUnavailable, get_backend
 from minigan.data import MnistError
 from minigan.divergence import TrainingDiverged
-from minigan.files import remove_stale, replacing
+from minigan.files import expanded, remove_stale, replacing
 from minigan.session import Session
 
 __all__ = ["Output", "OutputRefused", "count", "start"]
@@ -121,7 +121,11 @@ class Output:
     """
 
     def __init__(self, folder, demo, files, settings, *, resume=False, checkpoint_every=500):
-        self.folder, self.demo, self.files = Path(folder), demo, (*files, METRICS)
+        try:
+            self.folder = expanded(folder)
+        except OSError as error:
+            raise OutputRefused(str(error)) from None
+        self.demo, self.files = demo, (*files, METRICS)
         self.settings, self.resume, self.every = settings, resume, checkpoint_every
         existing = [name for name in self.files if os.path.lexists(self.path(name))]
         if existing and self._owner() != demo:

@@ -15,14 +15,13 @@ import os
 import signal
 import sys
 import threading
-from pathlib import Path
 
 from tqdm import tqdm
 
 from minigan.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from minigan.checks import check_integer
 from minigan.divergence import TrainingDiverged
-from minigan.files import remove_stale
+from minigan.files import expanded, remove_stale
 from minigan.health import watched
 
 __all__ = ["Session"]
@@ -37,7 +36,7 @@ class Session:
     """
 
     def __init__(self, path, game, batches=None, *, every=500, configuration=None, history=None):
-        self.path, self.game, self.batches = Path(path), game, batches
+        self.path, self.game, self.batches = expanded(path), game, batches
         self.every = check_integer("every", every, 1)
         self.configuration = configuration or {}
         self.history = {} if history is None else history
