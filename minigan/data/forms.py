@@ -139,19 +139,25 @@ def read_csv(path):
             raise IdxError(path, "holds no rows")
         where = next((header.index(word) for word in ("label", "class") if word in header), 0)
         try:
+            # As floats: for integers, NumPy 2.0 makes 0 of 256, in silence.
             rows = np.loadtxt(
-                chain([first], _lines(text)), np.uint8, delimiter=",", quotechar='"', ndmin=2
+                chain([first], _lines(text)), np.float32, delimiter=",", quotechar='"', ndmin=2
             )
         except ValueError as error:
             if f", column {where + 1}." in str(error):
-                error = f"labels: expected whole numbers from 0 to 255; {error}"
+                error = f"labels: expected whole numbers; {error}"
             raise IdxError(path, error) from None
     if rows.shape[1] != 1 + np.prod(PIXELS):
         raise IdxError(
             path, f"expected a label and 784 pixels per row, got {rows.shape[1]} columns"
         )
-    images = np.delete(rows, where, axis=1).reshape(-1, *PIXELS)
-    return {"images": images, "labels": rows[:, where].copy()}
+    columns = {"images": np.delete(rows, where, axis=1), "labels": rows[:, where]}
+    for role, values in columns.items():
+        wrong = values[~((values >= 0) & (values <= 255) & (values % 1 == 0))]  # also NaN
+        if wrong.size:
+            raise IdxError(path, f"{role}: expected whole numbers from 0 to 255, got {wrong[0]:g}")
+        columns[role] = values.astype(np.uint8)
+    return columns | {"images": columns["images"].reshape(-1, *PIXELS)}
 
 
 def _lines(text):
