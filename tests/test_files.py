@@ -159,7 +159,8 @@ def test_the_home_folder_is_written_as_a_tilde(home, kind):
     assert expanded(kind("~/a/b")) == home / "a" / "b" and expanded(kind("~")) == home
     for plain in ("a/~/b", "/a/~b", "a~", ".", ""):
         assert expanded(kind(plain)) == Path(plain)
-    assert expanded(kind("~no-such-user/x")) == Path("~no-such-user/x")
+    if os.name == "posix":  # Windows believes every user to have a folder beside this one's
+        assert expanded(kind("~no-such-user/x")) == Path("~no-such-user/x")
 
 
 @pytest.mark.parametrize("name", WRITERS)

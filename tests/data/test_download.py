@@ -95,7 +95,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def reset(self):
         self.answer(GOOD[:50], length=len(GOOD))
         self.wfile.flush()
-        self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        linger = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+        self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self.request.close()
 
     def stall(self):
