@@ -201,7 +201,7 @@ def test_the_weight_gradient_is_the_definitions_sum(g, convolution):
 
 @cases
 def test_the_transposed_convolution_goes_the_other_way(g, convolution):
-    """Its dx is the convolution of what comes down, and in its dW image and output change places."""
+    """Its dx is a convolution of what comes down; in its dW, image and output change places."""
     x, w, dy = g.arrays()
     dx, dw = convolution(g).transposed_passes(x, w, dy)
     np.testing.assert_allclose(dx, convolution(g).forward(x, w)[0], atol=1e-12)
