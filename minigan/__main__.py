@@ -7,11 +7,11 @@ minigan {__version__}: generative adversarial networks from scratch, every backw
 
 To read, in this order:
   minigan/gan.py                 the game: discriminator_gradients, generator_gradients
-  minigan/layers/base.py         the chain rule, and nothing else
+  minigan/layers/network.py      the chain rule, and nothing else
   minigan/layers/dense.py        forward above backward; then convolution.py, normalization.py
   minigan/objectives.py          what the two players minimise, and with which sign
   minigan/regularizers.py        the gradient of a gradient, without autodiff
-  minigan/gradcheck.py           how all of it is checked
+  minigan/diagnosis/gradcheck.py how all of it is checked
 
 To run (demos/README.md has the whole course):
   python demos/toy.py                  a GAN learns eight Gaussians, and you watch

@@ -262,6 +262,7 @@ def _check_network(target, x, *, rng, train, **options):
 
     y, caches = forward()
     upstream = backend.asarray(rng.standard_normal(y.shape))
+    network.zero_gradients()
     dx = network.backpropagate(upstream, caches)
     arrays = {"x": x, **network.named_parameters()}
     gradients = {"x": dx, **network.named_gradients()}
