@@ -181,6 +181,7 @@ def _forward(network, x, train):
 
 def _backward(network, dy, caches):
     """dL/dx of the network, and dL/dy of each layer."""
+    network.zero_gradients()
     gradients = [dy]
     for step, cache in zip(reversed(network.steps), reversed(caches), strict=True):
         dy = step.backpropagate(dy, cache)
