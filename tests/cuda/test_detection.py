@@ -11,7 +11,8 @@ from devices import emulated_cupy
 import minigan.backend
 import minigan.plotting
 from minigan import BackendUnavailable, get_backend
-from minigan.backend import cupy_launch, detect, why
+from minigan.backend import why
+from minigan.backend.cuda import detect, launch
 
 TOY = Path(__file__).resolve().parents[2] / "demos" / "toy.py"
 
@@ -42,9 +43,10 @@ WRONG = {
 @pytest.mark.usefixtures("seen")
 @pytest.mark.parametrize("old, new, reason", WRONG.values(), ids=WRONG)
 def test_a_gpu_that_does_not_is_left_with_a_reason(old, new, reason, monkeypatch):
-    assert old in cupy_launch.SOURCE
-    monkeypatch.setattr(cupy_launch, "SOURCE", cupy_launch.SOURCE.replace(old, new))
-    monkeypatch.setattr(cupy_launch, "NAMES", ("bias_activation",))
+    source = launch.source()
+    assert old in source
+    monkeypatch.setattr(launch, "source", lambda: source.replace(old, new))
+    monkeypatch.setattr(launch, "kernel_names", lambda: ("bias_activation",))
     assert get_backend("auto").name == "numpy"
     with pytest.raises(BackendUnavailable, match=f"a first kernel {reason}"):
         get_backend("cupy")

@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from minigan.backend.cuda.launch import NAMES as KERNELS
-from minigan.backend.cuda.launch import SOURCE
+from minigan.backend.cuda.launch import kernel_names, source
 
+KERNELS, SOURCE = kernel_names(), source()
 #: Turing (the oldest that CUDA 13 knows), Ampere, Hopper.
 ARCHITECTURES = ("sm_75", "sm_80", "sm_90")
 

@@ -13,9 +13,9 @@ from comparing import check, results
 from devices import make_backend, orders
 from operations import CONVOLUTIONS, GUARDS, MATRICES, PRODUCTS, VECTORS
 
-from minigan.backend import cupy_launch
+from minigan.backend.cuda import launch
 
-SOURCE = cupy_launch.SOURCE
+SOURCE = launch.source()
 VALUES = None
 
 
@@ -194,7 +194,7 @@ def module(emulator):
 
 @pytest.fixture(autouse=True)
 def _small_grids(monkeypatch):
-    monkeypatch.setattr(cupy_launch, "MOST_BLOCKS", 2)
+    monkeypatch.setattr(launch, "MOST_BLOCKS", 2)
 
 
 @pytest.mark.parametrize("title", BUGS)
@@ -220,11 +220,11 @@ def test_each_bug_changes_one_place():
 
 # --- Launches ------------------------------------------------------------------------------------
 
-_launch = cupy_launch.Launching._launch
+_launch = launch.Launching._launch
 
 
 def no_exact_types(self, name, dtype, grid, *arguments):
-    self._function(name, dtype)(grid, (cupy_launch.THREADS,), arguments)
+    self._function(name, dtype)(grid, (launch.THREADS,), arguments)
 
 
 def long_integers(self, name, dtype, grid, *arguments):
@@ -294,7 +294,7 @@ LAUNCHES = {
 def test_a_wrong_launch_is_caught(title, emulated, emulator, monkeypatch):
     method, broken, operation, make, caught = LAUNCHES[title]
     check(emulated, {title: operation}, "float32")
-    monkeypatch.setattr(cupy_launch.Launching, method, broken)
+    monkeypatch.setattr(launch.Launching, method, broken)
     if caught is VALUES:
         with pytest.raises(AssertionError):
             check(emulated, {title: operation}, "float32")

@@ -13,7 +13,7 @@ from .machine import machine
 __all__ = ["asarray", "asnumpy", "empty", "empty_like", "lifted", "ndarray"]
 
 #: Methods that both have, of those that are needed.
-METHODS = "all any astype clip copy max mean min ravel reshape std sum transpose".split()
+METHODS = "all any astype clip copy dot max mean min ravel reshape std sum transpose".split()
 
 
 def unwrap(x):
