@@ -43,9 +43,9 @@ def test_float_kernels_hold_no_double_arithmetic(nvrtc):
 
 def test_double_arithmetic_would_be_seen(nvrtc):
     """A constant without T(...), and the compiler says nothing."""
-    assert "* T(0.5)" in SOURCE
-    source = SOURCE.replace("* T(0.5)", "* 0.5")
-    ptx, _ = nvrtc.compile_cuda(source, "compute_75", ["bias_activation<float>"])
+    source = SOURCE.replace("T(-2) * y * first", "-2.0 * y * first")
+    assert source != SOURCE
+    ptx, _ = nvrtc.compile_cuda(source, "compute_75", ["activation_curvature<float>"])
     assert ".f64" in ptx.decode()
 
 

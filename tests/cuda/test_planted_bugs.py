@@ -54,17 +54,33 @@ BUGS = {
     "slope forgotten": Bug(
         "return y > T(0) ? T(1) : slope;", "return y > T(0) ? T(1) : T(0);",
         SMALL, "activation_gradient, leaky_relu"),
+    "sigmoid of the absolute value": Bug(
+        "(x < T(0) ? small : T(1))", "T(1)", SMALL, "softplus_with_gradient"),
     "derivative not stored": Bug(
         "derivative[i] = sigmoid_of(x[i]);", "", SMALL, "softplus_with_gradient"),
     # state in place
     "velocity not stored": Bug("velocity[i] = v;", "", LONG, "sgd"),
     "uphill": Bug("w[i] -= lr * (g", "w[i] += lr * (g", LONG, "rmsprop"),
-    "sum of g for sum of g²": Bug(
-        "beta2 * square[i] + g[i] * g[i]", "beta2 * square[i] + g[i]", LONG, "adam"),
+    "mean of g for mean of g²": Bug(
+        "beta2 * square[i] + rest2 * (g[i] * g[i])", "beta2 * square[i] + rest2 * g[i]",
+        LONG, "adam"),
+    "sum for mean": Bug("rest1 * g[i]", "g[i]", LONG, "adam"),
+    "one mean for the other": Bug("rest2 * (g", "rest1 * (g", LONG, "adam"),
     "guard ignored": Bug(
-        "T beta1, T beta2, T eps) {\n  if (!*guard) return;", "T beta1, T beta2, T eps) {",
+        "T rest2, T eps) {\n  if (!*guard) return;", "T rest2, T eps) {",
         LONG, "adam, not finite"),
-    "guard forgets": Bug("*after = *before && ", "*after = ", GUARDS, "finite_guard, 0.5 2.5 nan"),
+    "guard forgets the first": Bug(
+        " || threadIdx.x != 0 || !flag[0]) return;", " || threadIdx.x != 0) return;",
+        GUARDS, "finite_guard, nan 2.5 nan"),
+    "guard sets the flag again": Bug(
+        "if (*loss - *loss == T(0) && *norm - *norm == T(0)) return;\n  flag[0] = 0;",
+        "flag[0] = *loss - *loss == T(0) && *norm - *norm == T(0);",
+        GUARDS, "finite_guard, 0.5 2.5 1.0"),
+    "guard without the number": Bug(
+        "flag[1] = number;", "", GUARDS, "finite_guard, nan 2.5 1.0"),
+    "every thread guards": Bug(
+        "if (blockIdx.x != 0 || threadIdx.x != 0 || !flag[0]) return;", "if (!flag[0]) return;",
+        GUARDS, "finite_guard, nan 2.5 1.0", RACE),
     "guard looks at the loss alone": Bug(
         " && *norm - *norm == T(0)", "", GUARDS, "finite_guard, 0.5 inf 1.0"),
     # random numbers
@@ -109,8 +125,10 @@ BUGS = {
     "variance without the mean": Bug(
         "sum += difference * difference;", "sum += x[r * columns] * x[r * columns];",
         SMALL, "batch_norm"),
-    "biased for unbiased": Bug(
-        "square[c] / (count - T(1))", "square[c] / count", SMALL, "batch_norm"),
+    "sum of squares for variance": Bug(
+        "var[c] = square[c] / count;", "var[c] = square[c];", SMALL, "batch_norm"),
+    "eps forgotten": Bug(
+        "square[c] / count + eps", "square[c] / count", SMALL, "batch_norm"),
     "statistics by the last row too": Bug(
         "if (i < columns) {", "if (i < columns + 1) {", SMALL, "batch_norm", RACE),
     "mean of dy forgotten": Bug(
@@ -304,10 +322,10 @@ def test_a_wrong_launch_is_caught(title, emulated, emulator, monkeypatch):
 
 
 def test_a_double_constant_does_not_compile(emulator):
-    source = SOURCE.replace("return tanh(x * T(0.5))", "return tanh(x * 0.5)")
+    source = SOURCE.replace("T(-2) * y * first", "-2.0 * y * first")
     assert source != SOURCE
     module = emulator.RawModule(
-        code=source, options=("-std=c++17",), name_expressions=["bias_activation<float>"]
+        code=source, options=("-std=c++17",), name_expressions=["activation_curvature<float>"]
     )
     with pytest.raises(emulator.CompileException, match="double"):
         module.compile()
