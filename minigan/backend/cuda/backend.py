@@ -189,9 +189,9 @@ class CupyBackend(CupyConvolution):
         self._for_each("batch_norm_gradient", dtype, n, *arrays, n, columns, count)
         return dx, sums[columns:], sums[:columns]
 
-    def batch_total(self, local):
+    def batch_total(self, part):
         """A sum over the batch from its part here, which is all of it."""
-        return local
+        return part
 
     # Losses ------------------------------------------------------------------------------------
 
