@@ -33,6 +33,7 @@ cuda = SimpleNamespace(
         getDeviceCount=lambda: 1,
         getDevice=lambda: 0,
         getDeviceProperties=lambda device: {"name": b"CPU emulator", "major": 9, "minor": 0},
+        runtimeGetVersion=lambda: 13000,
     )
 )
 
