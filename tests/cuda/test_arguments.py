@@ -109,6 +109,38 @@ def test_sizes_beyond_32_bits_are_refused(emulated, monkeypatch):
         emulated.sum_rows(emulated.xp.zeros((2, 3), "float32"))
 
 
+@pytest.mark.parametrize("label", all_operations())
+def test_no_kernel_gets_an_array_beyond_the_limit(label, backend, monkeypatch):
+    """Neither an input nor a result, nor what is made on the way: its indices would wrap."""
+    operation = all_operations()[label]
+    sizes, original = [], launch.Launching._launch
+
+    def recorded(self, name, dtype, grid, *arguments):
+        sizes.extend(a.size for a in arguments if isinstance(a, self.xp.ndarray))
+        original(self, name, dtype, grid, *arguments)
+
+    def run():
+        sizes.clear()
+        operation.run(backend, *(backend.asarray(a) for a in operation.draw("float32")))
+
+    monkeypatch.setattr(launch.Launching, "_launch", recorded)
+    run()
+    largest = max(sizes, default=0)
+    if largest == 0:
+        return  # no kernel of ours: cuBLAS counts by itself
+    monkeypatch.setattr(launch, "LIMIT", largest)
+    run()
+    monkeypatch.setattr(launch, "LIMIT", largest - 1)
+    with pytest.raises(ValueError, match=rf": expected at most {largest - 1} numbers in one array"):
+        run()
+    assert max(sizes, default=0) < largest
+
+
+def test_the_limit_leaves_room_for_a_stride():
+    """A grid-stride loop adds one stride to the last index, and looks at the bound afterwards."""
+    assert launch.LIMIT + launch.THREADS * launch.MOST_BLOCKS <= 2**31 - 1
+
+
 def test_every_number_has_the_exact_type(emulated, emulator):
     """Python's floats and integers become float32 and int32, whatever the kernel would take."""
     ran = set()
