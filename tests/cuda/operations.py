@@ -8,7 +8,18 @@ import numpy as np
 from minigan.backend.cuda.backend import ACTIVATIONS
 from minigan.layers.convolution import conv_output_size
 
-__all__ = ["CONVOLUTIONS", "MATRICES", "PRODUCTS", "VECTORS", "Operation", "all_operations"]
+__all__ = [
+    "CONVOLUTIONS",
+    "GUARDS",
+    "LARGE",
+    "MATRICES",
+    "PRODUCTS",
+    "UNCHECKED",
+    "VECTORS",
+    "Operation",
+    "all_operations",
+    "vector",
+]
 
 
 class Operation(NamedTuple):
@@ -95,6 +106,12 @@ def _activation(name, x, v):
 MATRICES = {
     f"{m}x{c}": matrix(m, c)
     for m, c in [(1, 1), (2, 1), (1, 70), (7, 5), (37, 33), (300, 3), (140, 40), (4200, 1), (0, 3)]
+}
+
+#: Three partial sums and more; more columns than a block has threads.
+SUMS = "add_sum", "sum_rows", "batch_norm", "batch_norm_gradient"
+LARGE = {
+    f"{m}x{c}": {label: matrix(m, c)[label] for label in SUMS} for m, c in [(9000, 1), (5, 300)]
 }
 
 # --- On vectors (n,) -----------------------------------------------------------------------------
@@ -214,6 +231,17 @@ CONVOLUTIONS = {
     "a remainder of the stride": convolution((8, 10), (3, 3), (2, 3), (0, 0)),
     "padding beyond the kernel": convolution((3, 3), (2, 1), (2, 1), (3, 2)),
     "no images": convolution((4, 4), (3, 3), (1, 1), (1, 1), n=0),
+    "a window of more numbers than a block has threads": convolution(
+        (4, 4), (4, 4), (1, 1), (0, 0), (70, 2), 1
+    ),
+}
+LONG = convolution((100, 100), (1, 1), (1, 1), (0, 0), (1, 1), 7)
+#: Too large for the emulator's checks. W3 is the DCGAN in tests/benchmarks/workloads.py, here for
+#: two images; in the long sum, the parts are longer than the shortest allowed.
+UNCHECKED = {
+    "W3, 1 to 64 channels": convolution((28, 28), (4, 4), (2, 2), (1, 1), (1, 64)),
+    "W3, 64 to 128 channels": convolution((14, 14), (4, 4), (2, 2), (1, 1), (64, 128)),
+    "a sum over 70,000 pixels": {"conv_grad_weight": LONG["conv_grad_weight"]},
 }
 
 

@@ -2,8 +2,18 @@
 
 import numpy as np
 import pytest
-from comparing import TOLERANCE, TWINS, check, on_host, results
-from operations import CONVOLUTIONS, GUARDS, MATRICES, PRODUCTS, VECTORS, Operation, vector
+from comparing import TOLERANCE, TWINS, agree, check, on_host, results
+from operations import (
+    CONVOLUTIONS,
+    GUARDS,
+    LARGE,
+    MATRICES,
+    PRODUCTS,
+    UNCHECKED,
+    VECTORS,
+    Operation,
+    vector,
+)
 
 from minigan.backend.cuda import launch
 
@@ -39,6 +49,28 @@ def test_products(shape, dtype, device, own_kernels):
 def test_convolutions(case, dtype, device, own_kernels):
     check(device, CONVOLUTIONS[case], dtype)
     check(own_kernels, CONVOLUTIONS[case], dtype)
+
+
+@dtypes
+@pytest.mark.parametrize("case", LARGE)
+def test_more_than_one_of_everything(case, dtype, device, own_kernels):
+    check(device, LARGE[case], dtype)
+    check(own_kernels, LARGE[case], dtype)
+
+
+@pytest.mark.parametrize("case", UNCHECKED)
+def test_shapes_of_a_real_network(case, device, own_kernels, emulator):
+    """Without the emulator's checks, which the small shapes have passed: for the numbers alone."""
+    emulator.machine.checks = False
+    for backend in (device, own_kernels):
+        for label, operation in UNCHECKED[case].items():
+            expected, found = (results(b, operation, "float32") for b in (TWINS, backend))
+            agree(expected, found, TOLERANCE["float32"], label)
+
+
+def test_the_rows_of_a_product_may_be_many():
+    """A grid has 2³¹ − 1 blocks along x, and 65,535 along y and z."""
+    assert launch.product_grid(10**7, 65) == (156_250, 2)
 
 
 @dtypes
@@ -89,6 +121,20 @@ def every_second(backend, a):
 
 def backwards(backend, a):
     return backend.asarray(a[::-1].copy())[::-1]
+
+
+@dtypes
+def test_vectors_may_begin_anywhere(dtype, device):
+    """A layer's parameters stand somewhere in the network's vector: at no multiple of anything."""
+    for label, operation in vector(8).items():
+        expected = results(TWINS, operation, dtype)
+        arrays = [
+            device.asarray(np.append(np.ones(1, dtype), a))[1:] if a.ndim else device.asarray(a)
+            for a in operation.draw(dtype)
+        ]
+        returned = operation.run(device, *arrays)
+        found = [on_host(device, x) for x in (returned, *arrays)]
+        agree(expected, found, TOLERANCE[dtype], label)
 
 
 @dtypes

@@ -49,6 +49,31 @@ def test_double_arithmetic_would_be_seen(nvrtc):
     assert ".f64" in ptx.decode()
 
 
+#: The factors of 1 − n · 2⁻²⁴ and 1 − n · 2⁻⁵³ with a minus in front: both products are exact.
+EXACT = {"float": "0fB3800000", "double": "0dBCA0000000000000"}
+
+
+def fused(nvrtc, source, number):
+    """The fused multiply-adds in `philox_normal`."""
+    ptx, _ = nvrtc.compile_cuda(source, "compute_75", [f"philox_normal<{number}>"])
+    return [line for line in ptx.decode().splitlines() if "fma." in line]
+
+
+@pytest.mark.parametrize("number", EXACT)
+def test_normal_numbers_are_rounded_as_on_the_host(number, nvrtc):
+    """No multiply-add is fused, but for those that round once either way."""
+    found = fused(nvrtc, SOURCE, number)
+    assert found and all(EXACT[number] in line for line in found)
+    source = SOURCE.replace("{ return __fmul_rn(a, b); }", "{ return a * b; }")
+    source = source.replace("{ return __dmul_rn(a, b); }", "{ return a * b; }")
+    assert not all(EXACT[number] in line for line in fused(nvrtc, source, number))
+
+
+def test_no_argument_claims_to_be_the_only_one():
+    """`y` of bias_activation may be `x`: the compiler must not take them for different arrays."""
+    assert "restrict" not in SOURCE
+
+
 def test_errors_come_with_the_log(nvrtc):
     with pytest.raises(nvrtc.CompileError, match=r'kernels.cu\(\d+\): error: .*"undeclared"'):
         nvrtc.compile_cuda(SOURCE + "int f() { return undeclared; }", "sm_80", [])

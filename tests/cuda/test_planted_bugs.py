@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from comparing import check, results
+from comparing import TWINS, agree, check, results
 from devices import make_backend, orders
-from operations import CONVOLUTIONS, GUARDS, MATRICES, PRODUCTS, VECTORS
+from operations import CONVOLUTIONS, GUARDS, LARGE, MATRICES, PRODUCTS, UNCHECKED, VECTORS
 
-from minigan.backend.cuda import launch
+from minigan.backend.cuda import convolution, launch
 
 SOURCE = launch.source()
 VALUES = None
@@ -32,7 +32,8 @@ UNWRITTEN = "read of unwritten shared memory|data race"
 BOUNDS = "out of bounds"
 SMALL, TALL, LONG = MATRICES["7x5"], MATRICES["4200x1"], VECTORS["777"]
 IMAGE, STRIDED = CONVOLUTIONS["odd kernel"], CONVOLUTIONS["nothing square"]
-TILED = PRODUCTS["70x37x65"]
+TILED, WIDE = PRODUCTS["70x37x65"], LARGE["5x300"]
+MANY = CONVOLUTIONS["a window of more numbers than a block has threads"]
 
 # fmt: off
 BUGS = {
@@ -131,6 +132,8 @@ BUGS = {
         "square[c] / count + eps", "square[c] / count", SMALL, "batch_norm"),
     "statistics by the last row too": Bug(
         "if (i < columns) {", "if (i < columns + 1) {", SMALL, "batch_norm", RACE),
+    "statistics by the first block alone": Bug(
+        "if (i < columns) {", "if (i < columns && !blockIdx.x) {", WIDE, "batch_norm"),
     "mean of dy forgotten": Bug(
         "(dy[i] - mean_dy - centred", "(dy[i] - centred", SMALL, "batch_norm_gradient"),
     # images
@@ -138,6 +141,8 @@ BUGS = {
         "h >= 0 && h < g.H && w", "h >= 0 && w", IMAGE, "unfold", f"read {BOUNDS}"),
     "right side of the image": Bug(
         "w >= 0 && w < g.W", "w >= 0", IMAGE, "unfold", f"read {BOUNDS}"),
+    "windows by the first blocks alone": Bug(
+        "if (!tile.inside) return;", "if (!tile.inside || blockIdx.x) return;", MANY, "unfold"),
     "fold beyond the last window": Bug(
         "if (oh >= OH) continue;", "", IMAGE, "conv_grad_input", f"read {BOUNDS}"),
     "fold by the height's stride": Bug(
@@ -276,6 +281,10 @@ def rounded_down(self, x, out, width, parts, accumulate):
     self._launch("column_sums", x.dtype, grid, x, out, *x.shape, width, accumulate)
 
 
+def two_parts(self, partial):
+    return self._column_sums(partial[:2])
+
+
 def contiguous(backend, host):
     return [backend.asarray(a) for a in host]
 
@@ -304,6 +313,9 @@ LAUNCHES = {
         *("_read", any_dtype_is_read, GRADIENT, first_is_double),
         "array of float64 for a pointer to f4",
     ),
+    "two partial sums of three": (
+        *("_collapse", two_parts, LARGE["9000x1"]["batch_norm"], contiguous, VALUES),
+    ),
     "columns rounded down": ("_sum_tiles", rounded_down, SUMS, contiguous, VALUES),
 }
 
@@ -319,6 +331,17 @@ def test_a_wrong_launch_is_caught(title, emulated, emulator, monkeypatch):
         return
     with pytest.raises(emulator.EmulatorError, match=caught):
         operation.run(emulated, *make(emulated, operation.draw("float32")))
+
+
+def test_a_part_that_is_no_multiple_of_the_depth_is_caught(own_emulated, emulator, monkeypatch):
+    """One order of threads, and no checks: it is a large sum, see `UNCHECKED`."""
+    emulator.machine.checks = False
+    operation = UNCHECKED["a sum over 70,000 pixels"]["conv_grad_weight"]
+    expected = results(TWINS, operation, "float32")
+    agree(expected, results(own_emulated, operation, "float32"), 2e-5, "right")
+    monkeypatch.setattr(convolution, "DEPTH", 1)
+    with pytest.raises(AssertionError, match="wrong"):
+        agree(expected, results(own_emulated, operation, "float32"), 2e-5, "wrong")
 
 
 def test_a_double_constant_does_not_compile(emulator):

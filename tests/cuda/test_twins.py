@@ -1,4 +1,4 @@
-"""Every operation has a twin in NumPy and a test, and every kernel the name of its page above it."""
+"""Every operation has a twin in NumPy and a test; above every kernel stands the name of its page."""
 
 import inspect
 import re
