@@ -89,7 +89,7 @@ def test_no_step_waits_for_the_device(name, emulator):
 
 
 def test_patience_bounds_how_long_nobody_looks(emulator):
-    backend = make_backend("emulator", patience=4)  # two updates a step
+    backend = make_backend("emulator", patience=4)  # two updates per step
     game = GAMES["dense"](backend, "float32")
     steps, reads = train(game, batches("dense", game), 6), emulator.machine.host_reads
     seen = []

@@ -1,4 +1,4 @@
-"""Every operation has a twin in NumPy and a test; above every kernel stands the name of its page."""
+"""Every operation has a twin in NumPy and a test, and every kernel names its page."""
 
 import inspect
 import re
@@ -11,6 +11,8 @@ from twins import Twins
 
 from minigan import layers, optimizers
 from minigan.backend import CupyBackend, NumpyBackend, philox
+from minigan.backend.cuda import convolution as cuda_convolution
+from minigan.backend.cuda import launch
 from minigan.backend.cuda.launch import kernel_names, source
 from minigan.finite import DeviceWatch
 from minigan.layers import activations, convolution
@@ -81,6 +83,13 @@ def test_the_page_that_a_kernel_names_exists(comment, kernel):
         assert inspect.ismodule(found) or method in vars(found), f"{page} has no {method}"
         found = getattr(found, method)
     assert inspect.isfunction(found)
+
+
+def test_both_sides_count_alike():
+    """Sizes that the launches and the kernels share, each written down twice."""
+    shared = {"THREADS": launch.THREADS, "SIDE": launch.SIDE, "DEPTH": cuda_convolution.DEPTH}
+    for name, value in shared.items():
+        assert re.search(rf"constexpr int .*\b{name} = {value}\b", source()), name
 
 
 # --- Arrays --------------------------------------------------------------------------------------
