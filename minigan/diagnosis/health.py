@@ -9,6 +9,7 @@ import statistics
 import warnings
 
 from minigan.checks import check_integer
+from minigan.gan import norm
 from minigan.layers import Sequential
 
 __all__ = ["TrainingWarning", "watched"]
@@ -92,7 +93,7 @@ class _Watch:
             if name in now and (share := self.share(now, name)) > EXPLODED:
                 network = self.networks[player]
                 gradients = network.named_gradients().items()
-                norms = {n: float(network.backend.norm(g.reshape(-1))) for n, g in gradients}
+                norms = {n: float(norm(g.reshape(-1))) for n, g in gradients}
                 yield (
                     f"exploding {player}",
                     f"the gradient of the {player} explodes: its norm is {now[name]:.2g}, "

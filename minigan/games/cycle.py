@@ -146,9 +146,8 @@ class CycleGAN(Game):
     def _check_parts(self, schedule):
         check_kinds(schedule=schedule, regularizer=self.regularizer)
         networks = {player: getattr(self, player) for player in self.players}
-        check_optimizers(
-            {f"the optimizer of {n}": (self.optimizer(n), w) for n, w in networks.items()}
-        )
+        optimizers = {n: getattr(self, f"{n}_optimizer") for n in networks}
+        check_optimizers({f"the optimizer of {n}": (optimizers[n], w) for n, w in networks.items()})
         check_networks(networks, self.objective)
         F, G, D_a, D_b = networks.values()
         a, b = F.input_shape, F.output_shape

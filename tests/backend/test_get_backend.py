@@ -56,6 +56,7 @@ def fake_cupy(kernel=leaky_relu, **runtime):
         "getDeviceCount": lambda: 1,
         "getDevice": lambda: 0,
         "getDeviceProperties": lambda device: H200,
+        "runtimeGetVersion": lambda: 13000,
         **runtime,
     }
     module = SimpleNamespace(get_function=lambda name: kernel)
