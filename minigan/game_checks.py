@@ -73,8 +73,6 @@ def check_discriminator(name, network, objective, regularizer):
     *_, last = _acting_layers(network) or [None]
     if isinstance(last, Sigmoid):
         raise ValueError(f"the {name} ends in a Sigmoid, but objectives take logits: leave it out")
-    if objective.needs_constraint:  # its losses are means of the logits
-        check_not_centred(network, f"the {name}'s logits")
     if regularizer is not None:
         regularizer.check(network)
     elif objective.needs_constraint:
@@ -82,6 +80,8 @@ def check_discriminator(name, network, objective, regularizer):
             f"{objective!r} has no minimum without a Lipschitz constraint: "
             f"pass regularizer=WeightClipping(0.01), say"
         )
+    if objective.needs_constraint:  # its losses are means of the logits
+        check_not_centred(network, f"the {name}'s logits")
 
 
 def check_not_centred(chain, what):
