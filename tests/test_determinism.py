@@ -87,9 +87,9 @@ def test_float64_twin_stays_close(kind, trained):
         np.testing.assert_allclose(single, double, rtol=2e-2, atol=2e-3)
 
 
-def poison(shape, dtype=float):
+def poison(shape, dtype=float, **options):
     """In the place of `np.empty`: memory filled with NaN."""
-    return np.full(shape, np.nan if np.dtype(dtype).kind == "f" else -1, dtype)
+    return np.full(shape, np.nan if np.dtype(dtype).kind == "f" else 0, dtype, **options)
 
 
 @KINDS
@@ -97,8 +97,8 @@ def test_no_number_comes_from_memory_that_nobody_wrote_to(kind, trained, monkeyp
     """Whoever read an empty array before writing to it would now read NaN."""
     expected = bits(trained(kind)[1])
     empty = []
-    monkeypatch.setattr(np, "empty", lambda *args: empty.append(poison(*args)) or empty[-1])
-    monkeypatch.setattr(np, "empty_like", lambda a, *args: np.empty(a.shape, *(args or [a.dtype])))
+    monkeypatch.setattr(np, "empty", lambda *a, **o: empty.append(poison(*a, **o)) or empty[-1])
+    monkeypatch.setattr(np, "empty_like", lambda a: np.empty(a.shape, a.dtype))
     assert bits(trained(kind)[1]) == expected
     assert empty
 
