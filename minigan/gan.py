@@ -13,7 +13,7 @@ from minigan.checks import check_integer
 from minigan.finite import walk_through
 from minigan.game import Game
 from minigan.game_checks import check_discriminator, check_kinds, check_networks, check_optimizers
-from minigan.layers.network import check_batch
+from minigan.layers.network import check_array
 from minigan.objectives import get_objective
 from minigan.optimizers import WeightAverage, constant
 
@@ -76,7 +76,7 @@ class GAN(Game):
 
     def discriminator_step(self, x):
         """One update of D on a real batch x (N, ...), as `real` gives it; the step's figures."""
-        check_batch(self.discriminator, x)
+        check_array(self.discriminator, x, "x", self.discriminator.input_shape)
         z = self.noise(len(x))
         figures = self.update(["discriminator"], self.discriminator_gradients, x, z)
         if self.regularizer is not None:
@@ -95,7 +95,7 @@ class GAN(Game):
 
     def generator_step(self, x):
         """One update of G on as many fakes as x (N, ...) has samples; the step's figures."""
-        check_batch(self.discriminator, x)
+        check_array(self.discriminator, x, "x", self.discriminator.input_shape)
         z = self.noise(len(x))
         figures = self.update(["generator"], self.generator_gradients, x, z)
         if self.average is not None:
@@ -126,6 +126,14 @@ class GAN(Game):
         return loss, D.backward(d_logits, cache)
 
     # Checks --------------------------------------------------------------------------------
+
+    def gradient_steps(self, x, *, rng):
+        """For gradcheck: what sets gradients, and for each player that it is for, its loss."""
+        x, z = self.asarray(x), self.asarray(self.latent.sample(len(x), rng))
+        return [
+            (lambda: self.discriminator_gradients(x, z), {"discriminator": "discriminator_loss"}),
+            (lambda: self.generator_gradients(x, z), {"generator": "generator_loss"}),
+        ]
 
     def _check_parts(self, schedule):
         G, D, extra = self.generator, self.discriminator, self._extra_inputs()

@@ -72,7 +72,7 @@ class Conditioned(Chain):
         self.named_buffers = network.named_buffers
 
     def clone(self, dtype=None, backend=None):
-        """The same labels for a copy of the network."""
+        """The same, on a copy of the network."""
         network = self.network.clone(dtype, backend)
         labels = self.backend.to_numpy(self.labels)
         return Conditioned(network, network.backend.asarray(labels, network.dtype))
@@ -139,6 +139,10 @@ class ConditionalGAN(GAN):
             len(z),
             network,
         )
+
+    def gradient_steps(self, x, labels=None, *, rng):
+        game = self if labels is None else self.given(self.one_hot(labels))
+        return GAN.gradient_steps(game, x, rng=rng)
 
     def _extra_inputs(self):
         return self.classes

@@ -66,6 +66,11 @@ class CriticGame(Game):
         walk_through(self.discriminator, x, "the discriminator")
         walk_through(self.discriminator, fake, "the discriminator")
 
+    def gradient_steps(self, x, fake, *, rng):
+        x, fake = self.asarray(x), self.asarray(fake)
+        losses = {"discriminator": "discriminator_loss"}
+        return [(lambda: self.discriminator_gradients(x, fake), losses)]
+
     def real(self, batch, what="real samples"):
         return self.checked(batch, self.discriminator.input_shape, "discriminator", what)
 

@@ -132,6 +132,15 @@ class CycleGAN(Game):
         for samples in (b, fake_b):
             walk_through(self.critic_b, samples, "critic_b")
 
+    def gradient_steps(self, a, b, *, rng):
+        a, b = self.asarray(a), self.asarray(b)
+        translators = {"a_to_b": "generator_loss", "b_to_a": "generator_loss"}
+        critics = {"critic_a": "critic_a_loss", "critic_b": "critic_b_loss"}
+        return [
+            (lambda: self.critic_gradients(a, b), critics),
+            (lambda: self.translator_gradients(a, b), translators),
+        ]
+
     def real(self, batch):
         """Both samples on the networks' backend; refused before any network sees one of them."""
         a, b = check_pair_of("(a, b)", batch)
@@ -144,7 +153,10 @@ class CycleGAN(Game):
         check_kinds(schedule=schedule, regularizer=self.regularizer)
         networks = {player: getattr(self, player) for player in self.players}
         check_optimizers(
-            {f"the optimizer of {n}": (getattr(self, f"{n}_optimizer"), w) for n, w in networks.items()}
+            {
+                f"the optimizer of {n}": (getattr(self, f"{n}_optimizer"), w)
+                for n, w in networks.items()
+            }
         )
         check_networks(networks, self.objective)
         F, G, D_a, D_b = networks.values()

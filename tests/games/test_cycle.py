@@ -369,8 +369,14 @@ def test_clipped_critics():
     [
         (np.ones((4, 2)), r"batches: expected pairs \(a, b\), got ndarray"),
         ((np.ones((4, 2)),) * 3, r"batches: expected pairs \(a, b\)"),
-        ((np.ones((4, 2)), np.ones((4, 2))), r"samples b: expected shape \(N, 3\) with N > 0, got \(4, 2\)"),
-        ((np.ones((4, 3)), np.ones((4, 3))), r"samples a: expected shape \(N, 2\) with N > 0, got \(4, 3\)"),
+        (
+            (np.ones((4, 2)), np.ones((4, 2))),
+            r"samples b: expected shape \(N, 3\) with N > 0, got \(4, 2\)",
+        ),
+        (
+            (np.ones((4, 3)), np.ones((4, 3))),
+            r"samples a: expected shape \(N, 2\) with N > 0, got \(4, 3\)",
+        ),
     ],
 )
 def test_a_bad_batch_changes_nothing(bad, message):

@@ -206,7 +206,12 @@ MUTANTS = {
         ["Pack"],
     ),
     "NaN at zero": (regularizers, "square_of", nan_at_zero, ["finite at zero"]),
-    "slope not divided by the norm": (regularizers, "square_of", slope_without_norm, ["leaky ReLU"]),
+    "slope not divided by the norm": (
+        regularizers,
+        "square_of",
+        slope_without_norm,
+        ["leaky ReLU"],
+    ),
     "one-sided on both sides": (OneSidedPenalty, "rho", not_one_sided, ["value"]),
     "R1 on the fakes": (R1, "points", points_are_fakes, ["value"]),
 }

@@ -67,6 +67,13 @@ class CupyBackend(CupyConvolution):
         """`x`, a host array or one of this backend, as an array of this backend."""
         return self.xp.asarray(x, dtype)
 
+    def freeze(self, x):
+        """`x`; arrays on a GPU cannot be protected."""
+        return x
+
+    def thaw(self, x):
+        return x
+
     def to_numpy(self, x):
         """An array of this backend as a `numpy.ndarray`: a copy, when the GPU has made it."""
         self.check(x)
