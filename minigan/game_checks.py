@@ -103,7 +103,9 @@ def check_not_centred(chain, what):
 def check_reach(generator, x, what):
     """Refuse samples far outside of what a generator that ends in tanh or a sigmoid can make."""
     *_, last = _acting_layers(generator) or [None]
-    if isinstance(last, Tanh | Sigmoid) and (largest := float(abs(x).max())) > FAR:
+    if not isinstance(last, Tanh | Sigmoid) or getattr(x, "dtype", None) is None:
+        return
+    if x.dtype.kind == "f" and x.size and (largest := float(abs(x).max())) > FAR:
         raise ValueError(
             f"{what}: the generator ends in {last!r} and reaches 1 at most, but the samples reach "
             f"{largest:g}: scale them, as in x / 127.5 - 1 for pixels from 0 to 255"

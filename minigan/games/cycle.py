@@ -145,8 +145,8 @@ class CycleGAN(Game):
         """Both samples on the networks' backend; refused before any network sees one of them."""
         a, b = check_pair_of("(a, b)", batch)
         return (
-            self.checked(a, self.a_to_b.input_shape, "critic_a", "samples a"),
-            self.checked(b, self.b_to_a.input_shape, "critic_b", "samples b"),
+            super().real(a, self.a_to_b.input_shape, "critic_a", "samples a"),
+            super().real(b, self.b_to_a.input_shape, "critic_b", "samples b"),
         )
 
     def _check_parts(self, schedule):
