@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from minigan.archive import open_archive, write_archive
+from minigan.runs.archive import open_archive, write_archive
 
 from minigan import demo
 from minigan.data import MnistError, load_mnist
