@@ -16,13 +16,12 @@ import os
 import signal
 import sys
 import threading
-from pathlib import Path
 
 from tqdm import tqdm
 
 from minigan.checks import check_integer
 from minigan.diagnosis.health import watched
-from minigan.files import remove_stale
+from minigan.files import expanded, remove_stale
 from minigan.finite import TrainingDiverged
 from minigan.runs.checkpoint import (
     CheckpointError,
@@ -45,7 +44,7 @@ class Session:
     """
 
     def __init__(self, path, game, batches=None, *, every=500, configuration=None, history=None):
-        self.path, self.game, self.batches = Path(path), game, batches
+        self.path, self.game, self.batches = expanded(path), game, batches
         self.every = check_integer("every", every, 1)
         self.configuration = configuration or {}
         check_configuration(self.configuration)

@@ -5,13 +5,17 @@ too old, with a driver that fails, with a GPU whose numbers are wrong.
 """
 
 import copy
+import os
 import runpy
+import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import minigan
 from minigan import BackendUnavailable, get_backend
 from minigan.backend import CupyBackend, NumpyBackend, detect, why
 
@@ -68,7 +72,8 @@ def fake_cupy(kernel=leaky_relu, **runtime):
 
 
 @pytest.fixture(autouse=True)
-def _forget_what_was_found():
+def _forget_what_was_found(monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     detect.find_gpu.cache_clear()
     yield
     detect.find_gpu.cache_clear()
@@ -125,6 +130,103 @@ def test_auto_falls_back_with_a_reason_and_cupy_raises_it(name, machine):
     with pytest.raises(BackendUnavailable, match=reason) as caught:
         get_backend("cupy")
     assert "\n" not in str(caught.value) and str(caught.value).endswith(why()[len("numpy: ") :])
+
+
+class OutOfMemoryError(MemoryError):
+    """As `cupy.cuda.memory.OutOfMemoryError`."""
+
+
+def full(*arguments):
+    raise OutOfMemoryError("Out of memory allocating 1,024 bytes (allocated so far: 0 bytes).")
+
+
+#: Where the first sign of trouble may show: the runtime, or a kernel.
+BUSY = "cudaErrorDevicesUnavailable: CUDA-capable device(s) is/are busy or unavailable"
+IN_USE = {
+    "full, kernel": (fake_cupy(kernel=full), "memory is full: nvidia-smi"),
+    "full, runtime": (
+        fake_cupy(getDeviceProperties=fails("cudaErrorMemoryAllocation: out of memory")),
+        "memory is full",
+    ),
+    "full, driver": (
+        fake_cupy(kernel=fails("CUDA_ERROR_OUT_OF_MEMORY: out of memory")),
+        "memory is full",
+    ),
+    "full, cuBLAS": (fake_cupy(kernel=fails("CUBLAS_STATUS_ALLOC_FAILED")), "memory is full"),
+    "busy, runtime": (fake_cupy(getDeviceCount=fails(BUSY)), "another program has it"),
+    "busy, kernel": (fake_cupy(kernel=fails(BUSY)), "another program has it"),
+}
+
+
+@pytest.mark.parametrize("module, advice", IN_USE.values(), ids=IN_USE)
+def test_a_gpu_in_use_is_no_reason_to_install_anything(module, advice, machine):
+    machine(module)
+    assert advice in why() and "CUDA_VISIBLE_DEVICES" in why()
+    assert "pip install" not in why() and "driver is new enough" not in why()
+
+
+@pytest.mark.parametrize("visible", ["", "-1", "7", "none"])
+@pytest.mark.parametrize(
+    "count",
+    [lambda: 0, fails("cudaErrorNoDevice: no CUDA-capable device is detected")],
+)
+def test_a_gpu_that_is_hidden(visible, count, machine, monkeypatch):
+    machine(fake_cupy(getDeviceCount=count))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert f"CUDA_VISIBLE_DEVICES={visible!r} hides it: unset it" in why()
+    assert "nvidia-smi" not in why() and "pip install" not in why()
+    detect.find_gpu.cache_clear()
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert "nvidia-smi" in why()
+
+
+@pytest.fixture
+def tell(tmp_path):
+    """tell(): what `python -m minigan.backend` says in a folder with other files."""
+
+    def run():
+        root = str(Path(minigan.__file__).parents[1])
+        environment = {**os.environ, "PYTHONPATH": root, "PYTHONSAFEPATH": ""}
+        command = [sys.executable, "-m", "minigan.backend"]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        assert "auto chooses numpy" in done.stdout and not done.stderr
+        return done.stdout
+
+    return run
+
+
+def test_a_folder_named_cupy(tmp_path, tell):
+    """Left by a removal, or one's own: Python takes it for a package without a file."""
+    (tmp_path / "cupy").mkdir()
+    assert f"the folder {tmp_path / 'cupy'} is found in place of CuPy: remove or rename" in tell()
+
+
+@pytest.mark.parametrize("place", ["cupy.py", "cupy/__init__.py"])
+def test_a_module_named_cupy(tmp_path, tell, place):
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / place).write_text("ndarray = None\n")
+    assert f"{tmp_path / place} is found in place of CuPy" in tell()
+
+
+@pytest.mark.parametrize(
+    "code, reason",
+    [
+        ("raise RuntimeError('anything')", "RuntimeError: anything"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("import sys; sys.exit()", "SystemExit"),
+        ("raise MemoryError", "MemoryError"),
+        ("def f(: pass", "SyntaxError"),
+        ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("class Odd(Exception): pass\nraise Odd('one\\ntwo')", "Odd: one)"),
+        ("__version__ = 1\ncuda = ndarray = None", "AttributeError: "),
+    ],
+)
+def test_a_cupy_that_raises_anything(tmp_path, tell, code, reason):
+    (tmp_path / "cupy.py").write_text(code)
+    assert reason in tell()
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
