@@ -8,7 +8,7 @@ import numpy as np  # for what comes in, which is on the host
 
 from minigan.checks import as_generator
 from minigan.finite import DeviceWatch, NotFinite, TrainingDiverged, first_bad_gradient, set_back
-from minigan.game_checks import as_samples
+from minigan.game_checks import as_samples, check_reach
 
 __all__ = ["Game"]
 
@@ -93,15 +93,17 @@ class Game:
 
     # Batches, noise and samples ----------------------------------------------------------------
 
-    def real(self, batch):
-        """A host batch of real samples (N, ...), checked here and once, on the networks' backend.
+    def real(self, batch, shape=None, player=None, what="real samples"):
+        """A host batch of samples (N, ...), checked here and once, on the networks' backend.
 
-        Raises ValueError or TypeError for what is no such batch, TrainingDiverged for NaN and ∞.
+        shape: of a sample, by default the generator's. player: whose step it is. Raises ValueError
+        or TypeError for what is no such batch, and TrainingDiverged for NaN and ∞, before any
+        network has seen it.
         """
-        return self.checked(batch, self.generator.output_shape, self.players[0], "real samples")
-
-    def checked(self, batch, shape, player, what):
-        """A batch of samples of that shape; NaN or ∞ is refused before any network sees it."""
+        if shape is None:
+            shape, player = self.generator.output_shape, self.players[0]
+            if self.steps == 0:
+                check_reach(self.generator, batch, what)
         if type(batch) is not np.ndarray or batch.dtype != self.dtype or batch.shape[1:] != shape:
             batch = as_samples(batch, shape, self.dtype, what)
         if not np.isfinite(batch).all():

@@ -181,6 +181,7 @@ def _forward(network, x, train):
 
 def _backward(network, dy, caches):
     """dL/dx of the network, and dL/dy of each layer."""
+    network.zero_gradients()
     gradients = [dy]
     for step, cache in zip(reversed(network.steps), reversed(caches), strict=True):
         dy = step.backpropagate(dy, cache)
@@ -300,9 +301,9 @@ def _flow(layers, samples):
         bad = next(layer for layer in reversed(layers) if not layer.gradient.finite)
         yield f"the gradient at the output of {_title(bad)} is not finite"
         return
-    slope = end.norm * math.sqrt(samples)  # of the loss, a sample: dy holds the mean's 1/N
+    slope = end.norm * math.sqrt(samples)  # of the loss, per sample: dy holds the mean's 1/N
     if slope < SATURATED:
-        yield f"the loss is saturated: its slope in the network's output is {slope:.2g} a sample"
+        yield f"the loss is saturated: its slope in the network's output is {slope:.2g} per sample"
     if end.norm == 0 or not on_the_way:
         return
     factor = start.norm / end.norm

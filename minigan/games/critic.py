@@ -72,7 +72,7 @@ class CriticGame(Game):
         return [(lambda: self.discriminator_gradients(x, fake), losses)]
 
     def real(self, batch, what="real samples"):
-        return self.checked(batch, self.discriminator.input_shape, "discriminator", what)
+        return super().real(batch, self.discriminator.input_shape, "discriminator", what)
 
     def parts(self):
         return super().parts() | {"fakes": self.fakes}

@@ -145,19 +145,15 @@ class CycleGAN(Game):
         """Both samples on the networks' backend; refused before any network sees one of them."""
         a, b = check_pair_of("(a, b)", batch)
         return (
-            self.checked(a, self.a_to_b.input_shape, "critic_a", "samples a"),
-            self.checked(b, self.b_to_a.input_shape, "critic_b", "samples b"),
+            super().real(a, self.a_to_b.input_shape, "critic_a", "samples a"),
+            super().real(b, self.b_to_a.input_shape, "critic_b", "samples b"),
         )
 
     def _check_parts(self, schedule):
         check_kinds(schedule=schedule, regularizer=self.regularizer)
         networks = {player: getattr(self, player) for player in self.players}
-        check_optimizers(
-            {
-                f"the optimizer of {n}": (getattr(self, f"{n}_optimizer"), w)
-                for n, w in networks.items()
-            }
-        )
+        optimizers = {n: getattr(self, f"{n}_optimizer") for n in networks}
+        check_optimizers({f"the optimizer of {n}": (optimizers[n], w) for n, w in networks.items()})
         check_networks(networks, self.objective)
         F, G, D_a, D_b = networks.values()
         a, b = F.input_shape, F.output_shape

@@ -102,7 +102,7 @@ class Sequential(Chain, Bound):
             "dtype": self.dtype,
             "backend": self.backend,
             "numbers": {kind: self.backend.to_numpy(view) for kind, view in self.views.items()},
-            "rngs": [layer.rng for layer in self.layers],
+            "rngs": [copy.deepcopy(layer.rng) for layer in self.layers],
         }
 
     def __setstate__(self, state):

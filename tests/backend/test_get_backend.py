@@ -17,7 +17,8 @@ import pytest
 
 import minigan
 from minigan import BackendUnavailable, get_backend
-from minigan.backend import CupyBackend, NumpyBackend, detect, why
+from minigan.backend import CupyBackend, NumpyBackend, why
+from minigan.backend.cuda import detect
 
 H200 = {"name": b"NVIDIA H200", "major": 9, "minor": 0}
 
@@ -55,6 +56,7 @@ def fake_cupy(kernel=leaky_relu, **runtime):
         "getDeviceCount": lambda: 1,
         "getDevice": lambda: 0,
         "getDeviceProperties": lambda device: H200,
+        "runtimeGetVersion": lambda: 13000,
         **runtime,
     }
     module = SimpleNamespace(get_function=lambda name: kernel)
@@ -262,10 +264,15 @@ def test_module_prints_what_was_found(module, machine, capsys):
     assert f"NumPy {np.__version__}" in out
 
 
-def test_numpy_by_name_is_always_the_same_object_and_asks_for_no_gpu(monkeypatch):
+@pytest.mark.parametrize("name", ["reference", "numpy"])
+def test_numpy_by_name_is_always_the_same_object_and_asks_for_no_gpu(name, monkeypatch):
     monkeypatch.setattr(detect, "load_cupy", lambda: pytest.fail("CuPy was asked for"))
-    assert get_backend("numpy") is get_backend("numpy")
-    assert isinstance(get_backend("numpy"), NumpyBackend)
+    assert get_backend(name) is get_backend(name)
+    assert isinstance(get_backend(name), NumpyBackend) and get_backend(name).name == name
+
+
+def test_the_reference_has_no_forms():
+    assert get_backend("reference").forms == {} != get_backend("numpy").forms
 
 
 def test_an_object_is_taken_as_it_is():
@@ -275,7 +282,7 @@ def test_an_object_is_taken_as_it_is():
 
 @pytest.mark.parametrize("name", ["", "gpu", "NumPy"])
 def test_unknown_names(name):
-    with pytest.raises(ValueError, match="expected one of numpy, cupy, auto"):
+    with pytest.raises(ValueError, match="expected one of reference, numpy, cupy, auto"):
         get_backend(name)
 
 

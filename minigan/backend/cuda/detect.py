@@ -11,6 +11,8 @@ __all__ = ["find_gpu"]
 
 #: Volta, the first whose warps may diverge, which is what `__shfl_down_sync` was made for.
 OLDEST = (7, 0)
+#: Turing: CUDA 13 no longer compiles for anything older.
+OLDEST_OF_CUDA_13 = (7, 5)
 INSTALL = (
     "for an NVIDIA GPU, pip install 'cupy-cuda13x[ctk]' (driver 580 or newer) or "
     "'cupy-cuda12x[ctk]' (driver 525 or newer)"
@@ -47,7 +49,7 @@ def find_gpu():
         return None, f"{_place(cupy)} is found in place of CuPy: remove or rename it; {INSTALL}"
     version = f"CuPy {cupy.__version__}"
     try:
-        gpu, capability = _device(cupy.cuda.runtime)
+        gpu, capability, cuda = _device(cupy.cuda.runtime)
     except Exception as error:
         return None, (
             f"{version} is installed but finds no GPU that it can use ({_brief(error)}): "
@@ -55,8 +57,12 @@ def find_gpu():
         )
     shown = f"{gpu} (compute capability {'.'.join(map(str, capability))})"
     if capability < OLDEST:
-        oldest = ".".join(map(str, OLDEST))
-        return None, f"the {shown} is too old: minigan's kernels need {oldest} or newer"
+        return None, f"the {shown} is too old: minigan's kernels need 7.0 or newer"
+    if cuda >= 13000 and capability < OLDEST_OF_CUDA_13:
+        return None, (
+            f"the {shown} is too old for CUDA 13, which needs 7.5 or newer: pip uninstall "
+            f"cupy-cuda13x, pip install 'cupy-cuda12x[ctk]'"
+        )
     try:
         backend = CupyBackend()
         right = _tried(backend)
@@ -70,11 +76,12 @@ def find_gpu():
 
 
 def _device(runtime):
-    """Name and compute capability of the current device."""
+    """Name and compute capability of the current device, and CUDA's version (13000 is 13.0)."""
     if runtime.getDeviceCount() == 0:
         raise RuntimeError("the number of devices is 0")
     found = runtime.getDeviceProperties(runtime.getDevice())
-    return found["name"].decode(), (found["major"], found["minor"])
+    capability = found["major"], found["minor"]
+    return found["name"].decode(), capability, runtime.runtimeGetVersion()
 
 
 def _tried(backend):
