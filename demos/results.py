@@ -84,14 +84,14 @@ def run(demo, arguments):
     """The folder and the metrics of a run of a demo, now or earlier; None where it failed."""
     folder = out.folder / "runs" / " ".join([demo, *arguments]).replace("/", "_")
     metrics = folder / "metrics.json"
-    if not (metrics.exists() and json.loads(metrics.read_text())["finished"]):
+    if not (metrics.exists() and json.loads(metrics.read_text(encoding="utf-8"))["finished"]):
         command = [sys.executable, DEMOS / f"{demo}.py", *arguments, "--resume", "--out", folder]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
             tqdm.write(f"failed, status {done.returncode}: {' '.join(arguments)}: {last}")
             return folder, None
-    return folder, json.loads(metrics.read_text())
+    return folder, json.loads(metrics.read_text(encoding="utf-8"))
 
 
 # %% Toys: mean and standard error over the seeds

@@ -6,14 +6,16 @@ BEGIN = f"""\
 minigan {__version__}: generative adversarial networks from scratch, every backward pass by hand.
 
 To read, in this order:
-  minigan/gan.py                 the game: discriminator_gradients, generator_gradients
-  minigan/layers/base.py         the chain rule, and nothing else
+  demos/minimal_gan.py           the game on one page
+  minigan/gan.py                 the same with what a long run needs: one step of each player
+  minigan/layers/network.py      the chain rule, and nothing else
   minigan/layers/dense.py        forward above backward; then convolution.py, normalization.py
   minigan/objectives.py          what the two players minimise, and with which sign
   minigan/regularizers.py        the gradient of a gradient, without autodiff
-  minigan/gradcheck.py           how all of it is checked
+  minigan/diagnosis/gradcheck.py how all of it is checked
 
 To run (demos/README.md has the whole course):
+  python demos/minimal_gan.py          a GAN in 70 lines and ten seconds
   python demos/toy.py                  a GAN learns eight Gaussians, and you watch
   python demos/backprop_by_hand.py     every number of a forward and a backward pass
   python demos/lab.py                  the lab: change the game while it runs

@@ -5,58 +5,90 @@ at worst a temporary file stays behind, which `remove_stale` knows by its name.
 """
 
 import contextlib
+import errno
 import glob
 import os
-import tempfile
+import time
+import uuid
 from pathlib import Path
 
-__all__ = ["remove_stale", "replacing"]
+__all__ = ["expanded", "remove_stale", "replacing"]
 
 TEMPORARY = "minigan-part"
+
+#: How a file system says that it cannot do what is asked, not that it failed (CIFS, FUSE, ...).
+UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
+
+
+def expanded(path):
+    """`path` as a `Path`, with ~ or ~user at its start replaced by that home folder.
+
+    A shell does so only at the start of a word, so `--out=~/x` comes as it was typed. As in a
+    shell, ~user stays as it is where there is no such user. Raises FileNotFoundError where ~ is
+    asked for and this user has no home folder, as in some containers.
+    """
+    found = Path(os.path.expanduser(path))
+    if found.parts[:1] == ("~",):
+        raise FileNotFoundError(
+            f"{path}: this user has no home folder: set the environment variable "
+            f"{'USERPROFILE' if os.name == 'nt' else 'HOME'}, or write the path without ~"
+        )
+    return found
 
 
 @contextlib.contextmanager
 def replacing(path):
     """A temporary name beside `path`; renamed to `path` at the end, removed after an error.
 
-    So whoever looks at `path` finds the old file or the whole new one, never half of it: also
-    after a power failure, since the new content is on the disk before its name is.
+    So whoever looks at `path` finds the old file or the whole new one, never half of it. The new
+    content is on the disk before its name is; where the file system can promise that, this holds
+    after a power failure, too. The file's permissions are those of any new file (see umask).
     """
-    path = Path(path)
+    path = expanded(path)
     # The same suffix as `path`, by which some writers tell the format.
-    handle, temporary = tempfile.mkstemp(
-        f".{TEMPORARY}{path.suffix}", f".{path.stem}.", path.parent
-    )
-    os.close(handle)
+    temporary = path.parent / f".{path.stem}.{uuid.uuid4().hex}.{TEMPORARY}{path.suffix}"
+    open(temporary, "x").close()  # not by `tempfile`, whose files are for their owner alone
     try:
-        yield temporary
-        _synchronise(temporary, os.O_RDWR)
-        os.chmod(temporary, 0o644)  # mkstemp's files are for their owner alone
+        yield str(temporary)
+        _synchronise(temporary)
         os.replace(temporary, path)
     except BaseException:  # KeyboardInterrupt too
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
-    if os.name == "posix":  # elsewhere, folders cannot be opened
-        _synchronise(path.parent, os.O_RDONLY)
+    with contextlib.suppress(OSError):  # the file is whole and in its place: nothing has failed
+        _synchronise_folder(path.parent)
 
 
-def remove_stale(path):
+def remove_stale(path, seconds=0):
     """Remove what processes that were killed in `replacing(path)` left, and nothing else.
 
-    Only for a file that no other process writes at the moment: it would lose its temporary file.
+    seconds: only what nobody has written to for so long. Without it, only for a file that no
+    other process writes at the moment: it would lose its temporary file.
     """
-    path = Path(path)
+    path = expanded(path)
     pattern = f".{glob.escape(path.stem)}.*.{TEMPORARY}{glob.escape(path.suffix)}"
     for stale in path.parent.glob(pattern):
         with contextlib.suppress(OSError):  # not ours to remove: it is in nobody's way
-            stale.unlink()
+            if not seconds or time.time() - stale.stat().st_mtime > seconds:
+                stale.unlink()
 
 
-def _synchronise(path, mode):
-    """Wait until the file or folder is on the disk."""
-    handle = os.open(path, mode)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _synchronise(path):
+    """Wait until the file is on the disk, as far as its file system can do that."""
+    with open(path, "r+b") as file:
+        try:
+            os.fsync(file.fileno())
+        except OSError as error:
+            if error.errno not in UNSUPPORTED:
+                raise  # the disk is full or broken: the content is lost
+
+
+def _synchronise_folder(path):
+    """Wait until the folder's names are on the disk. Windows cannot open a folder."""
+    if os.name == "posix":
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -39,17 +39,20 @@ class DeviceWatch:
         self._pending = []
 
     def ask(self, step, player, loss, norm):
-        """Queue the question for one update; after every `patience` updates, `look`."""
-        if len(self._pending) >= self.backend.patience:
-            self.look()
+        """Queue the question for one update."""
         self.backend.finite_guard(loss, norm, self.flag, len(self._pending))
         self._pending.append((step, player))
 
     def keep(self, before):
-        """Put running statistics back to what they were before, if the update was refused."""
+        """Put running statistics back to what they were before, if the update was refused.
+
+        After every `patience` updates, and not before all is as it was, `look`.
+        """
         for network, buffers in before:
             fine = self.flag[0] > 0
             network.buffers[...] = self.backend.xp.where(fine, network.buffers, buffers)
+        if len(self._pending) >= self.backend.patience:
+            self.look()
 
     def look(self):
         """Wait for the device; raise TrainingDiverged for the first update that was not finite."""

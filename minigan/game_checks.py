@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from minigan.layers import Flatten, Reshape, Sequential, Sigmoid
+from minigan.layers import BatchNorm, Reshape, Sequential, Sigmoid, Tanh
+from minigan.layers.affine import Affine
 from minigan.optimizers import Optimizer
 from minigan.regularizers import Regularizer
 
@@ -11,10 +12,15 @@ __all__ = [
     "check_discriminator",
     "check_kinds",
     "check_networks",
+    "check_not_centred",
     "check_optimizers",
     "check_pair_of",
+    "check_reach",
 ]
 
+
+#: Samples that reach further are in other units: a generator's tanh ends at 1.
+FAR = 10
 
 NETWORK = (lambda part: isinstance(part, Sequential), "a Sequential")
 KINDS = {
@@ -64,9 +70,11 @@ def check_discriminator(name, network, objective, regularizer):
     """Ends in logits, and has the constraint that the objective needs; regularizer may be None."""
     if network.output_shape != (1,):
         raise ValueError(f"the {name} must end in (1,), not {network.output_shape}")
-    layers = [layer for layer in network.layers if not isinstance(layer, Flatten | Reshape)]
-    if layers and isinstance(layers[-1], Sigmoid):
+    *_, last = _acting_layers(network) or [None]
+    if isinstance(last, Sigmoid):
         raise ValueError(f"the {name} ends in a Sigmoid, but objectives take logits: leave it out")
+    if objective.needs_constraint:  # its losses are means of the logits
+        check_not_centred(network, f"the {name}'s logits")
     if regularizer is not None:
         regularizer.check(network)
     elif objective.needs_constraint:
@@ -74,6 +82,37 @@ def check_discriminator(name, network, objective, regularizer):
             f"{objective!r} has no minimum without a Lipschitz constraint: "
             f"pass regularizer=WeightClipping(0.01), say"
         )
+
+
+def check_not_centred(chain, what):
+    """Refuse outputs whose mean over the batch is the same for every batch in training.
+
+    Batch norm of vectors gives every batch the mean β, and what only adds and multiplies after it
+    gives every batch one mean, too: no loss of means can tell real samples from fakes by it.
+    """
+    for layer, shape in zip(reversed(chain.layers), reversed(chain.shapes[:-1]), strict=True):
+        if isinstance(layer, BatchNorm) and len(shape) == 1:
+            raise ValueError(
+                f"{what} come from {layer!r} through linear layers alone, so that their mean over "
+                "a batch is the same for real samples and fakes: nothing can be learnt from it"
+            )
+        if not isinstance(layer, Affine | Reshape):
+            return
+
+
+def check_reach(generator, x, what):
+    """Refuse samples far outside of what a generator that ends in tanh or a sigmoid can make."""
+    *_, last = _acting_layers(generator) or [None]
+    if isinstance(last, Tanh | Sigmoid) and (largest := float(abs(x).max())) > FAR:
+        raise ValueError(
+            f"{what}: the generator ends in {last!r} and reaches 1 at most, but the samples reach "
+            f"{largest:g}: scale them, as in x / 127.5 - 1 for pixels from 0 to 255"
+        )
+
+
+def _acting_layers(chain):
+    """The layers that change numbers, not only shapes."""
+    return [layer for layer in chain.layers if not isinstance(layer, Reshape)]
 
 
 def check_pair_of(names, batch):

@@ -13,7 +13,7 @@ from minigan.checks import check_integer
 from minigan.finite import first_bad_gradient, first_bad_output
 from minigan.game import Game
 from minigan.game_checks import check_discriminator, check_kinds, check_networks, check_optimizers
-from minigan.layers.network import check_batch
+from minigan.layers.network import check_array
 from minigan.objectives import get_objective
 from minigan.optimizers import WeightAverage, constant
 
@@ -76,7 +76,7 @@ class GAN(Game):
 
     def discriminator_step(self, x):
         """One update of D on a real batch x (N, ...), as `real` gives it; the step's figures."""
-        check_batch(self.discriminator, x)
+        check_array(self.discriminator, x, "x", self.discriminator.input_shape)
         before, z = self.statistics(), self.noise(len(x))
         figures = self.discriminator_gradients(x, z)
         self.update("discriminator", figures=figures, before=before, inputs=(x, z))
@@ -96,7 +96,7 @@ class GAN(Game):
 
     def generator_step(self, x):
         """One update of G on as many fakes as x (N, ...) has samples; the step's figures."""
-        check_batch(self.discriminator, x)
+        check_array(self.discriminator, x, "x", self.discriminator.input_shape)
         before, z = self.statistics(), self.noise(len(x))
         figures = self.generator_gradients(x, z)
         self.update("generator", figures=figures, before=before, inputs=(x, z))
@@ -128,6 +128,14 @@ class GAN(Game):
         return loss, D.backward(d_logits, cache)
 
     # Checks --------------------------------------------------------------------------------
+
+    def gradient_steps(self, x, *, rng):
+        """For gradcheck: what sets gradients, and for each player that it is for, its loss."""
+        x, z = self.asarray(x), self.asarray(self.latent.sample(len(x), rng))
+        return [
+            (lambda: self.discriminator_gradients(x, z), {"discriminator": "discriminator_loss"}),
+            (lambda: self.generator_gradients(x, z), {"generator": "generator_loss"}),
+        ]
 
     def _check_parts(self, schedule):
         G, D, extra = self.generator, self.discriminator, self._extra_inputs()

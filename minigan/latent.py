@@ -52,9 +52,9 @@ class UniformLatent(Latent):
 class PhiloxLatent(Latent):
     """z ~ N(0, 1) in every component, made on the backend itself, in `dtype`.
 
-    `rng` gives one 64-bit key a batch; the numbers follow from it and their positions alone
-    (`backend/philox.py`), the same bits on every backend. A GPU so makes its noise in one kernel,
-    and nothing is drawn, converted and copied on the host, which has the next step to prepare.
+    `rng` gives one 64-bit key per batch; the numbers depend on the key and their positions alone
+    (`backend/philox.py`), with the same bits on every backend. A GPU makes its noise in one kernel:
+    nothing has to be drawn, converted and copied on the host.
     """
 
     def __init__(self, dimension, *, backend="numpy", dtype="float32"):

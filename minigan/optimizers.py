@@ -185,11 +185,20 @@ class WeightAverage:
 
     def __init__(self, network, decay):
         self.decay = check_number("decay", decay, 0, 1, high_open=True)
-        self.source = network
-        self.network = network.clone()
+        self.source, self._average = network, network.clone()
         self.updates = 0
         self.guard = None  # as an optimizer's
         self._interpolate = fastest(network.backend, self, "interpolate")
+
+    @property
+    def network(self):
+        """The average; before the first update, the source as it is."""
+        if not self.updates:
+            self._average.parameters, self._average.buffers = (
+                self.source.parameters,
+                self.source.buffers,
+            )
+        return self._average
 
     def update(self):
         """Take the source's present weights into the average."""

@@ -67,7 +67,7 @@ class GradientPenalty(Regularizer):
     (lazy regularization, Karras et al. 2020, arXiv:1912.04958, section 3.1).
     """
 
-    def __init__(self, weight, *, every=1):
+    def __init__(self, weight=10.0, *, every=1):
         self.weight = check_number("weight", weight, 0, float("inf"))
         self.every = check_integer("every", every, 1)
 
@@ -114,9 +114,6 @@ class WGANGP(GradientPenalty):
     arXiv:1704.00028, equation 3, weight 10).
     """
 
-    def __init__(self, weight=10.0, *, every=1):
-        super().__init__(weight, every=every)
-
     def points(self, D, real, fake, rng):
         return on_the_way(D, real, fake, rng)
 
@@ -130,9 +127,6 @@ class OneSidedPenalty(GradientPenalty):
     A critic may be flat where there is nothing to transport (Petzka et al. 2018,
     arXiv:1709.08894, equation 10). Points as in `WGANGP`.
     """
-
-    def __init__(self, weight=10.0, *, every=1):
-        super().__init__(weight, every=every)
 
     def points(self, D, real, fake, rng):
         return on_the_way(D, real, fake, rng)
@@ -148,9 +142,6 @@ class DRAGAN(GradientPenalty):
     std(x) is one number, the deviation of all numbers of the batch from their mean.
     Works with the minimax objectives, which the penalty keeps from sharp gradients near data.
     """
-
-    def __init__(self, weight=10.0, *, every=1):
-        super().__init__(weight, every=every)
 
     def points(self, D, real, fake, rng):
         alpha = one_per_sample(D, real, rng)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from minigan.backend import BACKENDS, BackendUnavailable, get_backend
 from minigan.data import MnistError
-from minigan.files import remove_stale, replacing
+from minigan.files import expanded, remove_stale, replacing
 from minigan.finite import TrainingDiverged
 from minigan.runs.archive import CheckpointError
 from minigan.runs.session import Session
@@ -123,7 +123,11 @@ class Output:
     """
 
     def __init__(self, folder, demo, files, settings, *, resume=False, checkpoint_every=500):
-        self.folder, self.demo, self.files = Path(folder), demo, (*files, METRICS)
+        try:
+            self.folder = expanded(folder)
+        except OSError as error:
+            raise OutputRefused(str(error)) from None
+        self.demo, self.files = demo, (*files, METRICS)
         self.settings, self.resume, self.every = settings, resume, checkpoint_every
         existing = [name for name in self.files if os.path.lexists(self.path(name))]
         if existing and self._owner() != demo:

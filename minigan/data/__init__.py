@@ -1,7 +1,7 @@
 """What the networks learn from: toy distributions, MNIST, and batches of either.
 
 `distributions` says what a distribution is, `toy` builds the usual ones by name, `mnist` loads
-the digits, `batches` feeds the training loop.
+the digits and sets like them, `batches` feeds the training loop.
 """
 
 from minigan.data.batches import Batches

@@ -126,6 +126,12 @@ class Batches:
     def _prepare_one(self, array):
         if array.dtype.kind in "iu" and array.ndim == 1 and self._in_tuple:
             return array  # labels
+        if array.ndim == 1 and self._in_tuple:
+            raise ValueError(
+                f"labels: expected whole numbers (N,), got {array.dtype}: for text or booleans, "
+                "np.unique(labels, return_inverse=True)[1] numbers them; for floats, "
+                "labels.astype(int) (numbers that are no labels come as (N, features))"
+            )
         if array.dtype.kind != "f":
             raise ValueError(
                 f"source: expected floating-point values, got {array.dtype} of shape {array.shape}:"

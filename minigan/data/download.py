@@ -1,7 +1,7 @@
 """Download a file from the first of several mirrors that gives the right content.
 
 Read `download` first: one temporary file, filled by one mirror after another, verified by the
-SHA-256 of its *uncompressed* content, and only then renamed to its final name. So the final name
+SHA-256 of its *uncompressed* content, and only then renamed (see `files.replacing`). So its name
 never holds anything unverified, a mirror that recompressed the file passes, and two processes
 that download at once (each into its own temporary file) both end with the right file.
 
@@ -11,27 +11,23 @@ limit under everything that is read, the header lines included.
 """
 
 import functools
-import glob
 import http.client
 import io
-import os
-import tempfile
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from pathlib import Path
 
 from tqdm import tqdm
 
 from minigan.data.idx import IdxError, content_sha256
+from minigan.files import expanded, remove_stale, replacing
 
 __all__ = ["DownloadError", "check_url", "download"]
 
 CHUNK = 1 << 16
 LOOPBACK = ("127.0.0.1", "localhost")
-TEMPORARY_SUFFIX = ".minigan-part"
-STALE_SECONDS = 24 * 3600.0  # far above any deadline: whoever wrote such a file was killed
+STALE_SECONDS = 24 * 3600.0  # far above any deadline: whoever wrote to such a file was killed
 
 
 class DownloadError(RuntimeError):
@@ -63,47 +59,34 @@ def check_url(url):
 def download(urls, path, sha256, *, max_bytes, timeout=20.0, deadline=600.0):
     """Download `path` from the first of `urls` that gives content with the digest `sha256`.
 
-    Parameters
-    ----------
-    urls : addresses of the same file, gzipped or not, tried in order; https (see `check_url`)
-    path : where the file goes; missing folders are made, an existing file is replaced
-    sha256 : digest of the uncompressed content, in hexadecimal
-    max_bytes : limit for the file as sent, and for its uncompressed content
-    timeout : seconds to connect, and seconds of silence, after which a mirror is given up
-    deadline : seconds in all after which a mirror is given up (the system's name look-up apart)
+    urls: addresses of the same file, gzipped or not, tried in order; https (see `check_url`).
+    path: where the file goes; missing folders are made, an existing file is replaced. sha256: of
+    the uncompressed content, in hexadecimal. max_bytes: limit for the file as sent, and for its
+    uncompressed content. timeout: seconds to connect, and seconds of silence, after which a mirror
+    is given up. deadline: seconds in all, after which a mirror is given up (the system's look-up
+    of its name apart).
 
-    Returns
-    -------
-    path : the path as a `Path`
-
-    Raises
-    ------
-    DownloadError : every mirror failed; it holds the reason of each
-    ValueError : one of `urls` is refused by `check_url`; nothing was done
-    OSError : the folder cannot be written
+    Returns the path as a `Path`. Raises DownloadError if every mirror failed, with the reason of
+    each; ValueError, before anything is done, if one of `urls` is refused by `check_url`; OSError
+    if the folder cannot be written.
     """
     for url in urls:
         check_url(url)
-    path = Path(path)
+    path = expanded(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_stale(path)
-    handle, name = tempfile.mkstemp(TEMPORARY_SUFFIX, f".{path.name}.", path.parent)
-    os.close(handle)
+    remove_stale(path, STALE_SECONDS)
     reasons = []
-    try:
+    with replacing(path) as temporary:
         for url in urls:
             try:
-                _fetch(url, name, path.name, max_bytes, timeout, deadline)
-                found = content_sha256(name, max_bytes)
+                _fetch(url, temporary, path.name, max_bytes, timeout, deadline)
+                found = content_sha256(temporary, max_bytes)
                 if found != sha256:
                     raise ValueError(f"wrong content: SHA-256 {found}, expected {sha256}")
-                os.replace(name, path)
                 return path
             except (OSError, http.client.HTTPException, ValueError) as error:
                 reasons.append((url, _reason(error)))
-    finally:  # also after KeyboardInterrupt
-        Path(name).unlink(missing_ok=True)
-    raise DownloadError(path, reasons)
+        raise DownloadError(path, reasons)
 
 
 def _fetch(url, target, label, max_bytes, timeout, deadline):
@@ -139,16 +122,6 @@ def _reason(error):
     if isinstance(error, IdxError):
         return error.reason  # without the name of the temporary file
     return str(error) or type(error).__name__
-
-
-def _remove_stale(path):
-    """Remove what killed processes left: files named as `download` names them, a day old."""
-    for name in path.parent.glob(f".{glob.escape(path.name)}.*{TEMPORARY_SUFFIX}"):
-        try:
-            if time.time() - name.stat().st_mtime > STALE_SECONDS:
-                name.unlink()
-        except OSError:
-            pass  # gone already, or not ours to remove: it is in nobody's way
 
 
 class _CheckedRedirects(urllib.request.HTTPRedirectHandler):

@@ -92,23 +92,14 @@ def content_sha256(path, max_bytes=MAX_BYTES):
 
 
 def read_idx(path, *, ndim=None, max_bytes=MAX_BYTES):
-    """Read the array in an idx file, gzip or not.
+    """The array in an idx file, gzip or not, in the machine's byte order; it is writable.
 
-    Parameters
-    ----------
-    path : path of the file
-    ndim : the number of dimensions that the file must have; None for any from 1 to 8
-    max_bytes : the largest size of the elements, in bytes, that is read
+    ndim: how many dimensions the file must have; None for any from 1 to 8. max_bytes: the largest
+    size of the elements that is read.
 
-    Returns
-    -------
-    array : its shape and dtype are the file's, its byte order is the machine's; it is writable
-
-    Raises
-    ------
-    IdxError : the content is no idx array: truncated header or data, trailing data, wrong magic
-        number, unknown type code, wrong number of dimensions, too large, corrupt gzip
-    OSError : the file cannot be opened or read
+    Raises IdxError if the content is no idx array (truncated header or data, trailing data, wrong
+    magic number, unknown type code, wrong number of dimensions, too large, corrupt gzip), OSError
+    if the file cannot be opened or read.
     """
     with open_content(path) as stream:
         dtype, shape = _read_header(stream, path, ndim)

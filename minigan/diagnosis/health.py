@@ -1,14 +1,15 @@
 """Warnings about training that goes on but no longer leads anywhere.
 
-NaN and infinity stop training (`divergence.py`). What is finite but hopeless is told here, and
-only where it can be told reliably: each sign below must hold over three looks in a row, so that
-a bad moment, of which every game has many, is no reason for a warning.
+NaN and infinity stop training (`finite.py`). The warnings here are for training whose numbers are
+finite, but that cannot succeed any more. Every game has bad moments, so that each sign below must
+hold over three looks in a row before there is a warning.
 """
 
 import statistics
 import warnings
 
 from minigan.checks import check_integer
+from minigan.gan import norm
 from minigan.layers import Sequential
 
 __all__ = ["TrainingWarning", "watched"]
@@ -92,7 +93,7 @@ class _Watch:
             if name in now and (share := self.share(now, name)) > EXPLODED:
                 network = self.networks[player]
                 gradients = network.named_gradients().items()
-                norms = {n: float(network.backend.norm(g.reshape(-1))) for n, g in gradients}
+                norms = {n: float(norm(g.reshape(-1))) for n, g in gradients}
                 yield (
                     f"exploding {player}",
                     f"the gradient of the {player} explodes: its norm is {now[name]:.2g}, "

@@ -22,7 +22,7 @@ from minigan.checks import as_generator, check_integer
 from minigan.diagnosis.gradcheck import GradientReport, gradcheck
 from minigan.layers import Sequential, SpectralNorm
 from minigan.layers.activations import Activation
-from minigan.layers.network import Caches, check_batch, check_gradient
+from minigan.layers.network import Caches, check_array
 from minigan.tables import align
 
 __all__ = ["LayerXRay", "Statistics", "XRay", "xray"]
@@ -144,11 +144,11 @@ def xray(network, x, loss=None, *, train=True, check=True, max_entries=8, rng=0)
     rng, max_entries = as_generator(rng).spawn(1)[0], check_integer("max_entries", max_entries, 1)
     twin = network.clone()
     x = twin.backend.asarray(x, twin.dtype)
-    check_batch(twin, x)
+    check_array(twin, x, "x", twin.input_shape)
     with np.errstate(invalid="ignore", over="ignore"):
         inputs, caches = _forward(twin, x, train)
         value, dy = _loss(loss, inputs[-1], twin, rng)
-        check_gradient(twin, dy, caches)
+        check_array(twin, dy, "dy", twin.output_shape, caches.count)
         gradients = _backward(twin, dy, caches)
     seen, layers = set(), []
     for i, layer in enumerate(twin.layers):
@@ -175,12 +175,13 @@ def _forward(network, x, train):
         x, cache = step.forward(x, train)
         arrays.append(x)
         caches.append(cache)
-    caches.shape = x.shape
+    caches.count = len(x)
     return arrays, caches
 
 
 def _backward(network, dy, caches):
     """dL/dx of the network, and dL/dy of each layer."""
+    network.zero_gradients()
     gradients = [dy]
     for step, cache in zip(reversed(network.steps), reversed(caches), strict=True):
         dy = step.backpropagate(dy, cache)
@@ -300,9 +301,9 @@ def _flow(layers, samples):
         bad = next(layer for layer in reversed(layers) if not layer.gradient.finite)
         yield f"the gradient at the output of {_title(bad)} is not finite"
         return
-    slope = end.norm * math.sqrt(samples)  # of the loss, a sample: dy holds the mean's 1/N
+    slope = end.norm * math.sqrt(samples)  # of the loss, per sample: dy holds the mean's 1/N
     if slope < SATURATED:
-        yield f"the loss is saturated: its slope in the network's output is {slope:.2g} a sample"
+        yield f"the loss is saturated: its slope in the network's output is {slope:.2g} per sample"
     if end.norm == 0 or not on_the_way:
         return
     factor = start.norm / end.norm

@@ -67,6 +67,12 @@ class Conditioned(Chain):
             network.named_gradients,
         )
         self.named_buffers = network.named_buffers
+        self.network = network
+
+    def clone(self, dtype=None, backend=None):
+        """The same, on a copy of the network."""
+        network = self.network.clone(dtype, backend)
+        return Conditioned(network, network.backend.asarray(self.layers[0].labels, network.dtype))
 
 
 class ConditionalGAN(GAN):
@@ -129,6 +135,10 @@ class ConditionalGAN(GAN):
             len(z),
             network,
         )
+
+    def gradient_steps(self, x, labels=None, *, rng):
+        game = self if labels is None else self.given(self.one_hot(labels))
+        return GAN.gradient_steps(game, x, rng=rng)
 
     def _extra_inputs(self):
         return self.classes

@@ -63,6 +63,11 @@ class CriticGame(Game):
         """Set D's gradients, as in `GAN`."""
         return discriminator_gradients(self, self.discriminator, x, fake)
 
+    def gradient_steps(self, x, fake, *, rng):
+        x, fake = self.asarray(x), self.asarray(fake)
+        losses = {"discriminator": "discriminator_loss"}
+        return [(lambda: self.discriminator_gradients(x, fake), losses)]
+
     def real(self, batch, what="real samples"):
         return self.checked(batch, self.discriminator.input_shape, "discriminator", what)
 

@@ -126,6 +126,15 @@ class CycleGAN(Game):
         there.add_gradients(d_fake, there_cache)
         return loss, abs(difference).mean()
 
+    def gradient_steps(self, a, b, *, rng):
+        a, b = self.asarray(a), self.asarray(b)
+        translators = {"a_to_b": "generator_loss", "b_to_a": "generator_loss"}
+        critics = {"critic_a": "critic_a_loss", "critic_b": "critic_b_loss"}
+        return [
+            (lambda: self.critic_gradients(a, b), critics),
+            (lambda: self.translator_gradients(a, b), translators),
+        ]
+
     def real(self, batch):
         """Both samples on the networks' backend; refused before any network sees one of them."""
         a, b = check_pair_of("(a, b)", batch)
@@ -137,9 +146,8 @@ class CycleGAN(Game):
     def _check_parts(self, schedule):
         check_kinds(schedule=schedule, regularizer=self.regularizer)
         networks = {player: getattr(self, player) for player in self.players}
-        check_optimizers(
-            {f"the optimizer of {n}": (self.optimizer(n), w) for n, w in networks.items()}
-        )
+        optimizers = {n: getattr(self, f"{n}_optimizer") for n in networks}
+        check_optimizers({f"the optimizer of {n}": (optimizers[n], w) for n, w in networks.items()})
         check_networks(networks, self.objective)
         F, G, D_a, D_b = networks.values()
         a, b = F.input_shape, F.output_shape

@@ -155,6 +155,10 @@ class MomentMatching(Game):
         G.add_gradients(d_fake, cache)
         return {"generator_loss": loss, "generator_gradient_norm": norm(G.gradients)}
 
+    def gradient_steps(self, x, *, rng):
+        x, z = self.asarray(x), self.asarray(self.latent.sample(len(x), rng))
+        return [(lambda: self.generator_gradients(x, z), {"generator": "generator_loss"})]
+
     def feedback(self, fake, x):
         """MMD² of fakes (M, ...) and real samples x (N, ...), and d MMD² / d fake (M, ...)."""
         loss, d_fake = mmd_squared(

@@ -34,6 +34,10 @@ class Bound:
             object.__setattr__(self, name, value)
         elif value is not view:  # it is after `layer.dweight += …`, which has changed it in place
             assign(view, value, self.backend, f"{type(self).__name__}.{name}")
+            self.written(name)
+
+    def written(self, name):
+        """Called after an assignment."""
 
     def bind_views(self, views):
         """Take these views as attributes."""
@@ -65,6 +69,13 @@ class Layer(Bound):
     def buffers(self):
         """The same for what is kept but not trained."""
         return {}
+
+    def derive(self):
+        """Compute what buffers hold of the weights; asked when weights are made or assigned."""
+
+    def written(self, name):
+        if name in self.parameters():
+            self.derive()
 
     def forward(self, x, train):
         """y, cache. Neither x nor what an earlier pass has returned may be written to."""

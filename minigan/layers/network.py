@@ -9,7 +9,7 @@ the output of the layer before. `Sequential` (`sequential.py`) is a chain that o
 
 from minigan.backend import fastest
 
-__all__ = ["Caches", "Chain", "Step", "check_batch", "check_gradient"]
+__all__ = ["Caches", "Chain", "Step", "check_array"]
 
 
 class Step:
@@ -36,9 +36,9 @@ class Step:
 
 
 class Caches(list):
-    """What a forward pass remembers: one cache per layer, and the `shape` of its output."""
+    """What a forward pass remembers: one cache per layer, and the `count` of its outputs, N."""
 
-    shape = ()
+    count = None
 
 
 class Chain:
@@ -62,19 +62,20 @@ class Chain:
     def forward(self, x, train=True):
         """y (N, *output_shape) for x (N, *input_shape), and the caches of all layers.
 
-        train: whether batch norm takes the statistics of the batch, and dropout drops.
+        train: whether batch norm takes the statistics of the batch, and dropout drops. Caches may
+        hold y, so that (on a CPU) it is read-only; of x they hold a copy.
         """
-        check_batch(self, x)
-        caches = Caches()
+        check_array(self, x, "x", self.input_shape)
+        x, caches = x.copy(), Caches()
         for step in self.steps:
             x, cache = step.forward(x, train)
             caches.append(cache)
-        caches.shape = x.shape
-        return x, caches
+        caches.count = len(x)
+        return self.backend.freeze(x), caches
 
     def backward(self, dy, caches):
         """dx (N, *input_shape) for dy (N, *output_shape). Touches no parameter's gradient."""
-        check_gradient(self, dy, caches)
+        check_array(self, dy, "dy", self.output_shape, caches.count)
         for step, cache in zip(reversed(self.steps), reversed(caches), strict=True):
             dy = step.backward(dy, cache)
         return dy
@@ -84,14 +85,14 @@ class Chain:
 
         The same way back; at its end, nobody needs the gradient with respect to the input.
         """
-        check_gradient(self, dy, caches)
+        check_array(self, dy, "dy", self.output_shape, caches.count)
         for step, cache in zip(self.steps[:0:-1], caches[:0:-1], strict=True):
             dy = step.backpropagate(dy, cache)
         self.steps[0].add_gradients(dy, caches[0])
 
     def backpropagate(self, dy, caches):
         """Both at once: adds to the gradients, and returns dx."""
-        check_gradient(self, dy, caches)
+        check_array(self, dy, "dy", self.output_shape, caches.count)
         for step, cache in zip(reversed(self.steps), reversed(caches), strict=True):
             dy = step.backpropagate(dy, cache)
         return dy
@@ -100,7 +101,7 @@ class Chain:
 
     def backward_trace(self, dy, caches):
         """dx, and the trace: the dy that reached each layer, in the order of the layers."""
-        check_gradient(self, dy, caches)
+        check_array(self, dy, "dy", self.output_shape, caches.count)
         trace = []
         for step, cache in zip(reversed(self.steps), reversed(caches), strict=True):
             trace.append(dy)
@@ -116,6 +117,7 @@ class Chain:
         dx also depends on its input x (through the f'(x) of a smooth activation) gives a u_x, too:
         an ordinary gradient with respect to x, which goes down in an ordinary backward pass.
         """
+        check_batch(self, u, "u")
         curvatures = []
         for step, dy, cache in zip(self.steps, trace, caches, strict=True):  # up
             u, u_x = step.double_backward(u, dy, cache)
@@ -135,24 +137,17 @@ def added(a, b):
     return b if a is None else a if b is None else a + b
 
 
-def check_batch(chain, x, what="x"):
-    """Raise unless x is a batch (N, *input_shape), N > 0, of this network's backend and dtype."""
+def check_array(chain, x, what, shape, count=None):
+    """Raise unless x is an array (N, *shape), N > 0, of the network's backend and dtype.
+
+    count: the N that it must have.
+    """
     if not isinstance(x, chain.backend.xp.ndarray):
         chain.backend.check(x, what)
-    if x.shape[1:] != chain.input_shape or len(x.shape) != len(chain.input_shape) + 1:
-        wanted = ", ".join(map(str, ("N", *chain.input_shape)))
+    if x.shape[1:] != shape or len(x.shape) != len(shape) + 1 or count not in (None, len(x)):
+        wanted = ", ".join(map(str, ("N" if count is None else count, *shape)))
         raise ValueError(f"{what}: expected shape ({wanted}), got {x.shape}")
     if x.dtype != chain.dtype:
         raise TypeError(f"{what}: expected {chain.dtype} as the network's numbers, got {x.dtype}")
     if len(x) == 0:
         raise ValueError(f"{what}: expected at least one sample, the batch is empty")
-
-
-def check_gradient(chain, dy, caches):
-    """Raise unless dy has the shape and dtype of the output that left these caches."""
-    if not isinstance(dy, chain.backend.xp.ndarray):
-        chain.backend.check(dy, "dy")
-    if dy.shape != caches.shape:
-        raise ValueError(f"dy: expected the shape of the output, {caches.shape}, got {dy.shape}")
-    if dy.dtype != chain.dtype:
-        raise TypeError(f"dy: expected {chain.dtype} as the network's numbers, got {dy.dtype}")

@@ -9,6 +9,8 @@ taken over, and so does every gradient. With means over the same axes,
                  itself  through μ  through σ
 """
 
+import math
+
 from minigan.checks import check_integer, check_number
 from minigan.layers.layer import Layer
 
@@ -125,6 +127,11 @@ class LayerNorm(_Normalization):
     def __init__(self, num_features, *, eps=1e-5):
         super().__init__(num_features, eps=eps)
 
+    def output_shape(self, input_shape):
+        if math.prod(input_shape) == 1:
+            raise ValueError("LayerNorm needs more than one value per sample: x̂ would always be 0")
+        return super().output_shape(input_shape)
+
     def forward(self, x, train):
         centred = x - mean_per_sample(x)
         sigma = (mean_per_sample(centred * centred) + self.eps) ** 0.5
@@ -169,5 +176,5 @@ def mean_per_sample(x):
 
 
 def sum_per_feature(x):
-    """Σ x (..., C) over all axes but the last, (C,)."""
-    return x.sum(axis=tuple(range(x.ndim - 1)))
+    """Σ x (..., C) over all axes but the last, (C,); added up in float64, as M may be millions."""
+    return x.sum(axis=tuple(range(x.ndim - 1)), dtype="float64").astype(x.dtype)

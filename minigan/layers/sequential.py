@@ -38,6 +38,7 @@ class Sequential(Chain, Bound):
             for name, (_, initial) in (layer.parameters() | layer.buffers()).items():
                 value = initial(layer.rng) if callable(initial) else initial
                 layer.views[name][...] = self.backend.asarray(value, self.dtype)
+        self.derive()
 
     def _build(self, layers, input_shape, dtype, backend):
         backend, shapes = get_backend(backend), check_layers(layers, input_shape)
@@ -48,14 +49,27 @@ class Sequential(Chain, Bound):
         self.steps = [Step(layer, backend) for layer in layers]
 
     def __call__(self, x):
-        """The output alone, in evaluation mode."""
-        return self.forward(x, train=False)[0]
+        """The output alone, in evaluation mode; an array of the caller's own."""
+        return self.backend.thaw(self.forward(x, train=False)[0])
 
     def __getitem__(self, some):
-        """The chain of some layers (a slice), with this network's numbers."""
-        start, stop, _ = some.indices(len(self.layers))
+        """A layer (an integer), or the chain of some (a slice), with this network's numbers."""
+        if not isinstance(some, slice):
+            return self.layers[some]
+        start, stop, step = some.indices(len(self.layers))
+        if start >= stop or step != 1:
+            raise ValueError(f"expected a slice of at least one layer, in order, got {some}")
         shapes = self.shapes[start : stop + 1]
         return Chain(self.layers[some], self.steps[some], shapes, self.backend, self.dtype)
+
+    def derive(self):
+        """What layers compute of their weights, as for a spectral norm: of the present ones."""
+        for layer in self.layers:
+            layer.derive()
+
+    def written(self, name):
+        if name == "parameters":
+            self.derive()
 
     def named_parameters(self):
         """name -> view into `parameters`, in order; names are "<position>.<name>"."""
@@ -88,7 +102,7 @@ class Sequential(Chain, Bound):
             "dtype": self.dtype,
             "backend": self.backend,
             "numbers": {kind: self.backend.to_numpy(view) for kind, view in self.views.items()},
-            "rngs": [layer.rng for layer in self.layers],
+            "rngs": [copy.deepcopy(layer.rng) for layer in self.layers],
         }
 
     def __setstate__(self, state):

@@ -2,6 +2,7 @@
 
 import math
 
+from minigan.backend import get_backend
 from minigan.layers.affine import Affine
 from minigan.layers.layer import Layer
 from minigan.layers.network import Step
@@ -16,15 +17,16 @@ class SpectralNorm(Layer):
     (Kh·Kw·C, O). A dense layer with W̄ is 1-Lipschitz, so a critic of such layers and (leaky)
     ReLU is too. Miyato et al. 2018, arXiv:1802.05957, section 2 and algorithm 1.
 
-    σ is found by power iteration, one round for each forward pass in training, from where the
-    last one ended: v ← Wᵀu / ‖Wᵀu‖, u ← W v / ‖W v‖, σ = uᵀ W v. For the true singular vectors,
-    ∂σ/∂W = u vᵀ (their own change drops out, as σ is at its maximum over them), hence
+    σ = uᵀ W v, with the singular vectors u and v that belong to it. They are computed when the
+    weight is made or assigned, and in evaluation. In training, W moves little from step to step,
+    and one round of power iteration follows it: v ← Wᵀu / ‖Wᵀu‖, u ← W v / ‖W v‖. For the true
+    singular vectors, ∂σ/∂W = u vᵀ (their own change drops out, as σ is at its maximum over them):
 
         dW = (dW̄ − ⟨dW̄, W̄⟩ u vᵀ) / σ                                      (equation 12)
 
-    In training this leaves out how the round just made moved u and v with W; it is exact once
+    In training this leaves out how the round just made moved u and v with W; it is exact where
     the iteration has converged. A weight of zeros has no direction to normalize: there σ counts
-    as 1, so that W̄ = 0 and dW = dW̄, and u and v stay as they are.
+    as 1, so that W̄ = 0 and dW = dW̄.
     """
 
     def __init__(self, layer):
@@ -37,19 +39,21 @@ class SpectralNorm(Layer):
 
     def buffers(self):
         *inputs, outputs = self.layer.weight_shape
-        rows = math.prod(inputs)
-        return {
-            "left": ((rows,), lambda rng: _unit(rng.standard_normal(rows), 0)),
-            "right": ((outputs,), lambda rng: _unit(rng.standard_normal(outputs), 0)),
-        }
+        return {"left": ((math.prod(inputs),), 0), "right": ((outputs,), 0)}
+
+    def derive(self):
+        """u and v of the present weight."""
+        self.left[...], self.right[...] = self.singular_vectors()
 
     def forward(self, x, train):
         """The layer at W̄; in training, after one round of power iteration."""
         w = self.weight.reshape(-1, self.weight.shape[-1])
         if train:
-            self.right = _unit(w.T.dot(self.left), self.right)
-            self.left = _unit(w.dot(self.right), self.left)
-        left, right = self.left.copy(), self.right.copy()  # the next pass will change them
+            self.right[...] = _unit(w.T.dot(self.left), self.right)
+            self.left[...] = _unit(w.dot(self.right), self.left)
+            left, right = self.left.copy(), self.right.copy()  # the next pass will change them
+        else:
+            left, right = self.singular_vectors()
         sigma = left.dot(w.dot(right))
         sigma = sigma + (sigma == 0)
         layer = self.normalized(self.weight / sigma)
@@ -75,6 +79,15 @@ class SpectralNorm(Layer):
         u_dy, u_x = Step(layer, self.backend).double_backward(u, dy, inner)
         self.add_weight_gradient(layer, *constants)
         return u_dy, u_x
+
+    def singular_vectors(self):
+        """u and v, exactly; computed on the host."""
+        host = get_backend("numpy").xp
+        w = self.backend.to_numpy(self.weight).reshape(-1, self.weight.shape[-1])
+        if not host.isfinite(w).all():
+            return self.left.copy(), self.right.copy()  # the search for NaN goes on elsewhere
+        left, _, right = host.linalg.svd(w, full_matrices=False)
+        return tuple(self.backend.asarray(v, w.dtype) for v in (left[:, 0], right[0]))
 
     def normalized(self, weight):
         """The layer at W̄: one of its own for each pass, so that several can be open at once."""

@@ -32,7 +32,6 @@ import json
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 from scipy.special import log_softmax, softmax
@@ -42,6 +41,7 @@ from tqdm import tqdm
 from minigan.checks import check_integer
 from minigan.data import Batches, load_mnist
 from minigan.data.mnist import cache_dir
+from minigan.files import expanded
 from minigan.layers import BatchNorm, Conv2d, Dense, Dropout, Flatten, LeakyReLU, ReLU, Sequential
 from minigan.optimizers import Adam, LinearDecay
 from minigan.runs.archive import CheckpointError, open_archive, write_archive
@@ -174,7 +174,7 @@ def mnist_classifier(seed=0, *, steps=STEPS, data_dir=None, cache=None):
     network = digit_network(np.random.default_rng(check_integer("seed", seed, 0)))
     recipe = {"layers": repr(network), "seed": seed, "steps": steps, "batch": BATCH, "lr": LR}
     recipe = json.dumps(recipe)
-    folder = cache_dir() / "classifiers" if cache is None else Path(cache)
+    folder = cache_dir() / "classifiers" if cache is None else expanded(cache)
     path = folder / f"mnist-{seed}-{steps}.npz"
     if path.exists():
         try:

@@ -21,7 +21,7 @@ import zipfile
 
 import numpy as np
 
-from minigan.files import replacing
+from minigan.files import expanded, replacing
 
 __all__ = ["Archive", "CheckpointError", "open_archive", "write_archive"]
 
@@ -86,7 +86,7 @@ def open_archive(path):
     Raises CheckpointError if the content is not what `write_archive` writes, also inside the
     `with` block, where arrays are read; OSError if the file cannot be opened.
     """
-    with open(path, "rb") as file:
+    with open(expanded(path), "rb") as file:
         try:
             _check_digest(file, path)
             with zipfile.ZipFile(file) as content:

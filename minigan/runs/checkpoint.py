@@ -16,6 +16,7 @@ host arrays) and `restore(state)`, which raises an error if the state is not one
 
 import copy
 import dataclasses
+import math
 import reprlib
 
 import numpy as np
@@ -63,7 +64,7 @@ def save_checkpoint(path, game, batches=None, *, configuration=None, history=Non
         "steps": game.steps,
         "structure": {name: _structure(part) for name, part in parts.items()},
         "state": state,
-        "configuration": _plain(configuration or {}),
+        "configuration": check_configuration(configuration or {}),
         "history": _detach(history or {}, arrays, "history"),
     }
     write_archive(path, header, arrays)
@@ -87,7 +88,9 @@ def load_checkpoint(path, game, batches=None, *, configuration=None):
         header = archive.header
         _check_version(path, header)
         if configuration is not None:
-            _check_equal(path, "configuration", header["configuration"], _plain(configuration))
+            _check_equal(
+                path, "configuration", header["configuration"], check_configuration(configuration)
+            )
         theirs = dict(header["structure"])
         if batches is None:
             theirs.pop("batches", None)
@@ -176,13 +179,32 @@ def _detach(value, arrays, place):
     raise TypeError(f"{place}: a {type(value).__name__} cannot be part of a checkpoint")
 
 
-def _plain(configuration):
-    """A configuration as it comes back from JSON: without arrays, lists in the place of tuples."""
+def check_configuration(configuration):
+    """A configuration as it comes back from JSON: without arrays, lists in the place of tuples.
+
+    Raises TypeError or ValueError for what cannot be part of one.
+    """
     arrays = {}
     plain = _detach(configuration, arrays, "configuration")
     if arrays:
         raise TypeError(f"{next(iter(arrays))}: an array cannot be part of a configuration")
+    _check_finite(plain, "configuration")
     return plain
+
+
+def _check_finite(value, place):
+    """NaN equals nothing, not even itself: a run with it could never be resumed."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{place}: expected a finite number, got {value}")
+    items = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
+    for key, item in items:
+        _check_finite(item, f"{place}/{key}")
 
 
 def _attach(value, archive, place):

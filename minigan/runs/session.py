@@ -10,20 +10,25 @@ A round of the loop is done when the next record is asked for; only then is anyt
 that game and history are always those of the same step.
 """
 
+import atexit
 import contextlib
 import os
 import signal
 import sys
 import threading
-from pathlib import Path
 
 from tqdm import tqdm
 
 from minigan.checks import check_integer
 from minigan.diagnosis.health import watched
-from minigan.files import remove_stale
+from minigan.files import expanded, remove_stale
 from minigan.finite import TrainingDiverged
-from minigan.runs.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from minigan.runs.checkpoint import (
+    CheckpointError,
+    check_configuration,
+    load_checkpoint,
+    save_checkpoint,
+)
 
 __all__ = ["Session"]
 
@@ -34,12 +39,15 @@ class Session:
     path, game, batches, configuration, history: as in `save_checkpoint`; nobody else may write to
     `path` meanwhile. every: steps from one checkpoint to the next. `saved` is the step of the
     last one, None before the first. Messages go to stderr, one line each.
+
+    Raises TypeError or ValueError for a configuration that cannot be saved.
     """
 
     def __init__(self, path, game, batches=None, *, every=500, configuration=None, history=None):
-        self.path, self.game, self.batches = Path(path), game, batches
+        self.path, self.game, self.batches = expanded(path), game, batches
         self.every = check_integer("every", every, 1)
         self.configuration = configuration or {}
+        check_configuration(self.configuration)
         self.history = {} if history is None else history
         self.saved = None
         remove_stale(self.path)
@@ -60,28 +68,47 @@ class Session:
         return True
 
     def run(self, records):
-        """The `records` of `train`, one by one; saves in between.
+        """An iterable over the `records` of `train`, that saves in between.
 
-        SIGINT (Ctrl-C) and SIGTERM finish the step and the loop's round, save, and raise
-        SystemExit with the usual status, 130 or 143; a second one acts at once. A checkpoint that
-        cannot be written is reported and training goes on: the next one may succeed.
+        SIGINT (Ctrl-C), SIGTERM and SIGHUP finish the step and the loop's round, save, and raise
+        SystemExit with the usual status, 130, 143 or 129 (at a Python prompt, Ctrl-C is a
+        KeyboardInterrupt); a second one acts at once. Where the loop is left, by `break` or by an
+        error, the game is saved as it is. A checkpoint that cannot be written is reported and
+        training goes on: the next one may succeed.
         """
+        return _Run(self, records)
+
+    def finish(self):
+        """Save, if that has not been done at this step."""
+        if self.saved != self.game.steps:
+            self.save()
+
+    def rounds(self, records):
+        """The rounds of one loop over `run`."""
+        received = []
+        atexit.register(self.finish)  # should the program end inside the loop
         try:
-            with _postponed_signals() as received:
+            with _postponed_signals(received):
                 for record in watched(self.game, records):
                     yield record
                     if received:
                         break
                     if self.game.steps % self.every == 0:
                         self.save()
-                if self.saved != self.game.steps:
-                    self.save()
-                if received:
-                    self._say(f"Stopped after step {self.game.steps}. Saved: {self._kept()}.")
-                    raise SystemExit(128 + received[0])
         except TrainingDiverged:
             self._say(f"The last good checkpoint: {self._kept()}.")
             raise
+        except GeneratorExit:
+            self.finish()
+            raise
+        finally:
+            atexit.unregister(self.finish)
+        self.finish()
+        if received:
+            self._say(f"Stopped after step {self.game.steps}. Saved: {self._kept()}.")
+            if received[0] == signal.SIGINT and hasattr(sys, "ps1"):
+                raise KeyboardInterrupt  # at a prompt, the interpreter and its variables live on
+            raise SystemExit(128 + received[0])
 
     def save(self):
         """Write a checkpoint now; on failure say why, in one line."""
@@ -104,14 +131,24 @@ class Session:
         tqdm.write(text, file=sys.stderr)  # above a progress bar, if there is one
 
 
+class _Run:
+    """What `Session.run` returns: the loop alone holds its iterator, so that leaving ends it."""
+
+    def __init__(self, session, records):
+        self.session, self.records = session, records
+
+    def __iter__(self):
+        return self.session.rounds(self.records)
+
+
 @contextlib.contextmanager
-def _postponed_signals():
-    """A list to which SIGINT and SIGTERM are added instead of acting; the second acts at once.
+def _postponed_signals(received):
+    """Signals to stop are added to a list instead of acting; the second acts at once.
 
     Signals that are ignored (as in the background of a shell) stay so. Python lets only the main
     thread set handlers; in others nothing is changed.
     """
-    received, before = [], {}
+    before = {}
 
     def note(number, frame):
         received.append(number)
@@ -122,12 +159,13 @@ def _postponed_signals():
             signal.signal(*before.popitem())
 
     if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            handler = signal.getsignal(number)
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
+            number = getattr(signal, name, None)
+            handler = signal.SIG_IGN if number is None else signal.getsignal(number)
             if handler not in (signal.SIG_IGN, None):
                 before[number] = handler
                 signal.signal(number, note)
     try:
-        yield received
+        yield
     finally:
         set_back()

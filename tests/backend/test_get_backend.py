@@ -5,15 +5,20 @@ too old, with a driver that fails, with a GPU whose numbers are wrong.
 """
 
 import copy
+import os
 import runpy
+import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import minigan
 from minigan import BackendUnavailable, get_backend
-from minigan.backend import CupyBackend, NumpyBackend, detect, why
+from minigan.backend import CupyBackend, NumpyBackend, why
+from minigan.backend.cuda import detect
 
 H200 = {"name": b"NVIDIA H200", "major": 9, "minor": 0}
 
@@ -51,6 +56,7 @@ def fake_cupy(kernel=leaky_relu, **runtime):
         "getDeviceCount": lambda: 1,
         "getDevice": lambda: 0,
         "getDeviceProperties": lambda device: H200,
+        "runtimeGetVersion": lambda: 13000,
         **runtime,
     }
     module = SimpleNamespace(get_function=lambda name: kernel)
@@ -68,7 +74,8 @@ def fake_cupy(kernel=leaky_relu, **runtime):
 
 
 @pytest.fixture(autouse=True)
-def _forget_what_was_found():
+def _forget_what_was_found(monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     detect.find_gpu.cache_clear()
     yield
     detect.find_gpu.cache_clear()
@@ -127,6 +134,103 @@ def test_auto_falls_back_with_a_reason_and_cupy_raises_it(name, machine):
     assert "\n" not in str(caught.value) and str(caught.value).endswith(why()[len("numpy: ") :])
 
 
+class OutOfMemoryError(MemoryError):
+    """As `cupy.cuda.memory.OutOfMemoryError`."""
+
+
+def full(*arguments):
+    raise OutOfMemoryError("Out of memory allocating 1,024 bytes (allocated so far: 0 bytes).")
+
+
+#: Where the first sign of trouble may show: the runtime, or a kernel.
+BUSY = "cudaErrorDevicesUnavailable: CUDA-capable device(s) is/are busy or unavailable"
+IN_USE = {
+    "full, kernel": (fake_cupy(kernel=full), "memory is full: nvidia-smi"),
+    "full, runtime": (
+        fake_cupy(getDeviceProperties=fails("cudaErrorMemoryAllocation: out of memory")),
+        "memory is full",
+    ),
+    "full, driver": (
+        fake_cupy(kernel=fails("CUDA_ERROR_OUT_OF_MEMORY: out of memory")),
+        "memory is full",
+    ),
+    "full, cuBLAS": (fake_cupy(kernel=fails("CUBLAS_STATUS_ALLOC_FAILED")), "memory is full"),
+    "busy, runtime": (fake_cupy(getDeviceCount=fails(BUSY)), "another program has it"),
+    "busy, kernel": (fake_cupy(kernel=fails(BUSY)), "another program has it"),
+}
+
+
+@pytest.mark.parametrize("module, advice", IN_USE.values(), ids=IN_USE)
+def test_a_gpu_in_use_is_no_reason_to_install_anything(module, advice, machine):
+    machine(module)
+    assert advice in why() and "CUDA_VISIBLE_DEVICES" in why()
+    assert "pip install" not in why() and "driver is new enough" not in why()
+
+
+@pytest.mark.parametrize("visible", ["", "-1", "7", "none"])
+@pytest.mark.parametrize(
+    "count",
+    [lambda: 0, fails("cudaErrorNoDevice: no CUDA-capable device is detected")],
+)
+def test_a_gpu_that_is_hidden(visible, count, machine, monkeypatch):
+    machine(fake_cupy(getDeviceCount=count))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert f"CUDA_VISIBLE_DEVICES={visible!r} hides it: unset it" in why()
+    assert "nvidia-smi" not in why() and "pip install" not in why()
+    detect.find_gpu.cache_clear()
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert "nvidia-smi" in why()
+
+
+@pytest.fixture
+def tell(tmp_path):
+    """tell(): what `python -m minigan.backend` says in a folder with other files."""
+
+    def run():
+        root = str(Path(minigan.__file__).parents[1])
+        environment = {**os.environ, "PYTHONPATH": root, "PYTHONSAFEPATH": ""}
+        command = [sys.executable, "-m", "minigan.backend"]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        assert "auto chooses numpy" in done.stdout and not done.stderr
+        return done.stdout
+
+    return run
+
+
+def test_a_folder_named_cupy(tmp_path, tell):
+    """Left by a removal, or one's own: Python takes it for a package without a file."""
+    (tmp_path / "cupy").mkdir()
+    assert f"the folder {tmp_path / 'cupy'} is found in place of CuPy: remove or rename" in tell()
+
+
+@pytest.mark.parametrize("place", ["cupy.py", "cupy/__init__.py"])
+def test_a_module_named_cupy(tmp_path, tell, place):
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / place).write_text("ndarray = None\n")
+    assert f"{tmp_path / place} is found in place of CuPy" in tell()
+
+
+@pytest.mark.parametrize(
+    "code, reason",
+    [
+        ("raise RuntimeError('anything')", "RuntimeError: anything"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("import sys; sys.exit()", "SystemExit"),
+        ("raise MemoryError", "MemoryError"),
+        ("def f(: pass", "SyntaxError"),
+        ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("class Odd(Exception): pass\nraise Odd('one\\ntwo')", "Odd: one)"),
+        ("__version__ = 1\ncuda = ndarray = None", "AttributeError: "),
+    ],
+)
+def test_a_cupy_that_raises_anything(tmp_path, tell, code, reason):
+    (tmp_path / "cupy.py").write_text(code)
+    assert reason in tell()
+
+
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_cupy_that_cannot_be_imported(wrapped, machine, monkeypatch):
     """CuPy's own ImportError is a page of advice around the cause."""
@@ -160,10 +264,15 @@ def test_module_prints_what_was_found(module, machine, capsys):
     assert f"NumPy {np.__version__}" in out
 
 
-def test_numpy_by_name_is_always_the_same_object_and_asks_for_no_gpu(monkeypatch):
+@pytest.mark.parametrize("name", ["reference", "numpy"])
+def test_numpy_by_name_is_always_the_same_object_and_asks_for_no_gpu(name, monkeypatch):
     monkeypatch.setattr(detect, "load_cupy", lambda: pytest.fail("CuPy was asked for"))
-    assert get_backend("numpy") is get_backend("numpy")
-    assert isinstance(get_backend("numpy"), NumpyBackend)
+    assert get_backend(name) is get_backend(name)
+    assert isinstance(get_backend(name), NumpyBackend) and get_backend(name).name == name
+
+
+def test_the_reference_has_no_forms():
+    assert get_backend("reference").forms == {} != get_backend("numpy").forms
 
 
 def test_an_object_is_taken_as_it_is():
@@ -173,7 +282,7 @@ def test_an_object_is_taken_as_it_is():
 
 @pytest.mark.parametrize("name", ["", "gpu", "NumPy"])
 def test_unknown_names(name):
-    with pytest.raises(ValueError, match="expected one of numpy, cupy, auto"):
+    with pytest.raises(ValueError, match="expected one of reference, numpy, cupy, auto"):
         get_backend(name)
 
 

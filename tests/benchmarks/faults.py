@@ -4,7 +4,7 @@
     python tests/benchmarks/faults.py fuzz --count 100000   some minutes
     python tests/benchmarks/faults.py threads
 
-kill: short training runs in processes of their own, each killed (SIGKILL) at a random moment and
+kill: short training runs in processes of their own, each killed at a random moment and
 resumed; the final parameters must be those of the uninterrupted run, bit for bit. fuzz: mutated
 idx, gzip and checkpoint files; each must be read or refused with the loader's own error. threads:
 how far training with one and with two threads of the BLAS library differ. The test suite runs the
@@ -17,8 +17,6 @@ import gzip
 import hashlib
 import os
 import random
-import resource
-import signal
 import struct
 import subprocess
 import sys
@@ -105,7 +103,7 @@ def kill(count, seed=0, pause=0.002):
                         most = 1.2 * STEPS * (pause + 0.004)
                         process.wait(rng.uniform(0, most) if killed < count else None)
                     except subprocess.TimeoutExpired:
-                        process.send_signal(signal.SIGKILL)
+                        process.kill()
                         killed += 1
                 stale = list(folder.glob(".*"))
                 written += len(stale)
@@ -277,6 +275,8 @@ def main():
         found, peak = fuzz(args.count or 100_000, args.seed)
         for (kind, end), number in sorted(found.items()):
             print(f"{kind:20} {end:8} {number:7,}")
+        import resource  # which Windows does not have
+
         resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(
             f"peak while reading a file {peak / 2**20:.2f} MiB, of the process {resident:.0f} MiB"

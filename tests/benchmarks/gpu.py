@@ -1,8 +1,8 @@
 """minigan on a GPU: `python tests/benchmarks/gpu.py track` and `... time`; see gpu.sh.
 
 track: the losses of 1,000 steps on the GPU beside those of NumPy, from the same seed and batches.
-time: milliseconds a step, beside PyTorch on the same GPU and beside the floor; "queued" is the time
-in which Python queues a step, so that where it equals the step's, Python is the limit. All in plain
+time: milliseconds per step, beside PyTorch on the same GPU and beside the floor; "queued" is the
+time in which Python queues a step: where it equals the step's, Python is the limit. All in plain
 float32: PyTorch's default for convolutions, TF32, is faster and less exact, and is switched off.
 """
 
@@ -65,7 +65,7 @@ def track():
 
 
 def milliseconds(step, wait, seconds=1.0):
-    """(ms a step, ms in which Python queues a step), medians over ten rounds."""
+    """(ms per step, ms in which Python queues a step), medians over ten rounds."""
     for i in range(10):
         step(i)
     wait()
@@ -143,7 +143,7 @@ def _torch_critic_step(workload, torch, torch_peer):
 
 
 def rates(xp, wait):
-    """(floating-point operations a second of sgemm, bytes a second of copying) on the GPU."""
+    """(floating-point operations per second of sgemm, bytes per second of copying) on the GPU."""
     a, source = xp.ones((8192, 8192), "float32"), xp.ones(1 << 28, "float32")
     product = milliseconds(lambda i: xp.dot(a, a), wait)[0] / 1e3
     copy = milliseconds(lambda i: source.copy(), wait)[0] / 1e3

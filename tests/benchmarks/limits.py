@@ -21,7 +21,7 @@ from minigan.backend import NumpyBackend
 
 
 def best_rates(seconds=1.0):
-    """(floating-point operations a second of sgemm, bytes a second of copying), the best seen."""
+    """(floating-point operations per second of sgemm, bytes per second of copying), at best."""
     a = np.ones((1536, 1536), np.float32)
     source, target = np.ones(1 << 24, np.float32), np.empty(1 << 24, np.float32)
     product = _best(lambda: np.matmul(a, a, out=np.empty_like(a)), seconds)
@@ -161,7 +161,7 @@ def main():
         shares = by_operation(WORKLOADS[name])
         text = ", ".join(f"{op} {share:.0%}" for op, share in shares.items() if share >= 0.01)
         print(f"\ntime of {name} by operation: {text}")
-    print("\ngrowth (ms a step; ms a sample or unit in brackets)")
+    print("\ngrowth (ms per step; in brackets per sample, or per unit)")
     for batch in (64, 128, 256, 512, 1024):
         workload = dataclasses.replace(WORKLOADS["W3"], batch=batch)
         plain, shards = (1e3 * step_time(workload, args.seconds, f) for f in ((), ("shards",)))

@@ -79,7 +79,7 @@ WORKLOADS = {
 def batches(workload, count=4, seed=1):
     """`count` tuples of float32 arrays: real samples, noise of D's step, noise of G's step.
 
-    For a penalty workload: real samples, fakes, and one interpolation weight a sample.
+    For a penalty workload: real samples, fakes, and one interpolation weight per sample.
     """
     rng = np.random.default_rng(seed)
     real, noise = (workload.batch, *workload.sample), (workload.batch, workload.latent)

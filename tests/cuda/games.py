@@ -34,7 +34,7 @@ from minigan import (
 
 __all__ = ["GAMES", "batches", "networks"]
 
-N = 6  # samples a batch
+N = 6  # samples per batch
 
 
 def dense():

@@ -1,4 +1,4 @@
-// The mistakes that everybody makes in CUDA, one a kernel: <true> makes it, <false> does not.
+// The mistakes that everybody makes in CUDA, one per kernel: <true> makes it, <false> does not.
 // What is wrong is in the line that says `wrong`.
 
 // Reverse 256 numbers through shared memory. A thread reads what another one wrote: in between, all

@@ -8,7 +8,12 @@ import functools
 import re
 from importlib.metadata import PackageNotFoundError, files
 
-__all__ = ["CompileError", "compile_cuda", "library_path"]
+from minigan.backend.cuda import launch
+
+__all__ = ["OPTIONS", "CompileError", "compile_cuda", "library_path"]
+
+#: Ours, and what CuPy 14 adds to them (in cupy/cuda/compiler.py): compiled is what will run.
+OPTIONS = (*launch.OPTIONS, "-ftz=true", "--device-as-default-execution-space")
 
 
 class CompileError(RuntimeError):
@@ -49,7 +54,7 @@ def _read(program, kind):
     return text.raw.rstrip(b"\0") if kind != "CUBIN" else text.raw
 
 
-def compile_cuda(source, target, names, options=("-std=c++17",)):
+def compile_cuda(source, target, names, options=OPTIONS):
     """The code for a target, and name -> the name that each kernel has in it.
 
     target: "sm_80" gives machine code (bytes), "compute_80" gives PTX, NVIDIA's assembly

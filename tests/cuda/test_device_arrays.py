@@ -58,6 +58,8 @@ REFUSED = {
     "a list of both": lambda xp, x: xp.concatenate([x, X]),
     "a NumPy array put in": lambda xp, x: x.__setitem__(0, X[0]),
     "a NumPy array as an index": lambda xp, x: x[np.array([0, 1])],
+    "a keyword that CuPy's method does not have": lambda xp, x: (x > 0).all(where=True),
+    "another": lambda xp, x: x.sum(initial=1.0),
     "np.asarray": lambda xp, x: np.asarray(x),
     "a NumPy function": lambda xp, x: np.linalg.norm(x),
     "hash": lambda xp, x: hash(x),

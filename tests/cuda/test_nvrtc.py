@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from minigan.backend.cuda.launch import NAMES as KERNELS
-from minigan.backend.cuda.launch import SOURCE
+from minigan.backend.cuda.launch import kernel_names, source
 
+KERNELS, SOURCE = kernel_names(), source()
 #: Turing (the oldest that CUDA 13 knows), Ampere, Hopper.
 ARCHITECTURES = ("sm_75", "sm_80", "sm_90")
 
@@ -43,10 +43,35 @@ def test_float_kernels_hold_no_double_arithmetic(nvrtc):
 
 def test_double_arithmetic_would_be_seen(nvrtc):
     """A constant without T(...), and the compiler says nothing."""
-    assert "* T(0.5)" in SOURCE
-    source = SOURCE.replace("* T(0.5)", "* 0.5")
-    ptx, _ = nvrtc.compile_cuda(source, "compute_75", ["bias_activation<float>"])
+    source = SOURCE.replace("T(-2) * y * first", "-2.0 * y * first")
+    assert source != SOURCE
+    ptx, _ = nvrtc.compile_cuda(source, "compute_75", ["activation_curvature<float>"])
     assert ".f64" in ptx.decode()
+
+
+#: The factors of 1 − n · 2⁻²⁴ and 1 − n · 2⁻⁵³ with a minus in front: both products are exact.
+EXACT = {"float": "0fB3800000", "double": "0dBCA0000000000000"}
+
+
+def fused(nvrtc, source, number):
+    """The fused multiply-adds in `philox_normal`."""
+    ptx, _ = nvrtc.compile_cuda(source, "compute_75", [f"philox_normal<{number}>"])
+    return [line for line in ptx.decode().splitlines() if "fma." in line]
+
+
+@pytest.mark.parametrize("number", EXACT)
+def test_normal_numbers_are_rounded_as_on_the_host(number, nvrtc):
+    """No multiply-add is fused, but for those that round once either way."""
+    found = fused(nvrtc, SOURCE, number)
+    assert found and all(EXACT[number] in line for line in found)
+    source = SOURCE.replace("{ return __fmul_rn(a, b); }", "{ return a * b; }")
+    source = source.replace("{ return __dmul_rn(a, b); }", "{ return a * b; }")
+    assert not all(EXACT[number] in line for line in fused(nvrtc, source, number))
+
+
+def test_no_argument_claims_to_be_the_only_one():
+    """`y` of bias_activation may be `x`: the compiler must not take them for different arrays."""
+    assert "restrict" not in SOURCE
 
 
 def test_errors_come_with_the_log(nvrtc):

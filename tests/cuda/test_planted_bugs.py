@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from comparing import check, results
+from comparing import TWINS, agree, check, results
 from devices import make_backend, orders
-from operations import CONVOLUTIONS, GUARDS, MATRICES, PRODUCTS, VECTORS
+from operations import CONVOLUTIONS, GUARDS, LARGE, MATRICES, PRODUCTS, UNCHECKED, VECTORS
 
-from minigan.backend import cupy_launch
+from minigan.backend.cuda import convolution, launch
 
-SOURCE = cupy_launch.SOURCE
+SOURCE = launch.source()
 VALUES = None
 
 
@@ -32,7 +32,8 @@ UNWRITTEN = "read of unwritten shared memory|data race"
 BOUNDS = "out of bounds"
 SMALL, TALL, LONG = MATRICES["7x5"], MATRICES["4200x1"], VECTORS["777"]
 IMAGE, STRIDED = CONVOLUTIONS["odd kernel"], CONVOLUTIONS["nothing square"]
-TILED = PRODUCTS["70x37x65"]
+TILED, WIDE = PRODUCTS["70x37x65"], LARGE["5x300"]
+MANY = CONVOLUTIONS["a window of more numbers than a block has threads"]
 
 # fmt: off
 BUGS = {
@@ -54,17 +55,33 @@ BUGS = {
     "slope forgotten": Bug(
         "return y > T(0) ? T(1) : slope;", "return y > T(0) ? T(1) : T(0);",
         SMALL, "activation_gradient, leaky_relu"),
+    "sigmoid of the absolute value": Bug(
+        "(x < T(0) ? small : T(1))", "T(1)", SMALL, "softplus_with_gradient"),
     "derivative not stored": Bug(
         "derivative[i] = sigmoid_of(x[i]);", "", SMALL, "softplus_with_gradient"),
     # state in place
     "velocity not stored": Bug("velocity[i] = v;", "", LONG, "sgd"),
     "uphill": Bug("w[i] -= lr * (g", "w[i] += lr * (g", LONG, "rmsprop"),
-    "sum of g for sum of g²": Bug(
-        "beta2 * square[i] + g[i] * g[i]", "beta2 * square[i] + g[i]", LONG, "adam"),
+    "mean of g for mean of g²": Bug(
+        "beta2 * square[i] + rest2 * (g[i] * g[i])", "beta2 * square[i] + rest2 * g[i]",
+        LONG, "adam"),
+    "sum for mean": Bug("rest1 * g[i]", "g[i]", LONG, "adam"),
+    "one mean for the other": Bug("rest2 * (g", "rest1 * (g", LONG, "adam"),
     "guard ignored": Bug(
-        "T beta1, T beta2, T eps) {\n  if (!*guard) return;", "T beta1, T beta2, T eps) {",
+        "T rest2, T eps) {\n  if (!*guard) return;", "T rest2, T eps) {",
         LONG, "adam, not finite"),
-    "guard forgets": Bug("*after = *before && ", "*after = ", GUARDS, "finite_guard, 0.5 2.5 nan"),
+    "guard forgets the first": Bug(
+        " || threadIdx.x != 0 || !flag[0]) return;", " || threadIdx.x != 0) return;",
+        GUARDS, "finite_guard, nan 2.5 nan"),
+    "guard sets the flag again": Bug(
+        "if (*loss - *loss == T(0) && *norm - *norm == T(0)) return;\n  flag[0] = 0;",
+        "flag[0] = *loss - *loss == T(0) && *norm - *norm == T(0);",
+        GUARDS, "finite_guard, 0.5 2.5 1.0"),
+    "guard without the number": Bug(
+        "flag[1] = number;", "", GUARDS, "finite_guard, nan 2.5 1.0"),
+    "every thread guards": Bug(
+        "if (blockIdx.x != 0 || threadIdx.x != 0 || !flag[0]) return;", "if (!flag[0]) return;",
+        GUARDS, "finite_guard, nan 2.5 1.0", RACE),
     "guard looks at the loss alone": Bug(
         " && *norm - *norm == T(0)", "", GUARDS, "finite_guard, 0.5 inf 1.0"),
     # random numbers
@@ -109,10 +126,14 @@ BUGS = {
     "variance without the mean": Bug(
         "sum += difference * difference;", "sum += x[r * columns] * x[r * columns];",
         SMALL, "batch_norm"),
-    "biased for unbiased": Bug(
-        "square[c] / (count - T(1))", "square[c] / count", SMALL, "batch_norm"),
+    "sum of squares for variance": Bug(
+        "var[c] = square[c] / count;", "var[c] = square[c];", SMALL, "batch_norm"),
+    "eps forgotten": Bug(
+        "square[c] / count + eps", "square[c] / count", SMALL, "batch_norm"),
     "statistics by the last row too": Bug(
         "if (i < columns) {", "if (i < columns + 1) {", SMALL, "batch_norm", RACE),
+    "statistics by the first block alone": Bug(
+        "if (i < columns) {", "if (i < columns && !blockIdx.x) {", WIDE, "batch_norm"),
     "mean of dy forgotten": Bug(
         "(dy[i] - mean_dy - centred", "(dy[i] - centred", SMALL, "batch_norm_gradient"),
     # images
@@ -120,6 +141,8 @@ BUGS = {
         "h >= 0 && h < g.H && w", "h >= 0 && w", IMAGE, "unfold", f"read {BOUNDS}"),
     "right side of the image": Bug(
         "w >= 0 && w < g.W", "w >= 0", IMAGE, "unfold", f"read {BOUNDS}"),
+    "windows by the first blocks alone": Bug(
+        "if (!tile.inside) return;", "if (!tile.inside || blockIdx.x) return;", MANY, "unfold"),
     "fold beyond the last window": Bug(
         "if (oh >= OH) continue;", "", IMAGE, "conv_grad_input", f"read {BOUNDS}"),
     "fold by the height's stride": Bug(
@@ -194,7 +217,7 @@ def module(emulator):
 
 @pytest.fixture(autouse=True)
 def _small_grids(monkeypatch):
-    monkeypatch.setattr(cupy_launch, "MOST_BLOCKS", 2)
+    monkeypatch.setattr(launch, "MOST_BLOCKS", 2)
 
 
 @pytest.mark.parametrize("title", BUGS)
@@ -220,11 +243,11 @@ def test_each_bug_changes_one_place():
 
 # --- Launches ------------------------------------------------------------------------------------
 
-_launch = cupy_launch.Launching._launch
+_launch = launch.Launching._launch
 
 
 def no_exact_types(self, name, dtype, grid, *arguments):
-    self._function(name, dtype)(grid, (cupy_launch.THREADS,), arguments)
+    self._function(name, dtype)(grid, (launch.THREADS,), arguments)
 
 
 def long_integers(self, name, dtype, grid, *arguments):
@@ -258,6 +281,10 @@ def rounded_down(self, x, out, width, parts, accumulate):
     self._launch("column_sums", x.dtype, grid, x, out, *x.shape, width, accumulate)
 
 
+def two_parts(self, partial):
+    return self._column_sums(partial[:2])
+
+
 def contiguous(backend, host):
     return [backend.asarray(a) for a in host]
 
@@ -286,6 +313,9 @@ LAUNCHES = {
         *("_read", any_dtype_is_read, GRADIENT, first_is_double),
         "array of float64 for a pointer to f4",
     ),
+    "two partial sums of three": (
+        *("_collapse", two_parts, LARGE["9000x1"]["batch_norm"], contiguous, VALUES),
+    ),
     "columns rounded down": ("_sum_tiles", rounded_down, SUMS, contiguous, VALUES),
 }
 
@@ -294,7 +324,7 @@ LAUNCHES = {
 def test_a_wrong_launch_is_caught(title, emulated, emulator, monkeypatch):
     method, broken, operation, make, caught = LAUNCHES[title]
     check(emulated, {title: operation}, "float32")
-    monkeypatch.setattr(cupy_launch.Launching, method, broken)
+    monkeypatch.setattr(launch.Launching, method, broken)
     if caught is VALUES:
         with pytest.raises(AssertionError):
             check(emulated, {title: operation}, "float32")
@@ -303,11 +333,22 @@ def test_a_wrong_launch_is_caught(title, emulated, emulator, monkeypatch):
         operation.run(emulated, *make(emulated, operation.draw("float32")))
 
 
+def test_a_part_that_is_no_multiple_of_the_depth_is_caught(own_emulated, emulator, monkeypatch):
+    """One order of threads, and no checks: it is a large sum, see `UNCHECKED`."""
+    emulator.machine.checks = False
+    operation = UNCHECKED["a sum over 70,000 pixels"]["conv_grad_weight"]
+    expected = results(TWINS, operation, "float32")
+    agree(expected, results(own_emulated, operation, "float32"), 2e-5, "right")
+    monkeypatch.setattr(convolution, "DEPTH", 1)
+    with pytest.raises(AssertionError, match="wrong"):
+        agree(expected, results(own_emulated, operation, "float32"), 2e-5, "wrong")
+
+
 def test_a_double_constant_does_not_compile(emulator):
-    source = SOURCE.replace("return tanh(x * T(0.5))", "return tanh(x * 0.5)")
+    source = SOURCE.replace("T(-2) * y * first", "-2.0 * y * first")
     assert source != SOURCE
     module = emulator.RawModule(
-        code=source, options=("-std=c++17",), name_expressions=["bias_activation<float>"]
+        code=source, options=("-std=c++17",), name_expressions=["activation_curvature<float>"]
     )
     with pytest.raises(emulator.CompileException, match="double"):
         module.compile()

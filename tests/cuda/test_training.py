@@ -12,9 +12,7 @@ STEPS = 3
 
 
 def networks_of(game):
-    if hasattr(game, "networks"):
-        return game.networks
-    return {k: v for k in ("generator", "discriminator") if (v := getattr(game, k, None))}
+    return {player: getattr(game, player) for player in game.players}
 
 
 def trained(name, backend, dtype, steps=STEPS):
@@ -91,7 +89,7 @@ def test_no_step_waits_for_the_device(name, emulator):
 
 
 def test_patience_bounds_how_long_nobody_looks(emulator):
-    backend = make_backend("emulator", patience=4)  # two updates a step
+    backend = make_backend("emulator", patience=4)  # two updates per step
     game = GAMES["dense"](backend, "float32")
     steps, reads = train(game, batches("dense", game), 6), emulator.machine.host_reads
     seen = []
@@ -101,16 +99,71 @@ def test_patience_bounds_how_long_nobody_looks(emulator):
     assert seen == [0, 1, 1, 2, 2, 3]
 
 
-def test_what_diverged_is_named_later_and_has_changed_nothing(emulator):
-    backend = make_backend("emulator", patience=1000)
-    game = GAMES["dense"](backend, "float64")
+def contents(game):
+    """All that an update changes, on the host."""
+    networks = networks_of(game) | ({"average": game.average.network} if game.average else {})
+    held = {name: network.parameters for name, network in networks.items()}
+    held |= {f"{name}'s statistics": network.buffers for name, network in networks.items()}
+    for player in game.players:
+        state = getattr(game, f"{player}_optimizer").state
+        held |= {f"{player}'s {name}": vector for name, vector in state.items()}
+    return {name: game.backend.to_numpy(vector) for name, vector in held.items()}
+
+
+@pytest.mark.parametrize("patience", [2, 3, 1000])
+@pytest.mark.parametrize("name", GAMES)
+def test_what_diverged_is_named_later_and_has_changed_nothing(name, patience, emulator):
+    """The update that was the first bad one, however many have been queued since."""
+    game = GAMES[name](make_backend("emulator", patience=patience), "float64")
+    data, player = batches(name, game), game.players[-1]
+    list(train(game, data, 1))
+    weight = getattr(game, player).layers[0].weight
+    number = float(weight[0, 0])
+    weight[0, 0] = np.nan
+    good = contents(game)
+    with pytest.raises(TrainingDiverged) as raised:
+        list(train(game, data, 3))
+    first = "critic_b" if name == "CycleGAN" else game.players[0]
+    assert (raised.value.step, raised.value.player) == (2, first)
+    assert raised.value.layer == "the loss, gradient or running statistics"
+    found = contents(game)
+    for what, numbers in good.items():
+        np.testing.assert_array_equal(found[what], numbers, err_msg=what)
+    weight[0, 0] = number  # and it goes on from there
+    records = list(train(game, data, 2))
+    assert np.isfinite(records[-1].generator_loss)
+    for what, numbers in contents(game).items():
+        assert np.isfinite(numbers).all(), what
+        if what in game.players:
+            assert (numbers != good[what]).any(), what
+
+
+@pytest.mark.parametrize("patience", [2, 1000])
+def test_the_second_player_of_a_step_is_named_too(patience, emulator):
+    """D's update is made, G's is refused: the first bad update is number 1, not 0."""
+    game = GAMES["dense"](make_backend("emulator", patience=patience), "float64")
     data = batches("dense", game)
     list(train(game, data, 1))
-    good = backend.to_numpy(game.discriminator.parameters)
+    good = contents(game)
+    game.feedback = lambda fake, x: (fake.sum() * np.nan, fake)
+    with pytest.raises(TrainingDiverged, match="step 2, in the generator's step"):
+        list(train(game, data, 1))
+    found = contents(game)
+    assert (found["discriminator"] != good["discriminator"]).any()
+    for what in ("generator", "average", "generator's mean"):
+        np.testing.assert_array_equal(found[what], good[what], err_msg=what)
+
+
+def test_a_figure_that_is_asked_for_shows_at_once_that_training_has_diverged(emulator):
+    game = GAMES["dense"](make_backend("emulator", patience=1000), "float64")
+    data = batches("dense", game)
+    record = next(train(game, data, 1))
+    assert np.isfinite(record.generator_loss)
     game.generator.layers[-1].bias[0] = np.nan
-    with pytest.raises(TrainingDiverged, match="step 2"):
-        list(train(game, data, 3))
-    np.testing.assert_array_equal(backend.to_numpy(game.discriminator.parameters), good)
+    steps = train(game, data, 5)
+    record = next(steps)
+    with pytest.raises(TrainingDiverged, match="step 2, in the discriminator's step"):
+        record.discriminator_loss  # noqa: B018
 
 
 # --- Between backends ----------------------------------------------------------------------------

@@ -1,20 +1,26 @@
-"""Both backends have the same operations with the same signatures, and none lacks a test here."""
+"""Every operation has a twin in NumPy and a test, and every kernel names its page."""
 
 import inspect
+import re
 
+import numpy as np
 import pytest
+from comparing import TWINS
 from operations import all_operations
+from twins import Twins
 
-from minigan.backend import CupyBackend, NumpyBackend
+from minigan import layers, optimizers
+from minigan.backend import CupyBackend, NumpyBackend, philox
+from minigan.backend.cuda import convolution as cuda_convolution
+from minigan.backend.cuda import launch
+from minigan.backend.cuda.launch import kernel_names, source
+from minigan.finite import DeviceWatch
+from minigan.layers import activations, convolution
 
-#: What only one of them needs.
-NUMPY_ONLY, CUPY_ONLY = {"pool"}, {"products", "convolutions", "device"}
 #: Compared elsewhere: in this file, or as a part of other operations.
-WITHOUT_INPUTS = {"asarray", "batch_total", "check", "empty", "read_flags", "to_numpy", "zeros"}
-
-
-def public(backend):
-    return {name for name in dir(backend) if not name.startswith("_")}
+WITHOUT_INPUTS = {"asarray", "columns_of", "new_flag"}
+#: No operations on arrays: `NumpyBackend` has them, too.
+OF_ALL_BACKENDS = {"batch_total", "check", "to_numpy"}
 
 
 def operations(cls):
@@ -25,15 +31,23 @@ def operations(cls):
     }
 
 
-def test_the_same_names(emulated):
-    assert public(NumpyBackend()) - NUMPY_ONLY == public(emulated) - CUPY_ONLY
-    assert set(operations(NumpyBackend)) == set(operations(CupyBackend))
+def test_each_operation_has_a_twin_and_each_twin_an_operation():
+    assert set(operations(Twins)) == set(operations(CupyBackend)) - OF_ALL_BACKENDS
 
 
-@pytest.mark.parametrize("name", operations(NumpyBackend))
+def test_a_gpu_has_whatever_a_cpu_has(emulated):
+    def names(backend):
+        return {name for name in dir(backend) if not name.startswith("_")}
+
+    assert names(NumpyBackend()) <= names(emulated)
+    for name, operation in operations(NumpyBackend).items():
+        assert inspect.signature(operation) == inspect.signature(operations(CupyBackend)[name])
+
+
+@pytest.mark.parametrize("name", operations(Twins))
 def test_the_same_signature(name):
-    numpy, cupy = (inspect.signature(operations(cls)[name]) for cls in (NumpyBackend, CupyBackend))
-    assert numpy == cupy
+    twin, operation = operations(Twins)[name], operations(CupyBackend)[name]
+    assert inspect.signature(twin) == inspect.signature(operation)
 
 
 @pytest.mark.parametrize("name", operations(CupyBackend))
@@ -43,21 +57,56 @@ def test_every_operation_says_what_it_does(name):
 
 def test_every_operation_is_compared():
     compared = {label.split(",")[0] for label in all_operations()}
-    assert compared | WITHOUT_INPUTS == set(operations(NumpyBackend))
+    assert compared | WITHOUT_INPUTS == set(operations(Twins))
+
+
+# --- The names above the kernels -----------------------------------------------------------------
+
+PAGES = {"philox": philox, "DeviceWatch": DeviceWatch} | {
+    name: thing
+    for module in (layers, activations, convolution, optimizers)
+    for name, thing in vars(module).items()
+}
+KERNEL = re.compile(r"((?:^//.*\n)+)template <typename T>\n__global__ void (\w+)\(", re.MULTILINE)
+
+
+def test_each_kernel_is_found_with_its_comment():
+    assert tuple(name for _, name in KERNEL.findall(source())) == kernel_names()
+
+
+@pytest.mark.parametrize("comment, kernel", KERNEL.findall(source()))
+def test_the_page_that_a_kernel_names_exists(comment, kernel):
+    """The comment begins with the page: "// Adam.update: …"; it is code, and not a base's stub."""
+    page, *methods = re.match(r"// ([\w.]+)[:,]", comment)[1].split(".")
+    found = PAGES[page]
+    for method in methods:
+        assert inspect.ismodule(found) or method in vars(found), f"{page} has no {method}"
+        found = getattr(found, method)
+    assert inspect.isfunction(found)
+
+
+def test_both_sides_count_alike():
+    """Sizes that the launches and the kernels share, each written down twice."""
+    shared = {"THREADS": launch.THREADS, "SIDE": launch.SIDE, "DEPTH": cuda_convolution.DEPTH}
+    for name, value in shared.items():
+        assert re.search(rf"constexpr int .*\b{name} = {value}\b", source()), name
+
+
+# --- Arrays --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
 def test_arrays_go_there_and_back(dtype, device):
-    numpy = NumpyBackend()
-    host = numpy.zeros((2, 3), dtype) + numpy.xp.arange(3, dtype=dtype)
+    host = np.zeros((2, 3), dtype) + np.arange(3, dtype=dtype)
     there = device.asarray(host)
     assert isinstance(there, device.xp.ndarray) and there.dtype == dtype
     assert device.asarray(there) is there
     assert device.asarray(host, "float64").dtype == "float64"
     back = device.to_numpy(there)
     assert back.dtype == dtype and (back == host).all()
-    assert device.empty((2, 3), dtype).shape == (2, 3)
-    zeros = device.zeros((0, 3), dtype)
-    assert zeros.shape == (0, 3) and zeros.dtype == dtype
-    assert not device.to_numpy(device.zeros((4,), dtype)).any()
     assert device.batch_total(there) is there
+
+
+def test_a_new_flag_says_that_all_is_fine(device):
+    flag, twin = device.to_numpy(device.new_flag()), TWINS.new_flag()
+    assert (flag.dtype, flag.tolist()) == (twin.dtype, twin.tolist())

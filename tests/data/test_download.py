@@ -95,7 +95,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def reset(self):
         self.answer(GOOD[:50], length=len(GOOD))
         self.wfile.flush()
-        self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        linger = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+        self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self.request.close()
 
     def stall(self):
@@ -240,6 +241,18 @@ def test_the_body_of_a_redirect_is_not_read(server, target):
     assert files(target) == ["file.gz"]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no umask for files")
+@pytest.mark.parametrize("umask", [0o022, 0o002, 0o077])
+def test_the_file_may_be_read_by_whom_the_umask_lets(server, target, umask):
+    """It was the user's alone, so that a cache could not be shared."""
+    before = os.umask(umask)
+    try:
+        get(server, target, "good")
+    finally:
+        os.umask(before)
+    assert target.stat().st_mode & 0o777 == 0o666 & ~umask
+
+
 def test_falls_back_from_mirror_to_mirror(server, target):
     names = ["forbidden", "html", "cut_off", "wrong_content", "good", "never_asked"]
     get(server, target, *names)
@@ -290,9 +303,9 @@ def test_interrupting_leaves_nothing(server, target, monkeypatch):
 def test_only_our_own_old_temporary_files_are_removed(server, target):
     target.parent.mkdir(parents=True)
     names = {
-        ".file.gz.a1b2.minigan-part": "ours, old",
-        ".file.gz.c3d4.minigan-part": "ours, but of a process that may be running",
-        ".other.gz.a1b2.minigan-part": "of another file",
+        ".file.a1b2.minigan-part.gz": "ours, old",
+        ".file.c3d4.minigan-part.gz": "ours, but of a process that may be running",
+        ".other.a1b2.minigan-part.gz": "of another file",
         ".file.gz.part": "another program's",
     }
     for name in names:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minigan.data import mnist
+from minigan.data import forms, mnist
 from minigan.data.mnist import MNIST, MnistError, MnistFile, MnistSource, cache_dir, load_mnist
 
 NAMES = [file.name for split in ("train", "test") for file in MNIST.files[split]]
@@ -116,6 +116,11 @@ def mirrors(monkeypatch):
     thread.join()
 
 
+def cached(name):
+    """The name of a downloaded file: with a part of its digest."""
+    return f"{name}-{hashlib.sha256(CONTENT[name]).hexdigest()[:8]}.gz"
+
+
 def tree(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
@@ -171,7 +176,7 @@ BROKEN = {
     "trailing": ("images", CONTENT[IMAGES] + b"\n", "trailing data"),
     "labels for images": ("images", CONTENT[TRAIN_LABELS], "dimensions: 1, expected 3"),
     "wrong count": ("images", CONTENT[NAMES[2]], r"\(4, 28, 28\), expected .*\(7, 28, 28\)"),
-    "wrong type": ("labels", bytes([0, 0, 9, 1, 0, 0, 0, 7]) + bytes(7), "holds int8 of shape"),
+    "wrong type": ("labels", bytes([0, 0, 13, 1, 0, 0, 0, 1]) + bytes(4), "labels: expected whole"),
     "one bit": ("images", ALTERED, f"bad checksum: .*{hashlib.sha256(ALTERED).hexdigest()}"),
     "expected digest": ("images", ALTERED, f"expected {TINY.files['train'][0].sha256}"),
     "other labels": ("labels", label_file((LABELS["train"] + 1) % 10), "bad checksum"),
@@ -227,7 +232,7 @@ def test_unreadable_file_is_named(home, monkeypatch):
     def refuse(path, **options):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(mnist, "read_idx", refuse)
+    monkeypatch.setattr(forms, "read_idx", refuse)
     with pytest.raises(MnistError, match=f"{IMAGES}.gz.*cannot be read.*Permission denied"):
         load_mnist("train", home / "data", source=TINY)
 
@@ -235,7 +240,7 @@ def test_unreadable_file_is_named(home, monkeypatch):
 def test_dead_mirror_then_good_one_then_the_cache(home, mirrors):
     source = tiny_source(mirrors.dead, mirrors.alive)
     check("train", load_mnist(source=source))
-    assert tree(home) == [f"cache/mnist/{name}.gz" for name in sorted(NAMES[:2])]
+    assert tree(home) == [f"cache/mnist/{cached(name)}" for name in sorted(NAMES[:2])]
     assert mirrors.requests[:2] == [f"/dead/{IMAGES}.gz", f"/alive/{IMAGES}.gz"]
     mirrors.requests.clear()
     check("train", load_mnist(source=source))
@@ -278,19 +283,38 @@ def test_cache_that_cannot_be_written(home, mirrors):
     assert mirrors.requests == []
 
 
+OTHERS = {
+    "broken": (ZIPPED[:-50], "truncated gzip file.*\nDownloading it"),
+    "of another set": (gzip.compress(ALTERED), "bad checksum.*another set.*\nDownloading it"),
+}
+
+
 @pytest.mark.parametrize("place, suffix", [("mnist", ".gz"), ("mnist", ""), (".", ".gz")])
-def test_broken_file_in_the_cache_is_replaced(home, mirrors, place, suffix):
-    folder = put(home / "cache" / place, suffix, images=ZIPPED[:-50])
-    broken = folder / (IMAGES + suffix)
+@pytest.mark.parametrize("content, reason", OTHERS.values(), ids=OTHERS)
+def test_what_somebody_else_put_in_the_cache_is_left_there(
+    home, mirrors, place, suffix, content, reason
+):
+    """It was replaced or removed, also where it was a whole file of Fashion-MNIST."""
+    before = put(home / "cache" / place, suffix, images=content) / (IMAGES + suffix)
     source = tiny_source(mirrors.alive)
-    with pytest.warns(RuntimeWarning, match="truncated gzip file.*\nDownloading it again"):
+    with pytest.warns(RuntimeWarning, match=reason):
         loaded = load_mnist(source=source)
     check("train", loaded)
     assert mirrors.requests == [f"/alive/{IMAGES}.gz"]
-    replacement = home / "cache" / "mnist" / f"{IMAGES}.gz"
+    assert before.read_bytes() == content
+    replacement = home / "cache" / "mnist" / cached(IMAGES)
     assert gzip.decompress(replacement.read_bytes()) == CONTENT[IMAGES]
-    assert broken == replacement or not broken.exists()
-    check("train", load_mnist(download=False, source=source))
+    check("train", load_mnist(download=False, source=source))  # from now on without a word
+
+
+def test_a_download_that_was_damaged_later_is_replaced(home, mirrors):
+    own = home / "cache" / "mnist" / cached(IMAGES)
+    own.parent.mkdir(parents=True)
+    own.write_bytes(ZIPPED[:-50])
+    with pytest.warns(RuntimeWarning, match="truncated gzip file.*\nDownloading it"):
+        check("train", load_mnist(source=tiny_source(mirrors.alive)))
+    assert gzip.decompress(own.read_bytes()) == CONTENT[IMAGES]
+    assert len(tree(home)) == 2
 
 
 def test_broken_file_in_the_cache_without_a_download(home, mirrors):
@@ -306,12 +330,12 @@ def test_broken_file_in_the_cache_without_a_download(home, mirrors):
 
 @pytest.mark.parametrize("arguments", [{"split": "valid"}, {"dtype": np.uint8}, {"dtype": ">f4"}])
 def test_bad_arguments(home, arguments):
-    with pytest.raises(ValueError, match=r"must be .* got"):
+    with pytest.raises(ValueError, match=r"expected .* got"):
         load_mnist(**arguments, source=TINY)
 
 
 def test_cache_dir_follows_the_system(monkeypatch, tmp_path):
-    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    monkeypatch.setattr("os.path.expanduser", lambda path: str(path).replace("~", str(tmp_path)))
     base = str(tmp_path / "base")
     monkeypatch.setenv("XDG_CACHE_HOME", base)
     monkeypatch.setenv("LOCALAPPDATA", base)

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import runpy
 import signal
 import sys
@@ -38,7 +37,7 @@ def interrupt_at(monkeypatch):
         def interrupted(original):
             def run(game, batches):
                 if game.steps + 1 == step:
-                    os.kill(os.getpid(), signal.SIGINT)
+                    signal.raise_signal(signal.SIGINT)
                 return original(game, batches)
 
             return run

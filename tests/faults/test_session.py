@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import resource
 import signal
 import threading
 
@@ -59,7 +58,7 @@ def test_a_signal_finishes_the_round_saves_and_exits(number, status, session_of,
     session = session_of()
     before = signal.getsignal(number)
     with pytest.raises(SystemExit) as exit:
-        play(session, do=lambda step: step == 5 and os.kill(os.getpid(), number))
+        play(session, do=lambda step: step == 5 and signal.raise_signal(number))
     assert exit.value.code == status
     assert signal.getsignal(number) is before
     assert f"Stopped after step 5. Saved: step 5, {session.path}." in capsys.readouterr().err
@@ -74,7 +73,7 @@ def test_a_signal_finishes_the_round_saves_and_exits(number, status, session_of,
 def test_a_second_signal_acts_at_once(session_of):
     session = session_of()
     with pytest.raises(KeyboardInterrupt):
-        play(session, do=lambda step: [os.kill(os.getpid(), signal.SIGINT) for _ in range(2)])
+        play(session, do=lambda step: [signal.raise_signal(signal.SIGINT) for _ in range(2)])
     assert session.saved is None
 
 
@@ -83,7 +82,7 @@ def test_a_signal_while_the_last_checkpoint_is_written(session_of, monkeypatch):
     save = session.save
 
     def interrupted():
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
         save()
 
     monkeypatch.setattr(session, "save", interrupted)
@@ -95,7 +94,7 @@ def test_a_signal_while_the_last_checkpoint_is_written(session_of, monkeypatch):
 def test_an_ignored_signal_stays_ignored(session_of):
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        play(session_of(), do=lambda step: os.kill(os.getpid(), signal.SIGINT))
+        play(session_of(), do=lambda step: signal.raise_signal(signal.SIGINT))
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
@@ -129,6 +128,7 @@ def test_other_threads_leave_the_handlers_alone(session_of):
 @contextlib.contextmanager
 def full_disk():
     """No file can grow beyond 1000 bytes: what a disk without space does to a checkpoint."""
+    resource = pytest.importorskip("resource", reason="limits of a process are POSIX's")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
     try:
@@ -140,6 +140,8 @@ def full_disk():
 @contextlib.contextmanager
 def permission_denied(folder):
     """The folder cannot be written to. Root may write everywhere, so root becomes nobody."""
+    if os.name != "posix":
+        pytest.skip("users and modes of folders are POSIX's")
     if os.geteuid() == 0:
         os.seteuid(65534)
     else:
@@ -186,7 +188,7 @@ def test_training_goes_on_where_no_checkpoint_can_be_written(session_of, tmp_pat
     assert [line[:24] for line in lines] == [f"No checkpoint of step {k}:" for k in (3, 6, 7)]
     assert all(line.endswith("Kept: none.") for line in lines)
     with pytest.raises(SystemExit) as exit:
-        play(session, 9, do=lambda step: os.kill(os.getpid(), signal.SIGINT))
+        play(session, 9, do=lambda step: signal.raise_signal(signal.SIGINT))
     assert exit.value.code == 130
     assert "Stopped after step 8. Saved: none." in capsys.readouterr().err
 

@@ -1,13 +1,43 @@
-"""Activation layers: SciPy's values, any shape, and what happens at the kinks.
-
-Their derivatives are compared with closed forms in tests/backend/test_numpy_backend.py.
-"""
+"""Activation layers: SciPy's values and closed derivatives, any shape, and the kinks."""
 
 import numpy as np
 import pytest
-from scipy.special import expit
+from scipy.special import expit, log_expit
 
 from minigan import LeakyReLU, ReLU, Sequential, Sigmoid, Softplus, Tanh
+from minigan.layers.activations import sigmoid, softplus
+
+SLOPE = 0.3
+
+# the layer, f, f', f'' by x, written with SciPy
+DERIVATIVES = {
+    "ReLU": (ReLU, lambda x: np.where(x > 0, x, 0), lambda x: (x > 0) * 1.0, np.zeros_like),
+    "LeakyReLU": (
+        lambda: LeakyReLU(SLOPE),
+        lambda x: np.where(x > 0, x, SLOPE * x),
+        lambda x: np.where(x > 0, 1, SLOPE),
+        np.zeros_like,
+    ),
+    "Tanh": (
+        Tanh,
+        np.tanh,
+        lambda x: np.cosh(x) ** -2.0,
+        lambda x: -2 * np.tanh(x) / np.cosh(x) ** 2,
+    ),
+    "Sigmoid": (
+        Sigmoid,
+        expit,
+        lambda x: expit(x) * expit(-x),
+        lambda x: expit(x) * expit(-x) * (expit(-x) - expit(x)),
+    ),
+    "Softplus": (
+        Softplus,
+        lambda x: -log_expit(-x),
+        expit,
+        lambda x: expit(x) * expit(-x),
+    ),
+}
+GRID = np.concatenate([np.linspace(-9, 9, 37), [1e-9, -1e-9, 30, -30, 300, -300]]).reshape(-1, 1)
 
 LAYERS = {
     "ReLU": (ReLU, lambda x: np.maximum(x, 0)),
@@ -26,6 +56,73 @@ def test_values(name, shape):
     x = np.random.default_rng(0).normal(size=(5, *shape))
     np.testing.assert_allclose(network(x), function(x), atol=1e-14)
     assert network.output_shape == shape and network.parameters.size == 0
+
+
+@pytest.mark.parametrize("name", DERIVATIVES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_value_and_derivatives(name, dtype):
+    make, value, first, second = DERIVATIVES[name]
+    network = Sequential([make()], (1,), rng=0, dtype=dtype)
+    x = GRID.astype(dtype)
+    x.flags.writeable = False
+    y, caches = network.forward(x)
+    half, dy = np.full_like(x, 0.5), np.full_like(x, 3)
+    dx = network.backward(dy, caches)
+    u_dy, u_x = network.steps[0].double_backward(half, dy, caches[0])
+    curvature = np.zeros_like(x) if u_x is None else u_x
+    assert {a.dtype for a in (y, dx, u_dy, curvature)} == {np.dtype(dtype)}
+    tolerance = (
+        {"rtol": 3e-6, "atol": 3e-6} if dtype == "float32" else {"rtol": 1e-9, "atol": 1e-13}
+    )
+    wide = x.astype("float64")
+    np.testing.assert_allclose(y, value(wide), **tolerance)
+    np.testing.assert_allclose(dx, 3 * first(wide), **tolerance)
+    np.testing.assert_allclose(u_dy, 0.5 * first(wide), **tolerance)
+    np.testing.assert_allclose(curvature, 1.5 * second(wide), **tolerance)
+
+
+def test_softplus_keeps_its_digits_where_it_is_tiny():
+    """f' = 1 − e⁻ʸ with y near zero: the difference as it stands would be rounding and no more."""
+    network = Sequential([Softplus()], (1,), rng=0, dtype="float64")
+    x = np.array([[-20.0], [-30.0], [-36.0]])
+    y, caches = network.forward(x)
+    np.testing.assert_allclose(y, -log_expit(-x), rtol=1e-12)
+    np.testing.assert_allclose(network.backward(np.ones_like(y), caches), expit(x), rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("logit", [0, 1, 40, 89, 750, 1e4])
+def test_softplus_and_sigmoid_stay_finite(logit, dtype):
+    """log(1 − σ(40)) is −inf in float64; softplus is not."""
+    x = np.array([[logit], [-logit]], dtype)
+    values = softplus(np, x), sigmoid(np, x)
+    assert {a.dtype for a in values} == {np.dtype(dtype)}
+    rtol = 1e-6 if dtype == "float32" else 1e-14
+    np.testing.assert_allclose(values[0], -log_expit(-x.astype(float)), rtol=rtol, atol=1e-40)
+    np.testing.assert_allclose(values[1], expit(x.astype(float)), atol=np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_softplus_is_accurate_everywhere(dtype):
+    """To a few units in the last place, over the whole range, where it is tiny too."""
+    tiny = np.logspace(-8, 4, 4001)
+    x = np.concatenate([np.linspace(-1e4, 1e4, 4001), np.linspace(-90, 90, 9001), tiny, -tiny])
+    x = x.astype(dtype).reshape(-1, 1)
+    exact = -log_expit(-x.astype("float64"))
+    found = softplus(np, x)
+    limits = np.finfo(dtype)
+    normal = exact > limits.tiny / limits.eps  # below, float32 has no digits left
+    error = abs(found - exact)[normal] / exact[normal]
+    assert error.max() < 4 * limits.eps
+    assert (found[~normal] <= 2 * exact[~normal] + limits.tiny).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_is_not_finite_passes_through_softplus_quietly(dtype):
+    """Without a warning, which pytest would raise: the game itself names the place of a NaN."""
+    x = np.array([[np.nan], [np.inf], [-np.inf]], dtype)
+    np.testing.assert_array_equal(softplus(np, x)[:, 0], [np.nan, np.inf, 0])
+    np.testing.assert_array_equal(sigmoid(np, x)[:, 0], [np.nan, 1, 0])
 
 
 @pytest.mark.parametrize("name", LAYERS)

@@ -1,6 +1,6 @@
 """Conv2d and ConvTranspose2d: SciPy, sizes, and that one is the adjoint of the other.
 
-All geometries are compared with SciPy in tests/backend/test_numpy_convolution.py.
+All geometries are compared with SciPy in test_convolution_geometry.py.
 """
 
 import numpy as np
@@ -101,11 +101,12 @@ def test_gradients_do_not_depend_on_which_of_them_is_asked_for(make, randomized)
     x = rng.normal(size=(3, 4, 5, 2))
     y, caches = network.forward(x)
     dy = rng.normal(size=y.shape)
-    dx = network.backward(dy, caches)
+    dx = network.backpropagate(dy, caches)
     both = network.gradients.copy()
-    network.backward(dy, caches, input_gradient=False, accumulate=False)
+    network.zero_gradients()
+    network.add_gradients(dy, caches)
     np.testing.assert_array_equal(network.gradients, both)
-    np.testing.assert_array_equal(network.backward(dy, caches, parameter_gradients=False), dx)
+    np.testing.assert_array_equal(network.backward(dy, caches), dx)
     np.testing.assert_array_equal(network.gradients, both)
 
 
@@ -117,7 +118,8 @@ def test_float32_stays_float32_and_close_to_float64(make, randomized):
     x = rng.normal(size=(2, 6, 6, 2))
     y, caches = double.forward(x)
     y32, caches32 = single.forward(x.astype("float32"))
-    dx, dx32 = double.backward(y, caches), single.backward(y.astype("float32"), caches32)
+    dx = double.backpropagate(y, caches)
+    dx32 = single.backpropagate(y.astype("float32"), caches32)
     assert {y32.dtype, dx32.dtype, single.gradients.dtype} == {np.dtype("float32")}
     np.testing.assert_allclose(y32, y, atol=1e-5)
     np.testing.assert_allclose(dx32, dx, atol=1e-4)

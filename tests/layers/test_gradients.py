@@ -189,7 +189,7 @@ def test_scipys_finite_differences_agree(name, train, randomized, seed):
         network.buffers[...] = statistics
         _, caches = network.forward(flat[: x.size].reshape(x.shape), train)
         network.zero_gradients()
-        dx = network.backward(upstream, caches)
+        dx = network.backpropagate(upstream, caches)
         return np.concatenate([dx.ravel(), network.gradients])
 
     numerical = approx_fprime(start, loss, 1e-7)

@@ -84,16 +84,18 @@ def test_a_constant_sample_is_finite(dtype, randomized):
 
 
 @pytest.mark.parametrize("of_gradient", ["set", "added"])
-def test_accumulate(of_gradient, randomized):
+def test_gradients_are_added_or_left(of_gradient, randomized):
     network = randomized([LayerNorm(3)], (3,))
     x, dy = np.random.default_rng(1).normal(size=(2, 5, 3))
     _, caches = network.forward(x)
-    network.zero_gradients()
-    network.backward(dy, caches)
+    network.add_gradients(dy, caches)
     once = network.gradients.copy()
-    network.backward(dy, caches, accumulate=of_gradient == "added")
+    assert once.all()
+    if of_gradient == "set":
+        network.zero_gradients()
+    network.add_gradients(dy, caches)
     np.testing.assert_allclose(network.gradients, once * (1 + (of_gradient == "added")))
-    network.backward(dy, caches, parameter_gradients=False)
+    network.backward(dy, caches)
     np.testing.assert_allclose(network.gradients, once * (1 + (of_gradient == "added")))
 
 

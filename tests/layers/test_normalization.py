@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import zscore
 
 from minigan import BatchNorm, LayerNorm, Sequential
@@ -25,6 +27,45 @@ def test_training_normalises_each_feature_over_the_batch(shape, randomized):
     y, _ = network.forward(x)
     expected = gamma * zscore(x.reshape(-1, 3)) + beta
     np.testing.assert_allclose(y.reshape(-1, 3), expected, atol=1e-9)
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=3), st.integers(2, 5), st.integers(0, 99))
+def test_batch_norm_is_scipys_zscore(randomized, middle, n, seed):
+    features = middle[-1]
+    network = randomized([BatchNorm(features, eps=1e-12, momentum=1)], tuple(middle), seed)
+    gamma, beta = network.named_parameters().values()
+    x = np.random.default_rng(seed).normal(3, 2, (n, *middle))
+    rows = x.reshape(-1, features)
+    y, ((_, sigma, _),) = network.forward(x)
+    mean, unbiased = network.named_buffers().values()
+    assert y.shape == x.shape
+    np.testing.assert_allclose(mean, rows.mean(0), rtol=1e-12)
+    np.testing.assert_allclose(unbiased, rows.var(0, ddof=1), rtol=1e-9)
+    np.testing.assert_allclose(1 / sigma, rows.std(0) ** -1, rtol=1e-6)
+    np.testing.assert_allclose(y.reshape(rows.shape), gamma * zscore(rows) + beta, atol=1e-6)
+
+
+def test_batch_norm_survives_a_mean_far_from_zero(randomized):
+    """Σ x²/M − mean² would lose every digit of the variance here."""
+    network = randomized([BatchNorm(3)], (3,), dtype="float32")
+    network.parameters = np.array([1, 1, 1, 0, 0, 0], "float32")
+    x = np.random.default_rng(0).normal(1e4, 1, (512, 3)).astype("float32")
+    y, _ = network.forward(x)
+    assert y.dtype == np.float32
+    np.testing.assert_allclose(y, zscore(x.astype("float64")), atol=5e-3)
+
+
+def test_batch_norm_gradient_has_no_part_along_what_was_normalised_away(randomized):
+    """Shifting or scaling the batch does not change y, so dx ⟂ 1 and dx ⟂ centred."""
+    network = randomized([BatchNorm(4, eps=1e-15)], (4,))
+    x, dy = np.random.default_rng(0).normal(size=(2, 9, 4))
+    _, caches = network.forward(x)
+    dx = network.backpropagate(dy, caches)
+    dgamma, dbeta = network.named_gradients().values()
+    np.testing.assert_allclose(dx.sum(0), 0, atol=1e-12)
+    np.testing.assert_allclose((dx * (x - x.mean(0))).sum(0), 0, atol=1e-12)
+    np.testing.assert_allclose(dgamma, (dy * zscore(x)).sum(0), atol=1e-12)
+    np.testing.assert_allclose(dbeta, dy.sum(0), atol=1e-12)
 
 
 @SHAPES

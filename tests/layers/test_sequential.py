@@ -48,7 +48,7 @@ def test_two_layers_by_hand(randomized):
     A, a, B, b = network.named_parameters().values()
     x, dy = batch(network), upstream(network)
     y, caches = network.forward(x)
-    dx = network.backward(dy, caches)
+    dx = network.backpropagate(dy, caches)
     h = np.tanh(x @ A + a)
     g = (dy @ B.T) * (1 - h**2)
     np.testing.assert_allclose(y, h @ B + b, atol=1e-13)
@@ -59,16 +59,19 @@ def test_two_layers_by_hand(randomized):
 
 
 def test_a_part_of_the_network(randomized):
-    """`stop` gives the features at a layer, and backward goes on from there."""
+    """`network[:3]` gives the features at a layer, and backward goes on from there."""
     network = randomized(*NETWORKS["dense"]())
-    first = Sequential([Dense(3, 5), BatchNorm(5), LeakyReLU()], (3,), rng=0, dtype="float64")
-    first.parameters[...] = network.parameters[: first.parameters.size]
+    first = randomized([Dense(3, 5), BatchNorm(5), LeakyReLU()], (3,))
+    first.parameters = network.parameters[: first.parameters.size]
+    first.buffers = network.buffers
     x = batch(network)
-    features, caches = network.forward(x, stop=3)
+    part = network[:3]
+    features, caches = part.forward(x)
     expected, expected_caches = first.forward(x)
     np.testing.assert_array_equal(features, expected)
-    dx = network.backward(features, caches)
-    np.testing.assert_array_equal(dx, first.backward(features, expected_caches))
+    dx = part.backpropagate(features, caches)
+    np.testing.assert_array_equal(dx, first.backpropagate(features, expected_caches))
+    np.testing.assert_array_equal(part.backward(features, caches), dx)
     size = first.gradients.size
     np.testing.assert_array_equal(network.gradients[:size], first.gradients)
     assert not network.gradients[size:].any()
@@ -85,11 +88,12 @@ def test_backward_passes_in_any_order(name, randomized, order):
     passes = [network.forward(batch(network, seed=i)) for i in range(4)]
     alone = []
     for i, (_, caches) in enumerate(passes):
-        dx = network.backward(upstream(network, seed=i), caches, accumulate=False)
+        network.zero_gradients()
+        dx = network.backpropagate(upstream(network, seed=i), caches)
         alone.append((dx, network.gradients.copy()))
     network.zero_gradients()
     for i in order:
-        dx = network.backward(upstream(network, seed=i), passes[i][1])
+        dx = network.backpropagate(upstream(network, seed=i), passes[i][1])
         np.testing.assert_array_equal(dx, alone[i][0])
     np.testing.assert_allclose(network.gradients, sum(g for _, g in alone), atol=1e-12)
 
@@ -99,11 +103,12 @@ def test_real_and_fake_batch_do_not_disturb_each_other(name, randomized):
     """Bug 5: the gradient on the real batch must not use what the fake batch left behind."""
     network = randomized(*NETWORKS[name]())
     _, real = network.forward(batch(network, seed=0))
-    network.backward(upstream(network), real, accumulate=False)
+    network.add_gradients(upstream(network), real)
     expected = network.gradients.copy()
     for seed in range(1, 4):
         network.forward(batch(network, n=7, seed=seed))
-    network.backward(upstream(network), real, accumulate=False)
+    network.zero_gradients()
+    network.add_gradients(upstream(network), real)
     np.testing.assert_array_equal(network.gradients, expected)
 
 
@@ -111,12 +116,13 @@ def test_real_and_fake_batch_do_not_disturb_each_other(name, randomized):
 def test_a_second_backward_pass_adds_the_same_again(name, randomized):
     network = randomized(*NETWORKS[name]())
     _, caches = network.forward(batch(network))
-    first = network.backward(upstream(network), caches)
+    first = network.backpropagate(upstream(network), caches)
     once = network.gradients.copy()
-    second = network.backward(upstream(network), caches)
+    second = network.backpropagate(upstream(network), caches)
     np.testing.assert_array_equal(first, second)
     np.testing.assert_array_equal(network.gradients, 2 * once)
-    network.backward(upstream(network), caches, accumulate=False)
+    network.zero_gradients()
+    network.backpropagate(upstream(network), caches)
     np.testing.assert_array_equal(network.gradients, once)
 
 
@@ -124,14 +130,12 @@ def test_a_second_backward_pass_adds_the_same_again(name, randomized):
 def test_only_what_is_asked_for(name, randomized):
     network = randomized(*NETWORKS[name]())
     _, caches = network.forward(batch(network))
-    dx = network.backward(upstream(network), caches)
+    dx = network.backpropagate(upstream(network), caches)
     expected = network.gradients.copy()
-    np.testing.assert_array_equal(
-        network.backward(upstream(network), caches, parameter_gradients=False), dx
-    )
+    np.testing.assert_array_equal(network.backward(upstream(network), caches), dx)
     np.testing.assert_array_equal(network.gradients, expected)
     network.zero_gradients()
-    network.backward(upstream(network), caches, input_gradient=False)
+    network.add_gradients(upstream(network), caches)
     np.testing.assert_array_equal(network.gradients, expected)
 
 
@@ -143,7 +147,7 @@ def test_inputs_and_upstream_gradients_are_never_written_to(name, train, randomi
     x.flags.writeable = dy.flags.writeable = False  # writing would raise
     for _ in range(2):
         _, caches = network.forward(x, train)
-        network.backward(dy, caches)
+        network.backpropagate(dy, caches)
     np.testing.assert_array_equal(x, batch(network))
     np.testing.assert_array_equal(dy, upstream(network))
 
@@ -155,7 +159,7 @@ def test_what_the_caller_holds_is_never_overwritten(name, randomized):
     held, copies = [], []
     for seed in range(8):
         y, caches = network.forward(batch(network, seed=seed))
-        dx = network.backward(upstream(network, seed=seed), caches)
+        dx = network.backpropagate(upstream(network, seed=seed), caches)
         held += [y[1:], dx[:, ::2], y.reshape(-1)[-1:]]
         copies += [a.copy() for a in held[-3:]]
         del y, dx, caches
@@ -196,7 +200,7 @@ def test_a_network_without_parameters():
 def test_zero_gradients(randomized):
     network = randomized(*NETWORKS["dense"]())
     _, caches = network.forward(batch(network))
-    network.backward(upstream(network), caches)
+    network.add_gradients(upstream(network), caches)
     assert network.gradients.any()
     network.zero_gradients()
     assert not network.gradients.any()
@@ -237,7 +241,8 @@ def test_float32_clone_stays_close(name, randomized):
     assert twin.dtype == np.float32 and network.dtype == np.float64
     x, dy = batch(network), upstream(network)
     (y, caches), (y32, caches32) = network.forward(x), twin.forward(x.astype("float32"))
-    dx, dx32 = network.backward(dy, caches), twin.backward(dy.astype("float32"), caches32)
+    dx = network.backpropagate(dy, caches)
+    dx32 = twin.backpropagate(dy.astype("float32"), caches32)
     for single, double in ((y32, y), (dx32, dx), (twin.gradients, network.gradients)):
         assert single.dtype == np.float32
         np.testing.assert_allclose(single, double, rtol=1e-3, atol=1e-4)

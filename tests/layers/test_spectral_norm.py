@@ -1,5 +1,7 @@
 """`SpectralNorm`: σ by SciPy's SVD, the Lipschitz constant it promises, and its gradient."""
 
+import copy
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -109,8 +111,7 @@ def test_gradient_of_the_true_singular_value(kind, randomized):
     x = np.random.default_rng(1).normal(size=(4, *shape))
     y, caches = network.forward(x, train=False)
     dy = np.random.default_rng(2).normal(size=y.shape)
-    network.zero_gradients()
-    network.backward(dy, caches)
+    network.add_gradients(dy, caches)
     weight, by_hand = network.named_parameters()["0.weight"], network.named_gradients()["0.weight"]
 
     def loss(change):
@@ -149,8 +150,9 @@ def test_two_passes_may_be_open(randomized):
         network.buffers[...] = start
         y, caches = network.forward(x)
         if between:
-            network.backward(np.ones((5, 1)), network.forward(other)[1])
-        dx = network.backward(np.ones_like(y), caches, accumulate=False)
+            network.backpropagate(np.ones((5, 1)), network.forward(other)[1])
+        network.zero_gradients()
+        dx = network.backpropagate(np.ones_like(y), caches)
         return np.concatenate([dx.ravel(), network.gradients])
 
     np.testing.assert_array_equal(gradients(True), gradients(False))
@@ -160,51 +162,52 @@ def test_parameter_gradients_are_set_or_added_or_left(randomized):
     network = randomized([SpectralNorm(Dense(4, 3))], (4,))
     _, caches = network.forward(np.ones((2, 4)))
     dy = np.ones((2, 3))
-    network.zero_gradients()
-    network.backward(dy, caches, parameter_gradients=False)
+    dx = network.backward(dy, caches)
     assert not network.gradients.any()
-    network.backward(dy, caches)
+    network.add_gradients(dy, caches)
     once = network.gradients.copy()
-    network.backward(dy, caches)
+    np.testing.assert_array_equal(network.backpropagate(dy, caches), dx)
     np.testing.assert_allclose(network.gradients, 2 * once)
-    network.backward(dy, caches, accumulate=False)
+    network.zero_gradients()
+    network.add_gradients(dy, caches)
     np.testing.assert_array_equal(network.gradients, once)
 
 
-@pytest.mark.parametrize("kind", ["clone", "replica"])
-def test_passes_of_two_networks_may_interleave(kind, randomized, monkeypatch):
+@pytest.mark.parametrize("copied", [Sequential.clone, copy.copy], ids=["clone", "copy"])
+def test_passes_of_two_networks_may_interleave(copied, randomized, monkeypatch):
     """In the middle of a pass, a whole pass of a copy, as threads do: neither notices."""
     network = randomized([SpectralNorm(Dense(4, 3))], (4,))
-    twin = network.clone()
-    if kind == "replica":
-        twin = network.replica(network.backend, shared_buffers=False)
-    else:
-        twin.parameters[...] += 1
+    twin = copied(network)
+    twin.parameters += 1
     (x, other), dy = np.random.default_rng(1).normal(size=(2, 5, 4)), np.ones((5, 3))
 
     def run(one, x):
+        one.zero_gradients()
         y, caches = one.forward(x, train=False)
-        dx = one.backward(dy, caches, accumulate=False)
+        dx = one.backpropagate(dy, caches)
         return [y.copy(), dx.copy(), one.gradients.copy()]
 
-    alone, running = run(network, x), []
+    alone, running, interruptions = run(network, x), [], []
 
-    def interrupted(method):
-        original = getattr(Dense, method)
-
+    def interrupted(original):
         def call(self, *args):
             if not running:
                 running.append(run)
                 run(twin, other)
                 running.clear()
+                interruptions.append(original)
             return original(self, *args)
 
-        monkeypatch.setattr(Dense, method, call)
+        return call
 
-    for method in ("apply", "apply_adjoint", "add_weight_gradient"):
-        interrupted(method)
+    for method in ("forward", "backward", "add_gradients"):
+        monkeypatch.setattr(Dense, method, interrupted(getattr(Dense, method)))
+    forms = network.backend.forms.get("minigan.layers.dense.Dense", {})
+    for method, form in list(forms.items()):
+        monkeypatch.setitem(forms, method, interrupted(form))
     for found, expected in zip(run(network, x), alone, strict=True):
         np.testing.assert_array_equal(found, expected)
+    assert len(interruptions) == 3
 
 
 @pytest.mark.parametrize(
@@ -238,7 +241,7 @@ def test_a_weight_of_zeros(kind, dtype, randomized):
         for one in (network, plain):
             y, caches = one.forward(x, train)
             one.zero_gradients()
-            found.append((y, one.backward(np.ones_like(y), caches), one.gradients))
+            found.append((y, one.backpropagate(np.ones_like(y), caches), one.gradients))
         for mine, theirs in zip(*found, strict=True):
             np.testing.assert_array_equal(mine, theirs)
     np.testing.assert_array_equal(network.buffers, vectors)

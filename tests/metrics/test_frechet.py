@@ -41,20 +41,75 @@ def test_covariances_that_commute():
     assert found == pytest.approx(4 + 9 + 1 + 0 + 25, rel=1e-12)
 
 
-@given(SEEDS)
-def test_singular_covariances(seed):
-    """Of points: |m₁ − m₂|². Of one with itself: 0 to half of the digits and not NaN."""
+@given(SEEDS, st.integers(2, 40))
+def test_axes_in_common_some_without_extent(seed, d):
+    """As above for any d: eigenvalues that are 0 cost no digits, in one covariance or in both."""
     rng = np.random.default_rng(seed)
-    zero, (m1, c1), (m2, c2) = np.zeros((6, 6)), *(random_gaussian(rng, 6, rank=2) for _ in "12")
+    turn = np.linalg.qr(rng.normal(size=(d, d)))[0]
+    a, b = (rng.exponential(size=d) * (rng.random(d) < 0.5) for _ in "12")
+    found = gaussian_frechet_distance(np.zeros(d), turn * a @ turn.T, np.ones(d), turn * b @ turn.T)
+    assert found == pytest.approx(d + ((np.sqrt(a) - np.sqrt(b)) ** 2).sum(), rel=1e-12)
+
+
+@given(SEEDS, st.integers(2, 40))
+def test_covariances_of_any_rank(seed, d):
+    """From factors C = A Aᵀ: tr C₁ + tr C₂ − 2 Σ singular values of A₁ᵀ A₂."""
+    rng = np.random.default_rng(seed)
+    one, two = (rng.normal(size=(d, rng.integers(1, d // 2 + 1))) for _ in "12")
+    c1, c2, mean = one @ one.T, two @ two.T, np.zeros(d)
+    expected = np.trace(c1) + np.trace(c2) - 2 * linalg.svdvals(one.T @ two).sum()
+    scale = np.trace(c1) + np.trace(c2)
+    assert gaussian_frechet_distance(mean, c1, mean, c2) == pytest.approx(
+        expected, abs=1e-13 * scale
+    )
+    assert gaussian_frechet_distance(mean, c1, mean, c1) == pytest.approx(0, abs=1e-13 * scale)
+
+
+@given(SEEDS, st.integers(2, 40))
+def test_fewer_samples_than_features(seed, d):
+    """n − 1 of the d eigenvalues are not 0; the same samples lie at distance 0 to all digits."""
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(size=(rng.integers(2, d + 1), d)) + 100, rng.normal(size=(3, d))
+    u, v = ((a - a.mean(axis=0)) / math.sqrt(len(a) - 1) for a in (x, y))
+    shift = x.mean(axis=0) - y.mean(axis=0)
+    overlap = linalg.svdvals(u @ v.T).sum()
+    expected = shift @ shift + (u**2).sum() + (v**2).sum() - 2 * overlap
+    assert frechet_distance(x, y) == pytest.approx(expected, rel=1e-13)
+    assert frechet_distance(x, x[::-1]) == pytest.approx(0, abs=1e-13 * (u**2).sum())
+
+
+@given(SEEDS)
+def test_covariances_in_float32(seed):
+    """They are rounded to 6e-8, and the eigenvalues that should be 0 are as large, ±."""
+    rng = np.random.default_rng(seed)
+    one, two = rng.normal(size=(2, 12, 3)).astype("float32")
+    c1, c2, mean = one @ one.T, two @ two.T, np.zeros(12)
+    assert c1.dtype == np.float32
+    scale = float(np.trace(c1) + np.trace(c2))
+    expected = scale - 2 * linalg.svdvals(one.astype(float).T @ two).sum()
+    assert gaussian_frechet_distance(mean, c1, mean, c2) == pytest.approx(
+        expected, abs=1e-5 * scale
+    )
+
+
+@given(SEEDS)
+def test_of_points_it_is_the_squared_shift(seed):
+    rng = np.random.default_rng(seed)
+    zero, (m1, c1), (m2, _) = np.zeros((6, 6)), *(random_gaussian(rng, 6, rank=2) for _ in "12")
     square = (m1 - m2) @ (m1 - m2)
     assert gaussian_frechet_distance(m1, zero, m2, zero) == pytest.approx(square, rel=1e-14)
     assert gaussian_frechet_distance(m1, c1, m2, zero) == pytest.approx(square + np.trace(c1))
-    assert gaussian_frechet_distance(m1, c1, m1, c1) == pytest.approx(0, abs=1e-6 * np.trace(c1))
-    found = gaussian_frechet_distance(m1, c1, m2, c2)
-    nearly = [gaussian_frechet_distance(m1, c1 + e * np.eye(6), m2, c2 + e * np.eye(6))
-              for e in (1e-10, 1e-12)]  # fmt: skip
-    assert found == pytest.approx(nearly[1], rel=1e-4, abs=1e-4)
-    assert abs(found - nearly[1]) <= abs(found - nearly[0]) + 1e-9
+
+
+@given(SEEDS, st.floats(1e-6, 1e-2))
+def test_small_eigenvalues_are_not_taken_for_rounding(seed, small):
+    """Between N(0, C) and N(0, 1), (√λ − 1)² for each eigenvalue λ, down to 1e-12."""
+    turn = np.linalg.qr(np.random.default_rng(seed).normal(size=(5, 5)))[0]
+    spread = np.array([1.0, 1, 1, small, small])  # standard deviations
+    found = gaussian_frechet_distance(
+        np.zeros(5), turn * spread**2 @ turn.T, np.zeros(5), np.eye(5)
+    )
+    assert found == pytest.approx(2 * (1 - small) ** 2, abs=1e-8)
 
 
 @given(SEEDS, st.integers(1, 5))
@@ -121,11 +176,20 @@ def test_the_bias_of_small_samples_is_as_stated(spectrum):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (([0.0], np.eye(2), [0.0], np.eye(1)), r"mean1 and covariance1 must have shapes"),
-        (([0.0], np.eye(1), [0.0, 0.0], np.eye(2)), "the means have different shapes"),
-        (([0.0, 0.0], np.eye(2), [0.0, 0.0], [[1.0, 1.0], [0.0, 1.0]]), "covariance2 is not sym"),
-        (([0.0], -np.eye(1), [0.0], np.eye(1)), "covariance1 has a negative eigenvalue, -1"),
-        (([np.nan], np.eye(1), [0.0], np.eye(1)), "mean1 or covariance1 holds NaN"),
+        (([0.0], np.eye(2), [0.0], np.eye(1)), r"mean1 and covariance1: expected shapes"),
+        (
+            ([0.0], np.eye(1), [0.0, 0.0], np.eye(2)),
+            r"mean2: expected shape \(1,\) as mean1, got \(2,\)",
+        ),
+        (
+            ([0.0, 0.0], np.eye(2), [0.0, 0.0], [[1.0, 1.0], [0.0, 1.0]]),
+            "covariance2: expected a symmetric matrix",
+        ),
+        (
+            ([0.0], -np.eye(1), [0.0], np.eye(1)),
+            "covariance1: expected eigenvalues of at least 0, got -1",
+        ),
+        (([np.nan], np.eye(1), [0.0], np.eye(1)), "mean1 and covariance1: expected finite numbers"),
     ],
 )
 def test_refuses_gaussians(arguments, message):

@@ -1,8 +1,8 @@
 """`CupyBackend`: arrays on an NVIDIA GPU, and the operations that the kernels do there.
 
 The pages in `layers/`, `objectives.py` and `optimizers.py` have the formulas. Work is only put
-into the GPU's queue here, and no method waits for it, but for `to_numpy` and
-`is_finite`. CuPy keeps the memory of freed arrays in a pool, in the order of that queue.
+into the GPU's queue here: only `to_numpy` and `is_finite` wait for it. CuPy keeps the memory of
+freed arrays in a pool, in the order of that queue.
 """
 
 from minigan.backend.cuda.convolution import CupyConvolution
@@ -28,7 +28,7 @@ class CupyBackend(CupyConvolution):
     """The operations on GPU arrays (`cupy.ndarray`), on CuPy's current device.
 
     products: "cublas", or "tiled" for the kernel in `kernels.cu`. convolutions: "columns" or
-    "direct", see `cupy_convolution.py`. patience: after how many updates the host looks whether
+    "direct", see `convolution.py`. patience: after how many updates the host looks whether
     training is still finite, for which it must wait for the GPU.
     """
 
@@ -55,17 +55,16 @@ class CupyBackend(CupyConvolution):
 
     # Arrays ------------------------------------------------------------------------------------
 
-    def empty(self, shape, dtype):
-        """An uninitialised array."""
-        return self.xp.empty(shape, dtype)
-
-    def zeros(self, shape, dtype):
-        """An array of zeros."""
-        return self.xp.zeros(shape, dtype)
-
     def asarray(self, x, dtype=None):
         """`x`, a host array or one of this backend, as an array of this backend."""
         return self.xp.asarray(x, dtype)
+
+    def freeze(self, x):
+        """`x`; arrays on a GPU cannot be protected."""
+        return x
+
+    def thaw(self, x):
+        return x
 
     def to_numpy(self, x):
         """An array of this backend as a `numpy.ndarray`: a copy, when the GPU has made it."""
@@ -77,13 +76,13 @@ class CupyBackend(CupyConvolution):
     def matmul(self, a, b):
         """a (M, K) times b (K, O) -> (M, O)."""
         self._check_float("a", a)
-        out = self.empty((a.shape[0], b.shape[1]), a.dtype)
+        out = self._new("product", (a.shape[0], b.shape[1]), a.dtype)
         self._product(out, a, b, False)
         return out
 
-    def add_product(self, out, a, b, accumulate=True):
-        """out (K, O) += a (K, M) times b (M, O), or = if not `accumulate`."""
-        self._product(out, a, b, accumulate)
+    def add_product(self, out, a, b):
+        """out (M, O) += a (M, K) times b (K, O)."""
+        self._product(out, a, b, True)
 
     def _product(self, out, a, b, accumulate):
         self._check_float("out", out)
@@ -111,10 +110,10 @@ class CupyBackend(CupyConvolution):
             return x.T, 1, x.shape[0]
         return self.xp.ascontiguousarray(x), x.shape[1], 1
 
-    def add_sum(self, out, x, accumulate=True):
+    def add_sum(self, out, x):
         """out (C,) += Σ x (..., C) over all axes but the last: the gradient of a bias."""
         rows = self._float("x", x).reshape(-1, x.shape[-1])
-        self._column_sums(rows, self._write("out", out, x.dtype, x.shape[-1:]), accumulate)
+        self._column_sums(rows, self._write("out", out, x.dtype, x.shape[-1:]))
 
     def sum_rows(self, x):
         """Σ x (..., C) over all axes but the last, (C,)."""
@@ -126,7 +125,8 @@ class CupyBackend(CupyConvolution):
         """y = f(x + b), x (..., C), b (C,) or None; `out` may be x itself."""
         x = self._float("x", x)
         dtype = x.dtype
-        y = self.empty(x.shape, dtype) if out is None else self._write("out", out, dtype, x.shape)
+        y = self._new("y", x.shape, dtype) if out is None else out
+        y = self._write("out", y, dtype, x.shape)
         if bias is None:
             bias, channels = x, 0  # which says that there is none
         else:
@@ -139,7 +139,7 @@ class CupyBackend(CupyConvolution):
         """dx = dy · f'(x), with f' expressed by the output y = f(x)."""
         y = self._float("y", y)
         dtype, n = y.dtype, y.size
-        dy, dx = self._read("dy", dy, dtype, y.shape), self.empty(y.shape, dtype)
+        dy, dx = self._read("dy", dy, dtype, y.shape), self._new("dx", y.shape, dtype)
         function = FUNCTIONS[activation], float(slope)
         self._for_each("activation_gradient", dtype, n, dy, y, dx, n, *function)
         return dx
@@ -149,7 +149,7 @@ class CupyBackend(CupyConvolution):
         y = self._float("y", y)
         dtype, n, function = y.dtype, y.size, FUNCTIONS[activation]
         u, dy = self._read("u", u, dtype, y.shape), self._read("dy", dy, dtype, y.shape)
-        out = self.empty(y.shape, dtype)
+        out = self._new("u_x", y.shape, dtype)
         self._for_each("activation_curvature", dtype, n, u, dy, y, out, n, function)
         return out
 
@@ -164,11 +164,13 @@ class CupyBackend(CupyConvolution):
         count = float(self.batch_total(len(rows)))
         total = self.batch_total(self._column_sums(rows))
         width, parts = self._tiles(*rows.shape)
-        centred, square = self.empty(rows.shape, dtype), self.empty((parts, columns), dtype)
+        centred = self._new("centred", rows.shape, dtype)
+        square = self._new("square", (parts, columns), dtype)
         grid, sizes = (ceil_div(columns, width), parts), (*rows.shape, width)
         self._launch("batch_norm_center", dtype, grid, rows, total, centred, square, *sizes, count)
         square = self.batch_total(self._collapse(square))
-        y, (mean, inverse, var) = self.empty(x.shape, dtype), self.empty((3, columns), dtype)
+        y = self._new("y", x.shape, dtype)
+        mean, inverse, var = self._new("statistics", (3, columns), dtype)
         arrays = centred, total, square, gamma, beta, y, mean, inverse, var
         sizes = x.size, columns, count, float(eps)
         self._for_each("batch_norm_apply", dtype, x.size, *arrays, *sizes)
@@ -183,20 +185,20 @@ class CupyBackend(CupyConvolution):
         inverse = self._read("inverse", inverse, dtype, (columns,))
         gamma = self._read("gamma", gamma, dtype, (columns,))
         width, parts = self._tiles(rows, columns)
-        sums = self.empty((parts, 2 * columns), dtype)
+        sums = self._new("sums", (parts, 2 * columns), dtype)
         grid = ceil_div(columns, width), parts
         arrays = dy_rows, centred, inverse
         self._launch("batch_norm_sums", dtype, grid, *arrays, sums, rows, columns, width)
         sums = self._collapse(sums)
         totals, count = self.batch_total(sums), float(self.batch_total(rows))
-        dx, n = self.empty(dy.shape, dtype), centred.size
+        dx, n = self._new("dx", dy.shape, dtype), centred.size
         arrays = *arrays, gamma, totals, dx
         self._for_each("batch_norm_gradient", dtype, n, *arrays, n, columns, count)
         return dx, sums[columns:], sums[:columns]
 
-    def batch_total(self, local):
+    def batch_total(self, part):
         """A sum over the batch from its part here, which is all of it."""
-        return local
+        return part
 
     # Losses ------------------------------------------------------------------------------------
 
@@ -204,17 +206,9 @@ class CupyBackend(CupyConvolution):
         """log(1 + eˣ) and its derivative σ(x), both finite for every finite x."""
         x = self._float("x", x)
         dtype, n = x.dtype, x.size
-        value, derivative = self.empty(x.shape, dtype), self.empty(x.shape, dtype)
+        value, derivative = (self._new(what, x.shape, dtype) for what in ("value", "derivative"))
         self._for_each("softplus_with_gradient", dtype, n, x, value, derivative, n)
         return value, derivative
-
-    def sigmoid(self, x):
-        """σ(x) = 1 / (1 + e⁻ˣ)."""
-        return self.bias_activation(x, None, "sigmoid")
-
-    def norm(self, x):
-        """√Σ x² of a vector."""
-        return self.xp.sqrt(self.xp.dot(x, x))
 
     # Whether training is still finite ----------------------------------------------------------
 
@@ -283,6 +277,6 @@ class CupyBackend(CupyConvolution):
         return self._philox("philox_normal", shape, dtype, key)
 
     def _philox(self, name, shape, dtype, key):
-        out = self._float("dtype", self.xp.empty(shape, dtype))
+        out = self._float("dtype", self._new("numbers", shape, dtype))
         self._for_each(name, out.dtype, out.size, out, out.size, *split_key(key))
         return out

@@ -44,7 +44,7 @@ class CupyConvolution(Launching):
         """The windows of x (N, H, W, C), copied: (N, OH, OW, Kh, Kw, C), also called im2col."""
         x, dtype, size = self._image(x, kernel, stride, padding)
         n, h, w, c = x.shape
-        columns = self.empty((n, *size, *kernel, c), dtype)
+        columns = self._new("columns", (n, *size, *kernel, c), dtype)
         pixels, places = n * size[0] * size[1], kernel[0] * kernel[1] * c
         if columns.size:
             width = min(THREADS, 1 << (places - 1).bit_length())
@@ -68,17 +68,17 @@ class CupyConvolution(Launching):
         if self.convolutions == "columns":
             columns = self.unfold(x, kernel, stride, padding)
             return self._times_weight(columns, w), columns
-        y = self.empty((x.shape[0], *size, o), dtype)
+        y = self._new("y", (x.shape[0], *size, o), dtype)
         pixels = y.size // o
         if pixels:
             geometry = *x.shape[1:], *kernel, *stride, *padding, *size
             self._launch("conv", dtype, product_grid(pixels, o), x, w, y, pixels, o, *geometry)
         return y, UnstoredColumns(x, kernel, stride, padding)
 
-    def conv_grad_weight(self, columns, dy, out, accumulate=True):
+    def conv_grad_weight(self, columns, dy, out):
         """out (Kh, Kw, C, O) += columnsᵀ dy, with columns = unfold(x) and dy (N, OH, OW, O)."""
         if isinstance(columns, UnstoredColumns):
-            self._direct_grad_weight(columns, dy, out, accumulate)
+            self._direct_grad_weight(columns, dy, out)
             return
         columns = self._float("columns", columns)
         dtype, (*kernel, o) = columns.dtype, out.shape
@@ -87,14 +87,14 @@ class CupyConvolution(Launching):
         columns = self._read("columns", columns, dtype, (*dy.shape[:3], *kernel))
         matrix = out.reshape(-1, o)
         rows = columns.reshape(-1, len(matrix))
-        self.add_product(matrix, rows.T, dy.reshape(-1, o), accumulate)
+        self.add_product(matrix, rows.T, dy.reshape(-1, o))
 
     def conv_grad_input(self, dy, w, stride, padding, size):
         """dx (N, H, W, C) for dy (N, OH, OW, O): the adjoint of x -> conv(x, w), for one `size`."""
         dy = self._float("dy", dy)
         dtype, (n, *out_size, o), (*kernel, c, _) = dy.dtype, dy.shape, w.shape
         w = self._read("w", w, dtype, (*kernel, c, o))
-        dx = self.empty((n, *size, c), dtype)
+        dx = self._new("dx", (n, *size, c), dtype)
         geometry = *size, c, *kernel, *stride, *padding, *out_size
         if self.convolutions == "columns":
             columns = self.matmul(dy.reshape(-1, o), w.reshape(-1, o).T)
@@ -106,7 +106,7 @@ class CupyConvolution(Launching):
             self._launch("conv_grad_input", dtype, grid, dy, w, dx, n, o, *geometry)
         return dx
 
-    def _direct_grad_weight(self, columns, dy, out, accumulate):
+    def _direct_grad_weight(self, columns, dy, out):
         x, kernel, stride, padding = columns
         (n, h, w, c), dtype, o = x.shape, x.dtype, out.shape[-1]
         size = conv_output_size((h, w), kernel, stride, padding)
@@ -117,11 +117,11 @@ class CupyConvolution(Launching):
         wanted = ceil_div(ENOUGH_BLOCKS, grid[0] * grid[1])
         chunk = max(ceil_div(ceil_div(pixels, wanted), DEPTH) * DEPTH, SHORTEST_CHUNK)
         parts = max(1, ceil_div(pixels, chunk))
-        partial = self.xp.empty((parts, places * o), dtype)
+        partial = self._new("partial sums", (parts, places * o), dtype)
         geometry = h, w, c, *kernel, *stride, *padding, *size
         arguments = x, dy, partial, pixels, o, chunk, *geometry
         self._launch("conv_grad_weight", dtype, (*grid, parts), *arguments)
-        self._column_sums(partial, out.reshape(-1), accumulate)
+        self._column_sums(partial, out.reshape(-1))
 
     def _image(self, x, kernel, stride, padding):
         """x, ready to be read; its dtype; and (OH, OW)."""

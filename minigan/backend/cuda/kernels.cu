@@ -19,10 +19,11 @@
 //     7  a matrix product           tiles in shared memory
 //     8  convolutions               the same product over matrices that are never stored
 //
-// Above each kernel stands its NumPy twin: the same result in a few readable lines, which the tests
-// compare it with. T is float or double. Sizes are int: the backend refuses larger arrays.
-// Constants are written T(0.5): a bare 0.5 is a double, and doubles are slow on most GPUs. Sums are
-// taken in an order that depends on sizes alone, so the same input gives the same bits.
+// The comment above each kernel begins with the name of its page: the code in NumPy that computes
+// the same in a few readable lines. The tests compare the two. T is float or double. Sizes are int:
+// the backend refuses larger arrays. Constants are written T(0.5): a bare 0.5 is a double, and
+// doubles are slow on most GPUs. Sums are taken in an order that depends on sizes alone, so the
+// same input gives the same bits.
 
 constexpr int THREADS = 256;  // of every block
 constexpr int WARP = 32;
@@ -33,12 +34,12 @@ constexpr unsigned ALL_LANES = 0xffffffffu;  // every thread of a warp takes par
 // The grid-stride loop: thread i of all S threads owns the numbers i, i + S, i + 2S, … It is right
 // for every grid, also one that is smaller than the array.
 
-#define FOR_EACH(i, n)                                                 \
+#define FOR_EACH(i, n)                                         \
   for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < (n); \
        i += blockDim.x * gridDim.x)
 
-// The functions of layers/activations.py, in the order of `ACTIVATIONS`. All threads take the same case, so that the
-// switch costs next to nothing beside the memory that is read.
+// The functions of layers/activations.py, in the order of `ACTIVATIONS` (backend.py). All threads
+// take the same case, so that the switch costs next to nothing beside the memory that is read.
 enum Function { IDENTITY, RELU, LEAKY_RELU, TANH, SIGMOID, SOFTPLUS };
 
 template <typename T>
@@ -87,7 +88,8 @@ __device__ T second_derivative(int function, T y) {  // f''(x) by y = f(x)
   }
 }
 
-// Activation.forward: y = f(x + b), x (n / channels, channels); channels = 0: no b.
+// Tanh.forward, and all other activations: y = f(x + b), x (n / channels, channels); channels = 0
+// says that there is no b; f may be the identity.
 // One kernel where NumPy needs two or more passes: every number is read once and written once.
 // y may be x itself, as each thread reads its number before it writes it.
 template <typename T>
@@ -99,20 +101,20 @@ __global__ void bias_activation(const T* x, const T* bias, T* y, int n, int chan
   }
 }
 
-// Activation.backward: dx = dy · f'(x)
+// Tanh.backward, and all other activations: dx = dy · f'(x)
 template <typename T>
 __global__ void activation_gradient(const T* dy, const T* y, T* dx, int n, int function, T slope) {
   FOR_EACH(i, n) dx[i] = first_derivative(function, y[i], slope) * dy[i];
 }
 
-// Activation.double_backward: u · dy · f''(x)
+// Tanh.double_backward, and all other activations: u_x = u · dy · f''(x)
 template <typename T>
 __global__ void activation_curvature(const T* u, const T* dy, const T* y, T* out, int n,
                                      int function) {
   FOR_EACH(i, n) out[i] = second_derivative(function, y[i]) * dy[i] * u[i];
 }
 
-// softplus and sigmoid (activations.py): a loss on logits and its derivative, in one pass
+// softplus, and sigmoid, its derivative: a loss on logits and its gradient, in one pass
 template <typename T>
 __global__ void softplus_with_gradient(const T* x, T* value, T* derivative, int n) {
   FOR_EACH(i, n) {
@@ -124,11 +126,11 @@ __global__ void softplus_with_gradient(const T* x, T* value, T* derivative, int 
 // ---- 2. Changing state in place -----------------------------------------------------------------
 //
 // An update reads and writes several long vectors and computes little: its time is that of memory.
-// As one kernel it moves each number once. `guard` is one number on the device that says whether
-// all losses so far were finite: if not, nothing is changed, and nobody had to wait to find out.
+// As one kernel it moves each number once. `guard` points to a flag on the device that says whether
+// everything so far was finite: if not, nothing is changed, and nobody had to wait to find out.
 
-// DeviceWatch.allows: the first update whose loss or norm is not finite clears flag[0] and leaves
-// its number in flag[1] (∞ − ∞ and NaN − NaN are NaN)
+// DeviceWatch.ask: the first update whose loss or norm is not finite clears flag[0] and leaves its
+// number in flag[1]. (For a finite x, x − x is 0; ∞ − ∞ and NaN − NaN are NaN.)
 template <typename T>
 __global__ void finite_guard(const T* loss, const T* norm, int* flag, int number) {
   if (blockIdx.x != 0 || threadIdx.x != 0 || !flag[0]) return;
@@ -137,7 +139,7 @@ __global__ void finite_guard(const T* loss, const T* norm, int* flag, int number
   flag[1] = number;
 }
 
-// SGD.update
+// SGD.update: v = μ v + g;  w −= lr · v
 template <typename T>
 __global__ void sgd(T* w, const T* g, T* velocity, const int* guard, int n, T lr, T momentum) {
   if (!*guard) return;
@@ -148,7 +150,7 @@ __global__ void sgd(T* w, const T* g, T* velocity, const int* guard, int n, T lr
   }
 }
 
-// RMSProp.update; rest = 1 − alpha
+// RMSProp.update: rest = 1 − alpha
 template <typename T>
 __global__ void rmsprop(T* w, const T* g, T* square, const int* guard, int n, T lr, T alpha,
                         T rest, T eps) {
@@ -160,7 +162,7 @@ __global__ void rmsprop(T* w, const T* g, T* square, const int* guard, int n, T 
   }
 }
 
-// Adam.update, with the corrections of both means in `scale` and `eps`; rest = 1 − beta
+// Adam.update: rest = 1 − beta; the corrections of both means are in `scale` and `eps`
 template <typename T>
 __global__ void adam(T* w, const T* g, T* mean, T* square, const int* guard, int n, T scale,
                      T beta1, T rest1, T beta2, T rest2, T eps) {
@@ -174,7 +176,7 @@ __global__ void adam(T* w, const T* g, T* mean, T* square, const int* guard, int
   }
 }
 
-// WeightAverage.interpolate
+// WeightAverage.interpolate: w̄ += rate · (w − w̄)
 template <typename T>
 __global__ void interpolate(T* average, const T* w, const int* guard, int n, T rate) {
   if (!*guard) return;
@@ -369,7 +371,7 @@ __global__ void column_sums(const T* x, T* out, int rows, int columns, int width
 // so it is several launches: Σ x (column_sums); then x − mean with Σ (x − mean)²; then y. The
 // two passes for the variance are worth it: Σ x² / M − mean² loses every digit if |mean| ≫ √var.
 
-// First half of BatchNorm.forward: centred = x − total / count, and
+// BatchNorm.forward, first half: centred = x − total / count, and
 // square (gridDim.y, columns) = Σ centred²
 template <typename T>
 __global__ void batch_norm_center(const T* x, const T* total, T* centred, T* square, int rows,
@@ -388,8 +390,8 @@ __global__ void batch_norm_center(const T* x, const T* total, T* centred, T* squ
   if (tile.owns_sum(width)) square[blockIdx.y * columns + tile.column] = sum;
 }
 
-// Second half: y = γ centred / √(square / count + eps) + β. Whoever owns a number of the first row
-// also writes the statistics of its column.
+// BatchNorm.forward, second half: y = γ centred / √(square / count + eps) + β. Whoever owns a
+// number of the first row also writes the statistics of its column.
 template <typename T>
 __global__ void batch_norm_apply(const T* centred, const T* total, const T* square, const T* gamma,
                                  const T* beta, T* y, T* mean, T* inverse, T* var, int n,
@@ -406,8 +408,8 @@ __global__ void batch_norm_apply(const T* centred, const T* total, const T* squa
   }
 }
 
-// First half of BatchNorm.backward and add_gradients: sums (gridDim.y, 2, columns), dβ = Σ dy in the
-// one, dγ = Σ dy · x̂ in the other; both from one reading of dy
+// BatchNorm.add_gradients, and the first half of backward: sums (gridDim.y, 2, columns), dβ = Σ dy
+// and dγ = Σ dy · x̂, both from one reading of dy
 template <typename T>
 __global__ void batch_norm_sums(const T* dy, const T* centred, const T* inverse, T* sums, int rows,
                                 int columns, int width) {
@@ -429,8 +431,8 @@ __global__ void batch_norm_sums(const T* dy, const T* centred, const T* inverse,
   }
 }
 
-// Second half: dx = γ·inverse · (dy − dβ / count − x̂ · dγ / count); sums (2, columns): dβ and dγ of
-// the whole batch
+// BatchNorm.backward, second half: dx = γ·inverse · (dy − dβ / count − x̂ · dγ / count);
+// sums (2, columns): dβ and dγ of the whole batch
 template <typename T>
 __global__ void batch_norm_gradient(const T* dy, const T* centred, const T* inverse,
                                     const T* gamma, const T* sums, T* dx, int n, int columns,
@@ -486,8 +488,8 @@ struct Windows {
   }
 };
 
-// unfold: columns (pixels, Kh · Kw · C). Tiles as in section 4: a thread owns one k
-// and walks down the pixels.
+// unfold: columns (pixels, Kh · Kw · C). Tiles as in section 4: a thread owns one k and walks down
+// the pixels.
 template <typename T>
 __global__ void unfold(const T* x, T* columns, int pixels, int width, GEOMETRY) {
   Windows<T> windows = {x, pixels, GEOMETRY_OF_ARGUMENTS};
@@ -501,10 +503,10 @@ __global__ void unfold(const T* x, T* columns, int pixels, int width, GEOMETRY) 
 
 // fold: x (N, H, W, C), n numbers, the adjoint of unfold.
 //
-// Windows overlap. A thread a window would have to add to numbers that others add to at the same
-// time: a race. So ownership is turned round: a thread owns a number of x and gathers from the
+// Windows overlap. With one thread per window, several threads would add to the same number at the
+// same time: a race. So ownership is turned round: a thread owns a number of x and gathers from the
 // windows that hold it. Number (h, w) stands at place kh of window oh if oh · S + kh = h + P: so kh
-// runs over h + P modulo S, and S more, and S more, while oh falls by one each time.
+// starts at (h + P) modulo S and grows by S, while oh falls by one each time.
 template <typename T>
 __global__ void fold(const T* columns, T* x, int n, GEOMETRY) {
   FOR_EACH(i, n) {
@@ -523,8 +525,9 @@ __global__ void fold(const T* columns, T* x, int n, GEOMETRY) {
 
 // ---- 7. A matrix product ------------------------------------------------------------------------
 //
-// C = A B, C[i, j] = Σ_k A[i, k] B[k, j]. A thread a number of C would read a row of A and a column
-// of B: two numbers from memory for each multiplication, and the same numbers over and over. So
+// C = A B, C[i, j] = Σ_k A[i, k] B[k, j]. With one thread per number of C, each would read a row of
+// A and a column of B: two numbers from memory per multiplication, and the same ones over and over.
+// So
 //
 //     a block   owns a 64 × 64 tile of C. It walks along k in steps of 16: its threads together
 //               load a 64 × 16 tile of A and a 16 × 64 tile of B into shared memory, wait until all
@@ -616,7 +619,8 @@ __device__ Own<T> tile_product(const A& a, const B& b, int first_row, int first_
   for (int i = 0; i < EACH; ++i) \
     for (int j = 0; j < EACH; ++j)
 
-// x.dot(w): c (M, N) = (or +=) a (M, K) b (K, N), each by its strides
+// Dense.forward: c (M, N) = a (M, K) b (K, N), each by its strides, so that a may be xᵀ or b Wᵀ; or
+// c += a b, as in Dense.add_gradients
 template <typename T>
 __global__ void matmul(const T* a, const T* b, T* c, int M, int N, int K, int a_row, int a_column,
                        int b_row, int b_column, int accumulate) {
@@ -669,9 +673,9 @@ struct WindowColumns {
   __device__ T at(const Row& row, const Column& column) const { return windows.at(column, row); }
 };
 
-// Conv2d.add_gradients: dw (gridDim.z, Kh · Kw · C, O). The result is small and the sum
-// long: a few blocks would do all the work. So the sum over the pixels is cut into chunks (a
-// multiple of DEPTH), one for each blockIdx.z, and column_sums adds up the partial results.
+// Conv2d.add_gradients: dw (gridDim.z, Kh · Kw · C, O). The result is small and the sum long: a few
+// blocks would do all the work. So the sum over the pixels is cut into chunks (a multiple of
+// DEPTH), one per blockIdx.z, and column_sums adds up the partial results.
 template <typename T>
 __global__ void conv_grad_weight(const T* x, const T* dy, T* dw, int pixels, int O, int chunk,
                                  GEOMETRY) {
@@ -686,15 +690,15 @@ __global__ void conv_grad_weight(const T* x, const T* dy, T* dw, int pixels, int
   }
 }
 
-// The transposed convolution, dx from dy. With stride S a number of dx hears of every S-th place of
-// the kernel only; which ones depends on (h + P) % S. So the pixels of dx fall into S · S classes
-// ("phases"), and in each of them dx is a plain convolution of stride 1 over dy with those ⌈K/S⌉
-// places. One blockIdx.z a phase: no zeros are multiplied, nothing is scattered.
+// The transposed convolution, dx from dy. With stride S, only every S-th place of the kernel has a
+// part in a number of dx; which places depends on (h + P) % S. So the pixels of dx fall into S · S
+// classes ("phases"), and in each of them dx is a plain convolution of stride 1 over dy with those
+// ⌈K/S⌉ places. One blockIdx.z per phase: no zeros are multiplied, nothing is scattered.
 struct Phase {
   int kernel, h, q, rows, taps;  // along one axis
 
-  // kernel: the first place of the kernel that counts; h: the first row of dx in this phase;
-  // q: its (h + P) / S, the last row of dy it hears of; rows: of dx; taps: places of the kernel
+  // kernel: its first place in this phase; h: the first row of dx in this phase; q: (h + P) / S,
+  // the last row of dy with a part in it; rows: of dx; taps: places of the kernel
   __device__ Phase(int phase, int H, int K, int S, int P) {
     kernel = phase;
     h = ((phase - P) % S + S) % S;
@@ -761,7 +765,8 @@ struct PhaseWeights {
   }
 };
 
-// Conv2d.backward: dx (images, H, W, C) from dy (images, OH, OW, O), w (Kh, Kw, C, O)
+// Conv2d.backward, and ConvTranspose2d.forward: dx (images, H, W, C) from dy (images, OH, OW, O)
+// and w (Kh, Kw, C, O)
 template <typename T>
 __global__ void conv_grad_input(const T* dy, const T* w, T* dx, int images, int O, GEOMETRY) {
   Phase vertical(blockIdx.z / Sw, H, Kh, Sh, Ph), horizontal(blockIdx.z % Sw, W, Kw, Sw, Pw);

@@ -4,6 +4,7 @@ A kernel sees raw memory. Given an array of another dtype, a transposed view or 
 it expects a float32, it computes nonsense and says nothing. So nothing reaches a kernel unchecked.
 """
 
+import math
 import re
 from functools import cache
 from pathlib import Path
@@ -110,8 +111,19 @@ class Launching:
             raise TypeError(f"{what}: expected {dtype}, got {x.dtype}")
         if x.shape != shape:
             raise ValueError(f"{what}: expected shape {shape}, got {x.shape}")
-        if x.size > LIMIT:
-            raise ValueError(f"{what}: {x.size} numbers are more than the {LIMIT} of one array")
+        self._check_size(what, x.size)
+
+    def _check_size(self, what, size):
+        if size > LIMIT:
+            raise ValueError(f"{what}: expected at most {LIMIT} numbers in one array, got {size}")
+
+    def _new(self, what, shape, dtype):
+        """An array for a kernel to write, uninitialised; ValueError if kernels cannot count so far.
+
+        Asked before anything is launched: a kernel's indices would wrap and hit other memory.
+        """
+        self._check_size(what, math.prod(shape))
+        return self.xp.empty(shape, dtype)
 
     # Launches ----------------------------------------------------------------------------------
 
@@ -157,16 +169,18 @@ class Launching:
         parts = ceil_div(rows, THREADS // width * ROWS_EACH)
         return width, max(1, min(parts, MOST_PARTS))
 
-    def _column_sums(self, x, out=None, accumulate=False):
-        """Σ x (rows, columns) over the rows, in one launch or, of many rows, in two."""
-        rows, columns = x.shape
-        if out is None:
-            out = self.xp.empty(columns, x.dtype)
-        width, parts = self._tiles(rows, columns)
+    def _column_sums(self, x, out=None):
+        """Σ x (rows, columns) over the rows, added to `out` if it is given.
+
+        One launch, or two if there are many rows.
+        """
+        width, parts = self._tiles(*x.shape)
         if parts > 1:
-            partial = self.xp.empty((parts, columns), x.dtype)
+            partial = self._new("partial sums", (parts, x.shape[1]), x.dtype)
             self._sum_tiles(x, partial, width, parts, False)
-            return self._column_sums(partial, out, accumulate)
+            return self._column_sums(partial, out)
+        accumulate = out is not None
+        out = out if accumulate else self._new("sums", (x.shape[1],), x.dtype)
         self._sum_tiles(x, out, width, 1, accumulate)
         return out
 

@@ -44,6 +44,16 @@ class NumpyBackend:
         self.check(x)
         return x
 
+    def freeze(self, x):
+        """`x`, which nobody may write to from now on."""
+        x.flags.writeable = False
+        return x
+
+    def thaw(self, x):
+        """`x`, which may be written to again."""
+        x.flags.writeable = True
+        return x
+
     def check(self, x, what="array"):
         """Raise TypeError unless `x` is an array of this backend."""
         if not isinstance(x, np.ndarray):

@@ -16,6 +16,9 @@ from minigan.backend.numpy.convolution import CONVOLUTION, TRANSPOSED_CONVOLUTIO
 
 __all__ = ["FORMS"]
 
+#: Rows that are added up in float32: of millions, the sum would lose its digits.
+PART = 1 << 14
+
 
 # Sums of rows as products: 4 % of W1.
 def dense_add_gradients(layer, dy, x):
@@ -34,9 +37,14 @@ def batch_norm_forward(layer, x, train):
         return type(layer).forward(layer, x, train)
     total, rows = layer.backend.batch_total, x.reshape(-1, x.shape[-1])
     count = total(len(rows))
-    mean = total(sum_rows(rows)) / count
+    mean = (total(sums(rows)) / count).astype(x.dtype)
     normalized = rows - mean
-    var = total(np.einsum("mc,mc->c", normalized, normalized)) / count
+    var = total(sums(normalized, normalized)) / count
+    rest = total(sums(normalized)) / count  # what rounding has left of the mean
+    if (abs(rest) > 1e-6 * np.sqrt(var + layer.eps)).any():
+        normalized -= rest.astype(x.dtype)
+        mean, var = mean + rest.astype(x.dtype), var - rest * rest
+    var = var.astype(x.dtype)
     layer.remember(mean, var, count)
     sigma = np.sqrt(var + layer.eps)
     normalized *= 1 / sigma
@@ -45,10 +53,23 @@ def batch_norm_forward(layer, x, train):
     return y.reshape(x.shape), (normalized.reshape(x.shape), sigma, True)
 
 
+def sums(rows, others=None):
+    """Σ a, or Σ a·b, over the rows of a and b (M, C): (C,) float64, of parts in their own dtype."""
+    total = 0.0
+    for start in range(0, len(rows), PART):
+        part = rows[start : start + PART]
+        if others is None:
+            found = sum_rows(part)
+        else:
+            found = np.einsum("mc,mc->c", part, others[start : start + PART])
+        total = total + found.astype("float64")
+    return total
+
+
 def batch_norm_sums(dy, normalized):
     """Σ dy and Σ dy·x̂ over all axes but the last, which dx, dγ and dβ all need."""
-    dy, normalized = (a.reshape(-1, a.shape[-1]) for a in (dy, normalized))
-    return sum_rows(dy), np.einsum("mc,mc->c", dy, normalized)
+    rows, others = (a.reshape(-1, a.shape[-1]) for a in (dy, normalized))
+    return sums(rows).astype(dy.dtype), sums(rows, others).astype(dy.dtype)
 
 
 def batch_norm_dx(layer, dy, cache, sum_dy, sum_product):

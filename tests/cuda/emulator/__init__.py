@@ -19,20 +19,23 @@ from .module import CompileException, RawModule
 
 #: Functions that NumPy and CuPy share, of those that the library and the tests need.
 SHARED = (
-    "add any ascontiguousarray broadcast_to clip concatenate cos dot einsum exp isfinite "
-    "maximum multiply ones ones_like sign sin sqrt where zeros zeros_like"
+    "add any ascontiguousarray broadcast_to clip concatenate cos dot einsum exp expm1 full "
+    "isfinite log1p maximum minimum moveaxis multiply ones ones_like pad sign sin sqrt tanh where "
+    "zeros zeros_like"
 ).split()
 globals().update({name: lifted(getattr(np, name)) for name in SHARED})
 
 __version__ = "emulated"
+finfo = np.finfo  # CuPy's own is NumPy's, too
 
 cuda = SimpleNamespace(
     runtime=SimpleNamespace(
         getDeviceCount=lambda: 1,
         getDevice=lambda: 0,
         getDeviceProperties=lambda device: {"name": b"CPU emulator", "major": 9, "minor": 0},
+        runtimeGetVersion=lambda: 13000,
     )
 )
 
 __all__ = ["CompileException", "EmulatorError", "RawModule", "asarray", "asnumpy", "compiler",
-           "cuda", "empty", "empty_like", "machine", "ndarray", *SHARED]  # fmt: skip
+           "cuda", "empty", "empty_like", "finfo", "machine", "ndarray", *SHARED]  # fmt: skip

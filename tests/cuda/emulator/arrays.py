@@ -12,8 +12,23 @@ from .machine import machine
 
 __all__ = ["asarray", "asnumpy", "empty", "empty_like", "lifted", "ndarray"]
 
-#: Methods that both have, of those that are needed.
-METHODS = "all any astype clip copy max mean min ravel reshape std sum transpose".split()
+#: Methods that both have, of those that are needed, each with the keywords that CuPy's takes.
+METHODS = {
+    "all": "axis out keepdims",
+    "any": "axis out keepdims",
+    "astype": "order casting subok copy",
+    "clip": "min max out",
+    "copy": "order",
+    "dot": "out",
+    "max": "axis out keepdims",
+    "mean": "axis dtype out keepdims",
+    "min": "axis out keepdims",
+    "ravel": "order",
+    "reshape": "order",
+    "std": "axis dtype out ddof keepdims",
+    "sum": "axis dtype out keepdims",
+    "transpose": "",
+}
 
 
 def unwrap(x):
@@ -36,10 +51,12 @@ def wrap(result):
     return result
 
 
-def lifted(function):
+def lifted(function, keywords=None):
     """A NumPy function, or a method of a NumPy array, for device arrays."""
 
     def call(*args, **kwargs):
+        if keywords is not None and not kwargs.keys() <= set(keywords):
+            raise TypeError(f"CuPy's {function.__name__} takes {keywords}, got {list(kwargs)}")
         result = function(*map(unwrap, args), **{k: unwrap(v) for k, v in kwargs.items()})
         return kwargs["out"] if isinstance(kwargs.get("out"), ndarray) else wrap(result)
 
@@ -69,7 +86,7 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
     def __getattr__(self, name):
         if name not in METHODS:
             raise AttributeError(f"the emulated array has no {name!r}; has CuPy's? Then add it")
-        return lifted(getattr(self._host, name))
+        return lifted(getattr(self._host, name), METHODS[name].split())
 
     def __len__(self):
         return len(self._host)

@@ -29,7 +29,7 @@ EmuThread emu_self;
 struct EmuRegion {  // memory that the kernel may touch; the table in module.py mirrors it
   char* base;
   size_t bytes;
-  int granule, shared;  // bytes a cell; shared memory of a block, or an argument
+  int granule, shared;  // bytes per cell; shared memory of a block, or an argument
   const char* name;
 };
 }

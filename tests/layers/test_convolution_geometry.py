@@ -1,4 +1,8 @@
-"""The convolution family against SciPy and against sums written out as plain loops."""
+"""Both convolutions against SciPy and against sums written out as plain loops, many geometries.
+
+`Convolution` gives the layer's three passes as functions of x, W and dy. ConvTranspose2d has the
+same two maps in the other order (test_convolution.py: it is the adjoint).
+"""
 
 from typing import NamedTuple
 
@@ -8,9 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import correlate, fftconvolve
 
-from minigan.backend import get_backend
-
-BACKEND = get_backend("numpy")
+from minigan import Conv2d, ConvTranspose2d, Sequential
 
 
 class Geometry(NamedTuple):
@@ -68,6 +70,64 @@ def geometries(draw):
     return Geometry(size, kernel, stride, padding, pair(1, 3), draw(st.integers(1, 3)))
 
 
+@pytest.fixture(scope="session", params=["reference", "numpy"])
+def convolution(request):
+    """convolution(geometry, dtype="float64"): its passes, on one of the backends of the CPU."""
+    return lambda g, dtype="float64": Convolution(g, dtype, request.param)
+
+
+class Convolution:
+    """A `Conv2d` without bias, of this geometry, and the `ConvTranspose2d` that is its adjoint."""
+
+    def __init__(self, g, dtype, backend):
+        c, o = g.channels
+        options = {"rng": 0, "dtype": dtype, "backend": backend}
+        extra = tuple(
+            (n + 2 * p - k) % s
+            for n, p, k, s in zip(g.size, g.padding, g.kernel, g.stride, strict=True)
+        )
+        layer = Conv2d(c, o, g.kernel, g.stride, g.padding, bias=False)
+        transposed = ConvTranspose2d(o, c, g.kernel, g.stride, g.padding, extra, bias=False)
+        self.network = Sequential([layer], (*g.size, c), **options)
+        self.transposed = Sequential([transposed], self.network.output_shape, **options)
+
+    def forward(self, x, w):
+        """y, and the cache."""
+        self.network.layers[0].weight = w
+        return self.network.steps[0].forward(x, True)
+
+    def backward(self, x, w, dy):
+        """dx."""
+        _, cache = self.forward(x, w)
+        return self.network.steps[0].backward(dy, cache)
+
+    def weight_gradient(self, x, w, dy, start=0.0):
+        """dW, added to `start`."""
+        _, cache = self.forward(x, w)
+        self.network.gradients.fill(start)
+        self.network.steps[0].add_gradients(dy, cache)
+        return self.network.layers[0].dweight.copy()
+
+    def stamp(self, dy, w):
+        """dx again: the transposed convolution's forward pass."""
+        self.transposed.layers[0].weight = w
+        return self.transposed.steps[0].forward(dy, True)[0]
+
+    def transposed_passes(self, x, w, dy):
+        """Its dx, for an upstream gradient x and an input dy, and its dW from both passes back."""
+        self.transposed.layers[0].weight = w
+        (step,), layer = self.transposed.steps, self.transposed.layers[0]
+        _, cache = step.forward(dy, True)
+        dx = step.backward(x, cache)
+        layer.dweight.fill(0)
+        step.add_gradients(x, cache)
+        alone = layer.dweight.copy()
+        layer.dweight.fill(0)
+        np.testing.assert_allclose(step.backpropagate(x, cache), dx, atol=1e-12)
+        np.testing.assert_allclose(layer.dweight, alone, atol=1e-12)
+        return dx, alone
+
+
 def pad(x, padding):
     return np.pad(x, ((0, 0), (padding[0],) * 2, (padding[1],) * 2, (0, 0)))
 
@@ -98,9 +158,9 @@ def weight_gradient(x, dy, g):
 
 
 @cases
-def test_conv_is_scipys_correlate(g):
+def test_forward_is_scipys_correlate(g, convolution):
     x, w, _ = g.arrays()
-    y, _ = BACKEND.conv(x, w, g.stride, g.padding)
+    y, _ = convolution(g).forward(x, w)
     padded = pad(x, g.padding)
     assert y.shape == (g.n, *g.out, g.channels[1])
     for n in range(g.n):
@@ -114,9 +174,9 @@ def test_conv_is_scipys_correlate(g):
 
 
 @cases
-def test_conv_grad_input_is_scipys_convolution_of_the_dilated_dy(g):
-    _, w, dy = g.arrays()
-    dx = BACKEND.conv_grad_input(dy, w, g.stride, g.padding, g.size)
+def test_backward_is_scipys_convolution_of_the_dilated_dy(g, convolution):
+    x, w, dy = g.arrays()
+    dx, again = convolution(g).backward(x, w, dy), convolution(g).stamp(dy, w)
     dilated = np.zeros(
         (g.n, *((o - 1) * s + 1 for o, s in zip(g.out, g.stride, strict=True)), dy.shape[-1])
     )
@@ -127,69 +187,76 @@ def test_conv_grad_input_is_scipys_convolution_of_the_dilated_dy(g):
         full[n, : stamped.shape[0], : stamped.shape[1], c] += stamped
     (ph, pw), (h, wd) = g.padding, g.size
     np.testing.assert_allclose(dx, full[:, ph : ph + h, pw : pw + wd], atol=1e-12)
+    np.testing.assert_allclose(again, dx, atol=1e-12)
 
 
 @cases
-def test_conv_grad_weight_adds_the_definitions_sum(g):
+def test_the_weight_gradient_is_the_definitions_sum(g, convolution):
     x, w, dy = g.arrays()
-    _, columns = BACKEND.conv(x, w, g.stride, g.padding)
     expected = weight_gradient(x, dy, g)
-    dw = np.ones_like(w)
-    BACKEND.conv_grad_weight(columns, dy, dw)
-    np.testing.assert_allclose(dw, 1 + expected, atol=1e-12)
-    BACKEND.conv_grad_weight(columns, dy, dw, accumulate=False)
-    np.testing.assert_allclose(dw, expected, atol=1e-12)
-    unfolded = BACKEND.unfold(x, g.kernel, g.stride, g.padding)
-    np.testing.assert_array_equal(unfolded.reshape(columns.shape), columns)
+    for start in (1, 0):
+        dw = convolution(g).weight_gradient(x, w, dy, start)
+        np.testing.assert_allclose(dw, start + expected, atol=1e-12)
+
+
+@cases
+def test_the_transposed_convolution_goes_the_other_way(g, convolution):
+    """Its dx is a convolution of what comes down; in its dW, image and output change places."""
+    x, w, dy = g.arrays()
+    dx, dw = convolution(g).transposed_passes(x, w, dy)
+    np.testing.assert_allclose(dx, convolution(g).forward(x, w)[0], atol=1e-12)
+    np.testing.assert_allclose(dw, weight_gradient(x, dy, g), atol=1e-12)
 
 
 @given(geometries(), st.integers(0, 100))
-def test_conv_grad_input_scatters(g, seed):
+def test_backward_scatters(convolution, g, seed):
     """Few and many channels on either side: whichever form of the sum the backend takes."""
     for channels in ((1, 4), (4, 1)):
-        _, w, dy = g._replace(channels=channels).arrays(seed)
-        dx = BACKEND.conv_grad_input(dy, w, g.stride, g.padding, g.size)
-        np.testing.assert_allclose(dx, scatter(dy, w, g), atol=1e-12)
+        some = g._replace(channels=channels)
+        x, w, dy = some.arrays(seed)
+        np.testing.assert_allclose(
+            convolution(some).backward(x, w, dy), scatter(dy, w, some), atol=1e-12
+        )
 
 
 @given(geometries(), st.integers(0, 100))
-def test_the_three_operations_are_adjoint(g, seed):
-    """⟨conv(x, w), dy⟩ = ⟨x, conv_grad_input(dy, w)⟩ = ⟨w, conv_grad_weight(x, dy)⟩."""
-    x, w, dy = g.arrays(seed)
-    y, columns = BACKEND.conv(x, w, g.stride, g.padding)
-    dx = BACKEND.conv_grad_input(dy, w, g.stride, g.padding, g.size)
-    dw = np.zeros_like(w)
-    BACKEND.conv_grad_weight(columns, dy, dw)
+def test_the_three_passes_are_adjoint(convolution, g, seed):
+    """⟨forward(x, w), dy⟩ = ⟨x, backward(dy, w)⟩ = ⟨w, weight_gradient(x, dy)⟩."""
+    (x, w, dy), passes = g.arrays(seed), convolution(g)
+    y, dx, dw = (
+        passes.forward(x, w)[0],
+        passes.backward(x, w, dy),
+        passes.weight_gradient(x, w, dy),
+    )
     np.testing.assert_allclose([(x * dx).sum(), (w * dw).sum()], (y * dy).sum(), atol=1e-11)
 
 
 @cases
-def test_float32_is_close_to_float64(g):
+def test_float32_is_close_to_float64(g, convolution):
     results = {}
     for dtype in ("float32", "float64"):
-        x, w, dy = g.arrays(dtype=dtype)
-        y, columns = BACKEND.conv(x, w, g.stride, g.padding)
-        dw = np.zeros_like(w)
-        BACKEND.conv_grad_weight(columns, dy, dw)
-        dx = BACKEND.conv_grad_input(dy, w, g.stride, g.padding, g.size)
+        (x, w, dy), passes = g.arrays(dtype=dtype), convolution(g, dtype)
+        y, (columns, _) = passes.forward(x, w)
+        dw, dx = passes.weight_gradient(x, w, dy), passes.backward(x, w, dy)
         results[dtype] = y, dw, dx
-        assert {a.dtype for a in (y, columns, dx)} == {np.dtype(dtype)}
+        assert {a.dtype for a in (y, columns, dw, dx)} == {np.dtype(dtype)}
     for single, double in zip(*results.values(), strict=True):
         np.testing.assert_allclose(single, double, atol=2e-5)
 
 
 @cases
-def test_any_memory_layout_and_nothing_is_written_to(g):
+def test_any_memory_layout_and_nothing_is_written_to(g, convolution):
     """Transposed, reversed and sliced views are fine, and inputs stay as they are."""
-    x, w, dy = g.arrays()
-    expected = BACKEND.conv(x, w, g.stride, g.padding)[0]
-    expected_dx = BACKEND.conv_grad_input(dy, w, g.stride, g.padding, g.size)
+    (x, w, dy), passes = g.arrays(), convolution(g)
+    expected, expected_dx = passes.forward(x, w)[0], passes.backward(x, w, dy)
+    expected_dw = passes.weight_gradient(x, w, dy)
     for layout in (np.asfortranarray, lambda a: np.repeat(a, 2, axis=-1)[..., ::2],
                    lambda a: a[::-1].copy()[::-1]):  # fmt: skip
         views = [layout(a) for a in (x, w, dy)]
         for view in views:
             view.flags.writeable = False
-        y = BACKEND.conv(views[0], views[1], g.stride, g.padding)[0]
-        dx = BACKEND.conv_grad_input(views[2], views[1], g.stride, g.padding, g.size)
+        y, _ = passes.forward(views[0], views[1])
         np.testing.assert_allclose(y, expected, atol=1e-12)
-        np.testing.assert_allclose(dx, expected_dx, atol=1e-12)
+        np.testing.assert_allclose(passes.backward(*views), expected_dx, atol=1e-12)
+        np.testing.assert_allclose(passes.weight_gradient(*views), expected_dw, atol=1e-12)
+        np.testing.assert_allclose(passes.stamp(views[2], views[1]), expected_dx, atol=1e-12)
