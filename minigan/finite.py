@@ -10,7 +10,14 @@ When something is not finite, and only then, the networks are walked through, la
 name the place where it began.
 """
 
-__all__ = ["DeviceWatch", "TrainingDiverged", "first_bad_gradient", "first_bad_output"]
+__all__ = [
+    "DeviceWatch",
+    "NotFinite",
+    "TrainingDiverged",
+    "first_bad_gradient",
+    "set_back",
+    "walk_through",
+]
 
 
 class TrainingDiverged(ArithmeticError):
@@ -64,25 +71,37 @@ class DeviceWatch:
                 raise TrainingDiverged(*pending[first], "the loss, gradient or running statistics")
 
 
-def first_bad_output(network, x, whose):
-    """x -> (place or None, output): the first array on the way forward that is not finite."""
-    finite = network.backend.is_finite
-    for name, array in network.named_parameters().items():
-        if not finite(array):
-            return f"{whose}'s parameter {name}", x
-    before = network.buffers.copy()
+def set_back(before):
+    """Give networks the running statistics that they had: pairs of a network and a copy."""
+    for network, buffers in before:
+        network.buffers[...] = buffers
+
+
+class NotFinite(ArithmeticError):
+    """Something on the way forward is not finite; the message says what."""
+
+
+def walk_through(network, x, whose):
+    """The output for x, as in training; NotFinite names the first array that is not finite."""
+    before = [(network, network.buffers.copy())]
+    check_all(network, network.named_parameters(), f"{whose}'s parameter")
+    check_all(network, network.named_buffers(), f"{whose}'s running statistic")
     try:
         for position, step in enumerate(network.steps):
             x, _ = step.forward(x, True)
-            if not finite(x):
-                layer = network.layers[position]
-                return f"the output of {whose}'s layer {position} ({layer!r})", x
-        for name, array in network.named_buffers().items():
-            if not finite(array):
-                return f"{whose}'s running statistic {name}", x
+            layer = {f"{position} ({network.layers[position]!r})": x}
+            check_all(network, layer, f"the output of {whose}'s layer")
+        check_all(network, network.named_buffers(), f"{whose}'s running statistic")
     finally:
-        network.buffers = before
-    return None, x
+        set_back(before)
+    return x
+
+
+def check_all(network, arrays, what):
+    """NotFinite for the first of the named arrays that is not finite."""
+    for name, array in arrays.items():
+        if not network.backend.is_finite(array):
+            raise NotFinite(f"{what} {name}")
 
 
 def first_bad_gradient(network, whose):

@@ -2,12 +2,13 @@
 
 import copy
 import math
+import re
 
 import numpy as np  # for what comes in, which is on the host
 
 from minigan.checks import as_generator
-from minigan.finite import DeviceWatch, TrainingDiverged, first_bad_gradient
-from minigan.game_checks import as_samples
+from minigan.finite import DeviceWatch, NotFinite, TrainingDiverged, first_bad_gradient, set_back
+from minigan.game_checks import as_samples, check_reach
 
 __all__ = ["Game"]
 
@@ -41,50 +42,68 @@ class Game:
 
     # Updates -----------------------------------------------------------------------------------
 
+    def update(self, players, gradients, *inputs):
+        """One update of the players by the gradients that `gradients(*inputs)` sets; its figures.
+
+        All or nothing: if a loss, a gradient or a running statistic is not finite, or a learning
+        rate is none, or whatever else is raised, no optimizer has stepped and running statistics
+        are what they were. Raises TrainingDiverged, naming the place where the first number was
+        not finite (on a GPU later: see `finite.py`), and ValueError for the rate.
+        """
+        before = self.statistics()
+        optimizers = [getattr(self, f"{player}_optimizer") for player in players]
+        try:
+            figures = gradients(*inputs)
+            factor = self.schedule(self.steps)
+            spread = sum(abs(network.buffers).sum() for network, _ in before)
+            for player, optimizer in zip(players, optimizers, strict=True):
+                optimizer.rate(factor, f" of the {player} at step {self.steps + 1}")
+                loss = figures.get(f"{player}_loss", figures.get("generator_loss"))
+                norm = figures[f"{player}_gradient_norm"] + spread
+                if self.watch is not None:
+                    self.watch.ask(self.steps + 1, player, loss, norm)
+                elif not (math.isfinite(loss) and math.isfinite(norm)):
+                    set_back(before)
+                    raise TrainingDiverged(self.steps + 1, player, self.first_bad(player, *inputs))
+        except BaseException:
+            set_back(before)
+            raise
+        for optimizer in optimizers:
+            optimizer.step(factor)
+        if self.watch is not None:
+            self.watch.keep(before)
+        return figures
+
     def statistics(self):
-        """A copy of the running statistics of each network that has some."""
+        """Each network that has running statistics, and a copy of them."""
         networks = (getattr(self, player) for player in self.players)
         return [(network, network.buffers.copy()) for network in networks if network.buffers.size]
 
-    def update(self, *players, figures, before, inputs=()):
-        """One update of the players, if losses, gradients and running statistics are finite.
-
-        Else nothing has changed: no parameter, and running statistics go back to what they were
-        `before` the step. Raises TrainingDiverged, naming the place where the first number was not
-        finite, found by `first_bad(player, *inputs)`; on a GPU later, see `finite.py`.
-        """
-        spread = sum(abs(network.buffers).sum() for network, _ in before)
-        for player in players:
-            loss = figures.get(f"{player}_loss", figures.get("generator_loss"))
-            norm = figures[f"{player}_gradient_norm"] + spread
-            if self.watch is not None:
-                self.watch.ask(self.steps + 1, player, loss, norm)
-            elif not (math.isfinite(loss) and math.isfinite(norm)):
-                place = self.first_bad(player, *inputs)
-                for network, buffers in before:
-                    network.buffers[...] = buffers
-                raise TrainingDiverged(self.steps + 1, player, place)
-        for player in players:
-            getattr(self, f"{player}_optimizer").step(self.schedule(self.steps))
-        if self.watch is not None:
-            self.watch.keep(before)
-
     def first_bad(self, player, *inputs):
-        """The place of the first number that is not finite."""
+        """The place of the first number that is not finite: on the way forward, then backward."""
+        try:
+            self.walk(*inputs)
+        except NotFinite as found:
+            return str(found)
         place = first_bad_gradient(getattr(self, player), f"the {player}")
         return place or "the loss, the norm of the gradient or a running statistic"
 
+    def walk(self, *inputs):
+        """Make the forward passes of a step again, each by `finite.walk_through`."""
+
     # Batches, noise and samples ----------------------------------------------------------------
 
-    def real(self, batch):
-        """A host batch of real samples (N, ...), checked here and once, on the networks' backend.
+    def real(self, batch, shape=None, player=None, what="real samples"):
+        """A host batch of samples (N, ...), checked here and once, on the networks' backend.
 
-        Raises ValueError or TypeError for what is no such batch, TrainingDiverged for NaN and ∞.
+        shape: of a sample, by default the generator's. player: whose step it is. Raises ValueError
+        or TypeError for what is no such batch, and TrainingDiverged for NaN and ∞, before any
+        network has seen it.
         """
-        return self.checked(batch, self.generator.output_shape, self.players[0], "real samples")
-
-    def checked(self, batch, shape, player, what):
-        """A batch of samples of that shape; NaN or ∞ is refused before any network sees it."""
+        if shape is None:
+            shape, player = self.generator.output_shape, self.players[0]
+            if self.steps == 0:
+                check_reach(self.generator, batch, what)
         if type(batch) is not np.ndarray or batch.dtype != self.dtype or batch.shape[1:] != shape:
             batch = as_samples(batch, shape, self.dtype, what)
         if not np.isfinite(batch).all():
@@ -133,7 +152,7 @@ class Game:
     def description(self):
         """name -> text: what makes it this game; a checkpoint of another game is refused."""
         names = [*self.settings, *(f"{player}_optimizer" for player in self.players)]
-        return {name: repr(getattr(self, name)) for name in names}
+        return {"game": type(self).__name__, **{n: as_text(getattr(self, n)) for n in names}}
 
     def clone(self, dtype=None, backend=None):
         """The same game on copies of its networks, say, in float64, to compute gradients with.
@@ -149,3 +168,8 @@ class Game:
         twin.average, twin.watch = None, None
         twin.backend, twin.dtype = twin.networks[0].backend, twin.networks[0].dtype
         return twin
+
+
+def as_text(part):
+    """A part of a game as text that is the same in every process: without its place in memory."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(part))

@@ -73,8 +73,6 @@ def check_discriminator(name, network, objective, regularizer):
     *_, last = _acting_layers(network) or [None]
     if isinstance(last, Sigmoid):
         raise ValueError(f"the {name} ends in a Sigmoid, but objectives take logits: leave it out")
-    if objective.needs_constraint:  # its losses are means of the logits
-        check_not_centred(network, f"the {name}'s logits")
     if regularizer is not None:
         regularizer.check(network)
     elif objective.needs_constraint:
@@ -82,6 +80,8 @@ def check_discriminator(name, network, objective, regularizer):
             f"{objective!r} has no minimum without a Lipschitz constraint: "
             f"pass regularizer=WeightClipping(0.01), say"
         )
+    if objective.needs_constraint:  # its losses are means of the logits
+        check_not_centred(network, f"the {name}'s logits")
 
 
 def check_not_centred(chain, what):
@@ -103,7 +103,9 @@ def check_not_centred(chain, what):
 def check_reach(generator, x, what):
     """Refuse samples far outside of what a generator that ends in tanh or a sigmoid can make."""
     *_, last = _acting_layers(generator) or [None]
-    if isinstance(last, Tanh | Sigmoid) and (largest := float(abs(x).max())) > FAR:
+    if not isinstance(last, Tanh | Sigmoid) or getattr(x, "dtype", None) is None:
+        return
+    if x.dtype.kind == "f" and x.size and (largest := float(abs(x).max())) > FAR:
         raise ValueError(
             f"{what}: the generator ends in {last!r} and reaches 1 at most, but the samples reach "
             f"{largest:g}: scale them, as in x / 127.5 - 1 for pixels from 0 to 255"

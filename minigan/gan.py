@@ -10,7 +10,7 @@ import time
 
 from minigan.backend import get_backend
 from minigan.checks import check_integer
-from minigan.finite import first_bad_gradient, first_bad_output
+from minigan.finite import walk_through
 from minigan.game import Game
 from minigan.game_checks import check_discriminator, check_kinds, check_networks, check_optimizers
 from minigan.layers.network import check_array
@@ -77,9 +77,8 @@ class GAN(Game):
     def discriminator_step(self, x):
         """One update of D on a real batch x (N, ...), as `real` gives it; the step's figures."""
         check_array(self.discriminator, x, "x", self.discriminator.input_shape)
-        before, z = self.statistics(), self.noise(len(x))
-        figures = self.discriminator_gradients(x, z)
-        self.update("discriminator", figures=figures, before=before, inputs=(x, z))
+        z = self.noise(len(x))
+        figures = self.update(["discriminator"], self.discriminator_gradients, x, z)
         if self.regularizer is not None:
             self.regularizer.constrain(self.discriminator)
         return figures
@@ -97,9 +96,8 @@ class GAN(Game):
     def generator_step(self, x):
         """One update of G on as many fakes as x (N, ...) has samples; the step's figures."""
         check_array(self.discriminator, x, "x", self.discriminator.input_shape)
-        before, z = self.statistics(), self.noise(len(x))
-        figures = self.generator_gradients(x, z)
-        self.update("generator", figures=figures, before=before, inputs=(x, z))
+        z = self.noise(len(x))
+        figures = self.update(["generator"], self.generator_gradients, x, z)
         if self.average is not None:
             self.average.update()
         return figures
@@ -159,17 +157,11 @@ class GAN(Game):
         """What both players see beside noise and sample: a label, in a conditional game."""
         return 0
 
-    def first_bad(self, player, x, z):
-        """The place of the first number that is not finite, on the way through both networks."""
-        G, D = self.generator, self.discriminator
-        place, fake = first_bad_output(G, z, "the generator")
-        if place is None:
-            place, _ = first_bad_output(D, x, "the discriminator")
-        if place is None:
-            place, _ = first_bad_output(D, fake, "the discriminator")
-        if place is None:
-            place = first_bad_gradient(getattr(self, player), f"the {player}")
-        return place or "the loss or the norm of the gradient"
+    def walk(self, x, z):
+        """G(z), D(x) and D(G(z)), looking for the first number that is not finite."""
+        fake = walk_through(self.generator, z, "the generator")
+        walk_through(self.discriminator, x, "the discriminator")
+        walk_through(self.discriminator, fake, "the discriminator")
 
 
 def discriminator_gradients(game, D, x, fake):

@@ -36,19 +36,29 @@ class Optimizer:
         self.steps = 0
         shape, dtype = network.parameters.shape, network.dtype
         self.state = {name: network.backend.xp.zeros(shape, dtype) for name in self.vectors}
+        self.largest_rate = float(network.backend.xp.finfo(dtype).max) ** 0.5
         self.guard = None  # on a GPU, the flag that forbids an update: see `finite.py`
         self._update = fastest(network.backend, self, "update")
 
     def step(self, factor=1.0):
-        """One update of the parameters against the gradients, at rate lr · factor.
+        """One update of the parameters against the gradients, at `rate(factor)`.
 
-        Raises ValueError, before anything is changed, if that is no rate: negative, NaN or ∞.
+        Raises ValueError, before anything is changed, if that is no learning rate.
         """
-        rate = self.lr * factor
-        if not 0 <= rate < float("inf"):
-            raise ValueError(f"learning rate: expected a finite number ≥ 0, got {rate}")
+        rate = self.rate(factor)
         self.steps += 1
         self._update(self.network.parameters, self.network.gradients, rate)
+
+    def rate(self, factor, where=""):
+        """lr · factor; ValueError if it is negative, NaN, or so large that w itself may overflow.
+
+        The squares of a gradient that is let through are finite, so it is below √max, the largest
+        number being max: a rate below √max keeps their product finite. `where` is for the message.
+        """
+        rate, largest = self.lr * float(factor), self.largest_rate
+        if not 0 <= rate <= largest:
+            raise ValueError(f"learning rate{where}: expected 0 to {largest:.1e}, got {rate}")
+        return rate
 
     def update(self, w, g, lr):
         """Change w, in place, against the gradient g; update number `steps`, from 1."""

@@ -265,20 +265,20 @@ def test_a_few_units_that_rest_are_no_finding():
 def test_the_slope_of_a_loss_is_one_samples(samples):
     """However many samples share the mean's 1/N."""
     report = xray(stack(Tanh, 1), np.ones((samples, 6)), lambda y: (0.0, y * 0 + 2e-4 / len(y)))
-    assert report.findings[0].endswith("is 0.0002 a sample")
+    assert report.findings[0].endswith("is 0.0002 per sample")
 
 
 def test_a_saturated_loss():
     D = stack(Tanh, 1)
     D.layers[-1].bias[...] = -20  # sure that all are fake
     (finding,) = xray(D, X, Minimax().generator).findings
-    assert finding.startswith("the loss is saturated") and "a sample" in finding
+    assert finding.startswith("the loss is saturated") and "per sample" in finding
     assert xray(D, X, NonSaturating().generator).healthy
 
 
 def test_a_loss_without_any_gradient():
     report = xray(stack(Tanh, 1), X, lambda y: (0.0, np.zeros_like(y)))
-    assert len(report.findings) == 1 and "is 0 a sample" in report.findings[0]
+    assert len(report.findings) == 1 and "is 0 per sample" in report.findings[0]
     assert math.isnan(report.layers[0].gain)
 
 

@@ -109,17 +109,15 @@ class GaussianMixture(Distribution):
             extent = np.stack([low, high], axis=1).ravel()
         super().__init__(name, dimension, extent)
 
-    def draw(self, n, rng):
-        return self._draw_labelled(n, rng)[0]
+    def draw(self, n, rng, labelled=False):
+        k = rng.choice(len(self.weights), size=n, p=self.weights)
+        sigma = np.broadcast_to(self.sigma, self.means.shape)
+        x = self.means[k] + sigma[k] * rng.standard_normal((n, self.dimension))
+        return (x, k) if labelled else x
 
     def sample_labelled(self, n, rng):
         """x as `sample` returns it, and k (n,), int64: the component that each sample came from."""
-        return self._draw_labelled(check_integer("n", n, 1), check_rng(rng))
-
-    def _draw_labelled(self, n, rng):
-        k = rng.choice(len(self.weights), size=n, p=self.weights)
-        sigma = np.broadcast_to(self.sigma, self.means.shape)
-        return self.means[k] + sigma[k] * rng.standard_normal((n, self.dimension)), k
+        return self.draw(check_integer("n", n, 1), check_rng(rng), labelled=True)
 
     def _log_density(self, x):
         sigma = np.broadcast_to(self.sigma, self.means.shape)

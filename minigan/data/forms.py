@@ -54,8 +54,8 @@ def forms(places, split, name):
     """Triples (path, roles, read) of the files in `places` that may hold images or labels.
 
     places: folders, or files. name: of the set. roles: "images", "labels" or both; read(path)
-    gives a dict with an array for each, and raises IdxError or OSError. Files as published come
-    before other forms, and after that, earlier places before later ones.
+    gives a dict with an array for each, and raises IdxError or OSError. Earlier places come
+    first, and in each, files as published before other forms.
     """
     prefix, word = rf"(?:(?:{re.escape(name)}|mnist)[-_])?", WORDS[split]
     tail = rf"(?:-[0-9a-f]{{8}})?{COPY}(?:\.gz)?{COPY}"  # eight digits: see `mnist._download`
@@ -68,8 +68,9 @@ def forms(places, split, name):
     names = [(re.compile(pattern, re.IGNORECASE), *rest) for pattern, *rest in names]
     return [
         (path, roles, read)
+        for place in places
         for pattern, roles, read in names
-        for path in chain.from_iterable(_matching(place, pattern) for place in places)
+        for path in _matching(place, pattern)
     ]
 
 

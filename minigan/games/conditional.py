@@ -27,8 +27,7 @@ class Append(Layer):
         self.labels = labels
 
     def forward(self, x, train):
-        if len(x) != len(self.labels):
-            raise ValueError(f"labels: expected one per sample, {len(x)}, got {len(self.labels)}")
+        check_one_each(x, self.labels)
         return self.joined(x, self.labels), None
 
     def backward(self, dy, cache):
@@ -43,6 +42,12 @@ class Append(Layer):
         return xp.concatenate([x, xp.broadcast_to(y, (*x.shape[:-1], y.shape[-1]))], axis=-1)
 
 
+def check_one_each(samples, labels):
+    """ValueError unless there are as many labels as samples."""
+    if len(labels) != len(samples):
+        raise ValueError(f"labels: expected one per sample, {len(samples)}, got {len(labels)}")
+
+
 class Conditioned(Chain):
     """A network for [x, y] as a network for x, with the labels y (N, classes) held fixed.
 
@@ -51,7 +56,7 @@ class Conditioned(Chain):
 
     def __init__(self, network, labels):
         first = Append(labels)
-        first.backend = network.backend
+        first.backend, first.rng = network.backend, network.layers[0].rng
         *axes, channels = network.input_shape
         super().__init__(
             [first, *network.layers],
@@ -60,19 +65,17 @@ class Conditioned(Chain):
             network.backend,
             network.dtype,
         )
-        self.buffers, self.parameters = network.buffers, network.parameters
-        self.gradients = network.gradients
-        self.named_parameters, self.named_gradients = (
-            network.named_parameters,
-            network.named_gradients,
-        )
+        self.network, self.labels, self.buffers = network, labels, network.buffers
+        self.parameters, self.gradients = network.parameters, network.gradients
+        self.named_parameters = network.named_parameters
+        self.named_gradients = network.named_gradients
         self.named_buffers = network.named_buffers
-        self.network = network
 
     def clone(self, dtype=None, backend=None):
         """The same, on a copy of the network."""
         network = self.network.clone(dtype, backend)
-        return Conditioned(network, network.backend.asarray(self.layers[0].labels, network.dtype))
+        labels = self.backend.to_numpy(self.labels)
+        return Conditioned(network, network.backend.asarray(labels, network.dtype))
 
 
 class ConditionalGAN(GAN):
@@ -95,7 +98,9 @@ class ConditionalGAN(GAN):
         """As `GAN.step`, on batches (x, labels)."""
         for _ in range(self.discriminator_steps):
             x, labels = check_pair_of("(x, labels)", next(batches))
-            game, x = self.given(self.one_hot(labels)), self.real(x)
+            x, labels = self.real(x), self.one_hot(labels)
+            check_one_each(x, labels)
+            game = self.given(labels)
             figures = game.discriminator_step(x)
         return figures | game.generator_step(x)
 
@@ -126,8 +131,7 @@ class ConditionalGAN(GAN):
         """The samples for given latent vectors (N, dimension) and labels (N,)."""
         network = self.generator if self.average is None else self.average.network
         labels = self.one_hot(labels)
-        if len(z) != len(labels):
-            raise ValueError(f"labels: expected one per sample, {len(z)}, got {len(labels)}")
+        check_one_each(z, labels)
         return self.in_chunks(
             lambda some: Conditioned(network, labels[some]).forward(self.asarray(z[some]), False)[
                 0

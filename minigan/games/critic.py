@@ -5,6 +5,7 @@ Wasserstein distance, it says of a fixed q. `CriticGame` is that experiment: D's
 with given samples in the place of a generator's.
 """
 
+from minigan.finite import walk_through
 from minigan.game import Game
 from minigan.game_checks import check_discriminator, check_kinds, check_networks, check_optimizers
 from minigan.gan import discriminator_gradients
@@ -52,16 +53,18 @@ class CriticGame(Game):
 
     def discriminator_step(self, x, fake):
         """One update of D on real samples x and fakes, both (N, ...); the step's figures."""
-        before, D = self.statistics(), self.discriminator
-        figures = self.discriminator_gradients(x, fake)
-        self.update("discriminator", figures=figures, before=before)
+        figures = self.update(["discriminator"], self.discriminator_gradients, x, fake)
         if self.regularizer is not None:
-            self.regularizer.constrain(D)
+            self.regularizer.constrain(self.discriminator)
         return figures
 
     def discriminator_gradients(self, x, fake):
         """Set D's gradients, as in `GAN`."""
         return discriminator_gradients(self, self.discriminator, x, fake)
+
+    def walk(self, x, fake):
+        walk_through(self.discriminator, x, "the discriminator")
+        walk_through(self.discriminator, fake, "the discriminator")
 
     def gradient_steps(self, x, fake, *, rng):
         x, fake = self.asarray(x), self.asarray(fake)
@@ -69,7 +72,7 @@ class CriticGame(Game):
         return [(lambda: self.discriminator_gradients(x, fake), losses)]
 
     def real(self, batch, what="real samples"):
-        return self.checked(batch, self.discriminator.input_shape, "discriminator", what)
+        return super().real(batch, self.discriminator.input_shape, "discriminator", what)
 
     def parts(self):
         return super().parts() | {"fakes": self.fakes}

@@ -9,6 +9,7 @@ asks that each translation can be undone, and so keeps what a sample is while it
 """
 
 from minigan.checks import check_number
+from minigan.finite import walk_through
 from minigan.game import Game
 from minigan.game_checks import (
     check_discriminator,
@@ -69,16 +70,11 @@ class CycleGAN(Game):
     def step(self, batches):
         """One update of both critics, then one of both translators, on a batch (a, b)."""
         a, b = self.real(next(batches))
-        before = self.statistics()
-        figures = self.critic_gradients(a, b)
-        self.update("critic_a", "critic_b", figures=figures, before=before)
+        figures = self.update(["critic_a", "critic_b"], self.critic_gradients, a, b)
         if self.regularizer is not None:
             self.regularizer.constrain(self.critic_a)
             self.regularizer.constrain(self.critic_b)
-        before = self.statistics()
-        figures |= self.translator_gradients(a, b)
-        self.update("a_to_b", "b_to_a", figures=figures, before=before)
-        return figures
+        return figures | self.update(["a_to_b", "b_to_a"], self.translator_gradients, a, b)
 
     def critic_gradients(self, a, b):
         """Set the critics' gradients: real a against G(b), real b against F(a)."""
@@ -126,6 +122,16 @@ class CycleGAN(Game):
         there.add_gradients(d_fake, there_cache)
         return loss, abs(difference).mean()
 
+    def walk(self, a, b):
+        fake_b = walk_through(self.a_to_b, a, "a_to_b")
+        fake_a = walk_through(self.b_to_a, b, "b_to_a")
+        walk_through(self.b_to_a, fake_b, "b_to_a")
+        walk_through(self.a_to_b, fake_a, "a_to_b")
+        for samples in (a, fake_a):
+            walk_through(self.critic_a, samples, "critic_a")
+        for samples in (b, fake_b):
+            walk_through(self.critic_b, samples, "critic_b")
+
     def gradient_steps(self, a, b, *, rng):
         a, b = self.asarray(a), self.asarray(b)
         translators = {"a_to_b": "generator_loss", "b_to_a": "generator_loss"}
@@ -139,8 +145,8 @@ class CycleGAN(Game):
         """Both samples on the networks' backend; refused before any network sees one of them."""
         a, b = check_pair_of("(a, b)", batch)
         return (
-            self.checked(a, self.a_to_b.input_shape, "critic_a", "samples a"),
-            self.checked(b, self.b_to_a.input_shape, "critic_b", "samples b"),
+            super().real(a, self.a_to_b.input_shape, "critic_a", "samples a"),
+            super().real(b, self.b_to_a.input_shape, "critic_b", "samples b"),
         )
 
     def _check_parts(self, schedule):

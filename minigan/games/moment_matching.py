@@ -11,6 +11,7 @@ Gaussians, k(a, b) = Σ_s exp(−‖a − b‖² / 2 s²): narrow ones see detai
 
 from minigan.checks import check_number
 from minigan.distances import squared_distances, weighted_differences
+from minigan.finite import walk_through
 from minigan.game import Game
 from minigan.game_checks import check_kinds, check_optimizers
 from minigan.gan import norm
@@ -141,10 +142,7 @@ class MomentMatching(Game):
     def step(self, batches):
         """One update of G on the next batch."""
         x = self.real(next(batches))
-        before, z = self.statistics(), self.noise(len(x))
-        figures = self.generator_gradients(x, z)
-        self.update("generator", figures=figures, before=before)
-        return figures
+        return self.update(["generator"], self.generator_gradients, x, self.noise(len(x)))
 
     def generator_gradients(self, x, z):
         """Set G's gradients for real samples x (N, ...) and fakes G(z), z (M, dimension)."""
@@ -169,3 +167,6 @@ class MomentMatching(Game):
             unbiased=self.unbiased,
         )
         return loss, d_fake.reshape(fake.shape)
+
+    def walk(self, x, z):
+        walk_through(self.generator, z, "the generator")

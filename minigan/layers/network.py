@@ -117,7 +117,7 @@ class Chain:
         dx also depends on its input x (through the f'(x) of a smooth activation) gives a u_x, too:
         an ordinary gradient with respect to x, which goes down in an ordinary backward pass.
         """
-        check_batch(self, u, "u")
+        check_array(self, u, "u", self.input_shape)
         curvatures = []
         for step, dy, cache in zip(self.steps, trace, caches, strict=True):  # up
             u, u_x = step.double_backward(u, dy, cache)

@@ -108,11 +108,11 @@ class Classifier:
         TypeError or ValueError for other images, in particular pixels in [0, 255].
         """
         images = self._check(images)
-        last = len(self.network.layers) - 1
+        features_of, answer = self.network[:-1], self.network[-1:]
         probabilities, features = [], []
         for start in range(0, len(images), CHUNK):
-            seen, _ = self.network.forward(images[start : start + CHUNK], train=False, stop=last)
-            logits, _ = self.network.layers[last].forward(seen, False)
+            seen, _ = features_of.forward(images[start : start + CHUNK], train=False)
+            logits, _ = answer.forward(seen, train=False)
             probabilities.append(softmax(logits.astype(np.float64), axis=1))
             features.append(seen)
         return np.concatenate(probabilities), np.concatenate(features)

@@ -2,8 +2,8 @@
 
 The floor of a step is the time that its matrix products would take at this machine's best
 sgemm rate, plus the time to move the optimizers' vectors once at its best copying rate. Printed
-are each workload's floor, minigan's time as a multiple of it, the time by operation of the
-backend, and how the step grows with the batch, the width and the size of images.
+are each workload's floor, minigan's time as a multiple of it, the time by layer and method, and how
+the step grows with the batch, the width and the size of images.
 """
 
 import argparse
@@ -16,8 +16,6 @@ import minigan_peer
 import numpy as np
 import workloads
 from workloads import WORKLOADS
-
-from minigan.backend import NumpyBackend
 
 
 def best_rates(seconds=1.0):
@@ -88,42 +86,31 @@ def step_time(workload, seconds=1.5, flags=()):
     return statistics.median(times)
 
 
-OPERATIONS = (
-    "matmul", "add_product", "add_sum", "unfold", "_place", "_fold", "bias_activation",
-    "activation_gradient", "batch_norm", "batch_norm_gradient", "adam", "norm",
-)  # fmt: skip
-
-
-def by_operation(workload, steps=20):
-    """operation -> share of the step's time, innermost operation only."""
-    spent, stack, originals = collections.Counter(), [], {}
+def by_method(workload, steps=20):
+    """ "<layer>.<method>", or an optimizer -> its share of the time of a step."""
+    batches, spent = workloads.batches(workload), collections.Counter()
+    game = minigan_peer.build(workload, batches)
 
     def timed(name, original):
-        def call(*args, **kwargs):
+        def call(*args):
             start = time.perf_counter()
-            stack.append(0.0)
-            try:
-                return original(*args, **kwargs)
-            finally:
-                elapsed = time.perf_counter() - start
-                spent[name] += elapsed - stack.pop()
-                if stack:
-                    stack[-1] += elapsed
+            result = original(*args)
+            spent[name] += time.perf_counter() - start
+            return result
 
         return call
 
-    step = minigan_peer.stepper(workload, workloads.batches(workload))
-    step(0)
-    for name in OPERATIONS:
-        originals[name] = getattr(NumpyBackend, name)
-        setattr(NumpyBackend, name, timed(name, originals[name]))
+    for network in game.networks:
+        for layer, step in zip(network.layers, network.steps, strict=True):
+            for method, run in list(vars(step).items()):  # none of them calls another
+                setattr(step, method, timed(f"{type(layer).__name__}.{method}", run))
+    for optimizer in (game.generator_optimizer, game.discriminator_optimizer):
+        optimizer.step = timed(type(optimizer).__name__, optimizer.step)
     start = time.perf_counter()
-    try:
-        for i in range(steps):
-            step(i)
-    finally:
-        for name, original in originals.items():
-            setattr(NumpyBackend, name, original)
+    for i in range(steps):
+        x, *_ = batches[i % len(batches)]
+        game.discriminator_step(x)
+        game.generator_step(x)
     total = time.perf_counter() - start
     spent["everything else"] = total - sum(spent.values())
     return {name: share / total for name, share in spent.most_common()}
@@ -158,9 +145,9 @@ def main():
         print(f"{name:12} {needed / 1e9:7.2f} {moved / 1e6:7.1f} {1e3 * seconds:9.2f} "
               f"{1e3 * found:11.2f} {found / seconds:9.1f}")  # fmt: skip
     for name in ("W1", "W2", "W3"):
-        shares = by_operation(WORKLOADS[name])
-        text = ", ".join(f"{op} {share:.0%}" for op, share in shares.items() if share >= 0.01)
-        print(f"\ntime of {name} by operation: {text}")
+        shares = by_method(WORKLOADS[name])
+        text = ", ".join(f"{what} {share:.0%}" for what, share in shares.items() if share >= 0.01)
+        print(f"\ntime of {name}: {text}")
     print("\ngrowth (ms per step; in brackets per sample, or per unit)")
     for batch in (64, 128, 256, 512, 1024):
         workload = dataclasses.replace(WORKLOADS["W3"], batch=batch)

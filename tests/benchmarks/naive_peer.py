@@ -1,4 +1,4 @@
-"""The workloads in NumPy as tutorials write it: the distance that the backend's tricks cover.
+"""The workloads in NumPy as tutorials write it: the distance that the faster forms cover.
 
 Fresh arrays everywhere, `np.where` masks, im2col by fancy indexing and col2im by `np.add.at`, an
 Adam per parameter, parameter gradients of D computed in G's step although nobody uses them.

@@ -9,10 +9,12 @@ import pytest
 
 from minigan.backend import BackendUnavailable, CupyBackend, get_backend
 
-__all__ = ["MUST_RUN", "emulated_cupy", "machines", "missing", "orders"]
+__all__ = ["MUST_RUN", "emulated_cupy", "machines", "make_backend", "missing", "orders"]
 
 #: Where these tests must run, so that something missing is an error and no reason to skip.
 MUST_RUN = any(os.environ.get(name) for name in ("CI", "MINIGAN_DATA"))
+#: Where they must run on a GPU: see tests/benchmarks/gpu.sh.
+MUST_RUN_ON_GPU = bool(os.environ.get("MINIGAN_GPU"))
 
 
 def missing(what):
@@ -30,12 +32,14 @@ def emulated_cupy():
 
 
 def machines():
-    """ "emulator", and "gpu" where CuPy works."""
+    """ "emulator", and "gpu" where CuPy works; "gpu" alone, or an error, where it must."""
     try:
         get_backend("cupy")
     except BackendUnavailable:
+        if MUST_RUN_ON_GPU:
+            raise
         return ["emulator"]
-    return ["emulator", "gpu"]
+    return ["gpu"] if MUST_RUN_ON_GPU else ["emulator", "gpu"]
 
 
 def make_backend(machine, **options):

@@ -154,8 +154,10 @@ BUGS = {
     "no barrier before the next tiles": Bug(
         "__syncthreads();  // all have read: the tiles", "// the tiles", TILED, "matmul", RACE),
     "tile not filled": Bug(
-        "e < SIDE * DEPTH; e += THREADS", "e < SIDE * DEPTH - 1; e += THREADS",
-        TILED, "matmul", UNWRITTEN),
+        "e < LOADS; ++e)\n      tile", "e < LOADS - 1; ++e)\n      tile", TILED, "matmul", UNWRITTEN),
+    "rows of the first step for all": Bug(
+        "rows[e] = operand.row(first_row + row(e));", "rows[e] = operand.row(first_row + row(0));",
+        TILED, "matmul"),
     "beyond the edge of the product": Bug(
         "if (row >= M || column >= N) continue;", "", TILED, "matmul", f"{BOUNDS}|{RACE}"),
     "accumulate forgotten": Bug(

@@ -307,6 +307,8 @@ PLACES = {
 def test_other_sets_by_their_shapes(tmp_path, capsys, name, place, rename, split):
     """The digests are shown, since nobody has checked them."""
     put_idx(tmp_path / "mnist")  # not these
+    if place:
+        put_idx(tmp_path)  # nor these
     put_other(tmp_path / place, rename)
     images, labels = load_mnist(split, tmp_path, name=name, source=TINY)
     np.testing.assert_array_equal(np.rint((images[..., 0] + 1) * 127.5), OTHER[split])
@@ -314,6 +316,15 @@ def test_other_sets_by_their_shapes(tmp_path, capsys, name, place, rename, split
     shown = capsys.readouterr().err
     for array in (OTHER[split], LABELS[split]):
         assert hashlib.sha256(encode_idx(array)).hexdigest() in shown
+
+
+@pytest.mark.parametrize("put", [put_npz, put_csv])
+def test_other_sets_in_other_forms(tmp_path, monkeypatch, put):
+    put_idx(tmp_path)
+    monkeypatch.setitem(PIXELS, "train", OTHER["train"])
+    put(tmp_path / "fashion-mnist")
+    images, _ = load_mnist("train", tmp_path, name="fashion-mnist", source=TINY)
+    np.testing.assert_array_equal(np.rint((images[..., 0] + 1) * 127.5), OTHER["train"])
 
 
 @pytest.mark.parametrize("named_by", ["variable", "cache"])

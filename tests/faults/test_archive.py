@@ -10,7 +10,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from minigan import archive
+from minigan.runs import archive
 from minigan.runs.archive import CheckpointError, open_archive, write_archive
 
 ARRAYS = {"a/b": np.arange(6.0).reshape(2, 3), "empty": np.zeros((0, 3), "float32")}

@@ -1,5 +1,7 @@
 """What the tests of the penalties share: each penalty, activation and kind of critic in turn."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -23,6 +25,7 @@ from minigan import (
     Sigmoid,
     Softplus,
     Tanh,
+    get_backend,
 )
 
 
@@ -70,12 +73,10 @@ def critic(randomized):
     """
 
     def build(layers, shape, seed=0):
-        features = Sequential(layers, shape, rng=0).output_shape
-        for layer in layers:
-            layer.network = None
+        features = Sequential([layer.unbound() for layer in layers], shape, rng=0).output_shape
         network = randomized([*layers, Dense(*features, 1)], shape, seed)
         _, caches = network.forward(np.random.default_rng(seed).normal(size=(32, *shape)))
-        g = network.backward(np.ones((32, 1)), caches, parameter_gradients=False)
+        g = network.backward(np.ones((32, 1)), caches)
         network.layers[-1].weight *= 1.3 / np.median(np.linalg.norm(g.reshape(32, -1), axis=1))
         return network
 
@@ -99,8 +100,8 @@ def points_of():
     """points_of(penalty, real, fake, seed=4): the points it takes, from default_rng(seed)."""
 
     def points(penalty, real, fake, seed=4):
-        rng = np.random.default_rng(seed)
-        return penalty.points(real, fake, lambda *shape: rng.random(shape), lambda part: part)
+        critic = SimpleNamespace(backend=get_backend("numpy"), dtype=real.dtype)
+        return penalty.points(critic, real, fake, np.random.default_rng(seed))
 
     return points
 
@@ -110,7 +111,7 @@ def rho():
     """rho(penalty, norms): ρ by its definition, for complex numbers too."""
 
     def value(penalty, n):
-        if issubclass(penalty, R1):
+        if penalty in (R1, R2):
             return n**2 / 2
         return np.where(n.real > 1, (n - 1) ** 2, 0) if penalty is OneSidedPenalty else (n - 1) ** 2
 

@@ -5,6 +5,8 @@ and their relatives. Each row of the table replaces one function by a broken one
 for the code as it is. Errors in the layers' part: tests/layers/test_second_order_mutants.py.
 """
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.stats import kstest
@@ -19,7 +21,9 @@ from minigan import (
     OneSidedPenalty,
     Pack,
     Tanh,
+    get_backend,
     gradcheck,
+    regularizers,
 )
 from minigan.regularizers import GradientPenalty
 
@@ -74,9 +78,8 @@ def value_by_definition(build):
 
 def alphas(n):
     """The α of each of the numbers of n samples (5,): points between ones and zeros."""
-    rng = RNG(0)
-    ones = np.ones((n, 5))
-    return WGANGP().points(ones, 0 * ones, lambda *shape: rng.random(shape), None)
+    critic, ones = SimpleNamespace(backend=get_backend("numpy"), dtype="float64"), np.ones((n, 5))
+    return WGANGP().points(critic, ones, 0 * ones, RNG(0))
 
 
 def one_alpha_a_sample(build):
@@ -100,15 +103,15 @@ def finite_at_zero(build):
 # --- The errors ----------------------------------------------------------------------------------
 
 
-def alpha_for_the_batch(self, real, fake, uniform, batch_total):
-    return fake + uniform(*[1] * real.ndim) * (real - fake)
+def alpha_for_the_batch(self, D, real, fake, rng):
+    return fake + rng.random([1] * real.ndim) * (real - fake)
 
 
-def alpha_for_each_number(self, real, fake, uniform, batch_total):
-    return fake + uniform(*real.shape) * (real - fake)
+def alpha_for_each_number(self, D, real, fake, rng):
+    return fake + rng.random(real.shape) * (real - fake)
 
 
-def alpha_from_a_normal(self, real, fake, uniform, batch_total):
+def alpha_from_a_normal(self, D, real, fake, rng):
     return fake + RNG(0).normal(size=(len(real), *[1] * (real.ndim - 1))) * (real - fake)
 
 
@@ -149,19 +152,19 @@ def one_norm_a_sample_behind_pack(self, D, x):
     return value.sum() * self.weight / len(rows)
 
 
-def nan_at_zero(self, norms, excess):
+def nan_at_zero(excess, norms):
     return excess * excess, 2 * excess / norms
 
 
-def slope_without_norm(self, norms, excess):
+def slope_without_norm(excess, norms):
     return excess * excess, 2 * excess
 
 
 def not_one_sided(self, norms):
-    return self.of_excess(norms, norms - 1)
+    return regularizers.square_of(norms - 1, norms)
 
 
-def points_are_fakes(self, real, fake, uniform, batch_total):
+def points_are_fakes(self, D, real, fake, rng):
     return fake
 
 
@@ -176,7 +179,7 @@ CHECKS = {
     "finite at zero": finite_at_zero,
 }
 
-# what is wrong: (class, method, the broken one, the checks that must see it)
+# what is wrong: (class or module, function, the broken one, the checks that must see it)
 MUTANTS = {
     "one alpha for the batch": (WGANGP, "points", alpha_for_the_batch, ["one alpha a sample"]),
     "one alpha a number": (WGANGP, "points", alpha_for_each_number, ["one alpha a sample"]),
@@ -202,8 +205,13 @@ MUTANTS = {
         *(GradientPenalty, "add_penalty", one_norm_a_sample_behind_pack),
         ["Pack"],
     ),
-    "NaN at zero": (WGANGP, "of_excess", nan_at_zero, ["finite at zero"]),
-    "slope not divided by the norm": (WGANGP, "of_excess", slope_without_norm, ["leaky ReLU"]),
+    "NaN at zero": (regularizers, "square_of", nan_at_zero, ["finite at zero"]),
+    "slope not divided by the norm": (
+        regularizers,
+        "square_of",
+        slope_without_norm,
+        ["leaky ReLU"],
+    ),
     "one-sided on both sides": (OneSidedPenalty, "rho", not_one_sided, ["value"]),
     "R1 on the fakes": (R1, "points", points_are_fakes, ["value"]),
 }
@@ -221,6 +229,6 @@ def test_the_form_to_be_broken_is_right_as_long_as_it_is_whole(randomized, monke
 
 @pytest.mark.parametrize("error", MUTANTS)
 def test_errors_are_caught(error, randomized, monkeypatch):
-    cls, method, broken, seen_by = MUTANTS[error]
-    monkeypatch.setattr(cls, method, broken)
+    owner, function, broken, seen_by = MUTANTS[error]
+    monkeypatch.setattr(owner, function, broken)
     assert seen_by and not any(CHECKS[name](randomized) for name in seen_by)

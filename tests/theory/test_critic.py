@@ -53,7 +53,7 @@ def test_refuses_what_a_gan_refuses():
     D = image_critic()
     with pytest.raises(ValueError, match="Lipschitz"):
         CriticGame(D, "wasserstein", Adam(D), iter([]), rng=0)
-    with pytest.raises(ValueError, match="discriminator_optimizer has another network"):
+    with pytest.raises(ValueError, match="optimizer has another network"):
         CriticGame(D, "minimax", Adam(image_critic()), iter([]), rng=0)
 
 

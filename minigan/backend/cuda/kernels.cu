@@ -555,26 +555,44 @@ struct Matrix {
     int offset;
     bool inside;
   };
-  __device__ Place row(int i) const { return {i * row_stride, i < rows}; }
-  __device__ Place column(int k) const { return {k * column_stride, k < columns}; }
-  __device__ T at(const Place& row, const Place& column) const {
+  using Row = Place;
+  using Column = Place;
+  __device__ Row row(int i) const { return {i * row_stride, i < rows}; }
+  __device__ Column column(int k) const { return {k * column_stride, k < columns}; }
+  __device__ T at(const Row& row, const Column& column) const {
     return row.inside && column.inside ? data[row.offset + column.offset] : T(0);
   }
 };
 
-// The operand's rows first_row … + 63 and columns k0 … + 15 to shared memory, zeros beyond its
-// ends. Neighbouring threads read along whichever axis is contiguous. The 65th column of the tile
-// is never used: it sets rows apart by an odd number of the 32 banks that shared memory is divided
-// into, as threads that ask for different numbers of one bank are served one after another.
+// Loads an operand's rows first_row … + 63, 16 columns at a time, into shared memory; zeros beyond
+// its ends. Neighbouring threads read along whichever axis is contiguous. A thread loads the same
+// rows in each step along k, so that it works out only once where they are. The 65th column of the
+// tile is never used: it sets rows apart by an odd number of the 32 banks that shared memory is
+// divided into, as threads that ask for different numbers of one bank are served one after another.
 template <typename T, typename Operand>
-__device__ void load_tile(const Operand& operand, int first_row, int k0, T (*tile)[SIDE + 1]) {
+struct Loader {
+  static constexpr int LOADS = SIDE * DEPTH / THREADS;  // by each thread
+  const Operand& operand;
+  typename Operand::Row rows[LOADS];
+
+  __device__ Loader(const Operand& operand, int first_row) : operand(operand) {
 #pragma unroll
-  for (int e = threadIdx.x; e < SIDE * DEPTH; e += THREADS) {
-    int i = operand.k_is_contiguous ? e / DEPTH : e % SIDE;
-    int k = operand.k_is_contiguous ? e % DEPTH : e / SIDE;
-    tile[k][i] = operand.at(operand.row(first_row + i), operand.column(k0 + k));
+    for (int e = 0; e < LOADS; ++e) rows[e] = operand.row(first_row + row(e));
   }
-}
+  __device__ int row(int e) const {
+    int number = threadIdx.x + e * THREADS;
+    return operand.k_is_contiguous ? number / DEPTH : number % SIDE;
+  }
+  __device__ int column(int e) const {
+    int number = threadIdx.x + e * THREADS;
+    return operand.k_is_contiguous ? number % DEPTH : number / SIDE;
+  }
+  __device__ void load(int k0, T (*tile)[SIDE + 1]) const {
+#pragma unroll
+    for (int e = 0; e < LOADS; ++e)
+      tile[column(e)][row(e)] = operand.at(rows[e], operand.column(k0 + column(e)));
+  }
+};
 
 // This thread's part of the block's tile: sums[i][j] of row first_row + Own::row(i), and so on.
 template <typename T>
@@ -590,9 +608,11 @@ __device__ Own<T> tile_product(const A& a, const B& b, int first_row, int first_
                                int k_begin, int k_end) {
   __shared__ T tile_a[DEPTH][SIDE + 1], tile_b[DEPTH][SIDE + 1];
   Own<T> own = {};
+  Loader<T, A> of_a(a, first_row);
+  Loader<T, B> of_b(b, first_column);
   for (int k0 = k_begin; k0 < k_end; k0 += DEPTH) {
-    load_tile(a, first_row, k0, tile_a);
-    load_tile(b, first_column, k0, tile_b);
+    of_a.load(k0, tile_a);
+    of_b.load(k0, tile_b);
     __syncthreads();  // the tiles are complete
 #pragma unroll
     for (int k = 0; k < DEPTH; ++k) {
@@ -753,14 +773,16 @@ struct PhaseWeights {
     int offset;
     bool inside;
   };
-  __device__ Place row(int c) const { return {c * O, c < C}; }
-  __device__ Place column(int k) const {
+  using Row = Place;
+  using Column = Place;
+  __device__ Row row(int c) const { return {c * O, c < C}; }
+  __device__ Column column(int k) const {
     if (k >= vertical.taps * horizontal.taps * O) return {0, false};
     int kh = vertical.kernel + k / O / horizontal.taps * Sh;
     int kw = horizontal.kernel + k / O % horizontal.taps * Sw;
     return {(kh * Kw + kw) * C * O + k % O, true};
   }
-  __device__ T at(const Place& row, const Place& column) const {
+  __device__ T at(const Row& row, const Column& column) const {
     return row.inside && column.inside ? w[row.offset + column.offset] : T(0);
   }
 };

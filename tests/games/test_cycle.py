@@ -27,7 +27,7 @@ from minigan import (
 )
 from minigan.backend import NumpyBackend
 
-NAMES = ("forward", "backward", "critic_a", "critic_b")
+NAMES = CycleGAN.players
 
 
 def dense(dtype="float64"):
@@ -70,7 +70,7 @@ def flat(game, names, vector):
     return {
         f"{name} {key}": view
         for name in names
-        for key, view in getattr(game.networks[name], f"named_{vector}")().items()
+        for key, view in getattr(getattr(game, name), f"named_{vector}")().items()
     }
 
 
@@ -180,7 +180,7 @@ def test_a_step_moves_all_four():
     game.step(iter([batch(networks)]))
     for network, kept in zip(networks, before, strict=True):
         assert (network.parameters != kept).mean() > 0.9
-    assert all(optimizer.steps == 1 for optimizer in game.optimizers.values())
+    assert all(getattr(game, f"{name}_optimizer").steps == 1 for name in NAMES)
 
 
 def test_the_cycle_loss_falls():
@@ -204,6 +204,7 @@ def test_the_cycle_loss_falls():
     assert shown == {
         *("critic_a_loss", "critic_b_loss"),
         *("generator_loss", "adversarial_loss", "cycle_loss"),
+        *(f"{name}_gradient_norm" for name in NAMES),
     }
 
 
@@ -259,7 +260,7 @@ def test_shapes_that_do_not_fit(position):
     networks = dense()
     outputs = networks[position].output_shape[0]
     networks[position] = Sequential([Dense(4, outputs)], (4,), rng=0, dtype="float64")
-    with pytest.raises(ValueError, match=r"do not fit each other.*forward"):
+    with pytest.raises(ValueError, match=r"do not fit each other.*a_to_b"):
         build(networks)
 
 
@@ -285,7 +286,7 @@ def test_optimizers_belong_to_their_networks():
 def test_four_optimizers(count):
     networks = dense()
     optimizers = [SGD(n) for n in (*networks, networks[0])][:count]
-    with pytest.raises(ValueError, match=f"one each for forward, .*critic_b, got {count}"):
+    with pytest.raises(ValueError, match=f"one each for a_to_b, .*critic_b, got {count}"):
         CycleGAN(*networks, optimizers=optimizers)
 
 
@@ -368,8 +369,14 @@ def test_clipped_critics():
     [
         (np.ones((4, 2)), r"batches: expected pairs \(a, b\), got ndarray"),
         ((np.ones((4, 2)),) * 3, r"batches: expected pairs \(a, b\)"),
-        ((np.ones((4, 2)), np.ones((4, 2))), r"b: expected shape \(N, 3\), got \(4, 2\)"),
-        ((np.ones((4, 3)), np.ones((4, 3))), r"a: expected shape \(N, 2\), got \(4, 3\)"),
+        (
+            (np.ones((4, 2)), np.ones((4, 2))),
+            r"samples b: expected shape \(N, 3\) with N > 0, got \(4, 2\)",
+        ),
+        (
+            (np.ones((4, 3)), np.ones((4, 3))),
+            r"samples a: expected shape \(N, 2\) with N > 0, got \(4, 3\)",
+        ),
     ],
 )
 def test_a_bad_batch_changes_nothing(bad, message):

@@ -77,7 +77,7 @@ def test_each_shard_draws_points_of_its_own(build, numbers, in_time):
     x, z = (np.tile(a[:4], (2, *[1] * (a.ndim - 1))) for a in numbers("layer norm"))
     sharded = build("layer norm", 2, regularizer=WGANGP(5.0))
     in_time(sharded, lambda: sharded.discriminator_gradients(x, z))
-    first, second = (replica["discriminator"].gradients for replica in sharded._replicas)
+    first, second = (shard.discriminator.gradients for shard in sharded._games)
     assert abs(first - second).max() > 1e-6
 
 
@@ -94,8 +94,8 @@ def test_dragan_takes_the_deviation_of_the_whole_batch(build, numbers, in_time):
     x[:6], x[6:] = 3 * x[:6] + 20, x[6:] / 3
     plain, sharded = (build("layer norm", s, regularizer=DRAGAN(5.0)) for s in (None, 2))
     plain.rng = AllOnes()
-    for replica in sharded._replicas:
-        replica["rng"] = AllOnes()
+    for shard in sharded._games:
+        shard.rng = AllOnes()
     expected = plain.discriminator_gradients(x, z)
     found = in_time(sharded, lambda: sharded.discriminator_gradients(x, z))
     assert found["discriminator_loss"] == pytest.approx(expected["discriminator_loss"], 1e-12)
@@ -129,7 +129,7 @@ def test_settings_may_change_after_the_game_is_built(
 
 
 def test_shards_follow_the_parameters(build, numbers, in_time):
-    """Replicas hold views: what an optimizer, or anyone, writes is what all shards use."""
+    """What an optimizer, or anyone, writes is what all shards use."""
     sharded, plain = build("dense", 2), build("dense")
     x, z = numbers("dense")
     for game in (sharded, plain):

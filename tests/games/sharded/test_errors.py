@@ -53,7 +53,7 @@ def test_an_error_in_a_shard_comes_through_as_itself(
         raise Boom(f"in shard {rank}")
 
     with monkeypatch.context() as patched:
-        patched.setattr(game._replicas[rank]["generator"].layers[0], "forward", fail)
+        patched.setattr(game._games[rank].generator.steps[0], "forward", fail)
         for _ in range(3):  # and again: the barrier is whole after each
             with pytest.raises(Boom, match=f"in shard {rank}"):
                 in_time(game, lambda: getattr(game, f"{player}_gradients")(x, z))
@@ -71,7 +71,7 @@ def test_an_error_in_the_backward_pass(monkeypatch, build, numbers, in_time):
     def fail(*args, **kwargs):
         raise Boom
 
-    monkeypatch.setattr(game._replicas[1]["discriminator"].layers[-1], "backward", fail)
+    monkeypatch.setattr(game._games[1].discriminator.steps[-1], "backpropagate", fail)
     with pytest.raises(Boom):
         in_time(game, lambda: game.discriminator_gradients(x, z))
 
@@ -83,8 +83,8 @@ def test_errors_in_all_shards(monkeypatch, build, numbers, in_time):
         raise Boom
 
     with monkeypatch.context() as patched:
-        for replica in game._replicas:
-            patched.setattr(replica["generator"].layers[0], "forward", fail)
+        for shard in game._games:
+            patched.setattr(shard.generator.steps[0], "forward", fail)
         with pytest.raises(Boom):
             in_time(game, lambda: game.generator_gradients(x, z))
     in_time(game, lambda: game.generator_gradients(x, z))
@@ -92,7 +92,7 @@ def test_errors_in_all_shards(monkeypatch, build, numbers, in_time):
 
 def test_a_wrong_shape_comes_through(build, numbers, in_time):
     game, (x, z) = build("dense", 2), numbers("dense")
-    with pytest.raises(ValueError, match=r"input: expected shape \(N, 3\), got \(6, 2\)"):
+    with pytest.raises(ValueError, match=r"x: expected shape \(N, 3\), got \(6, 2\)"):
         in_time(game, lambda: game.discriminator_gradients(x[:, :2], z))
 
 

@@ -91,7 +91,7 @@ def test_gradient_with_a_penalty(kind, penalty):
 @kinds
 def test_labels_enter_as_features_or_channels(kind):
     game, x = build(kind), samples(kind)
-    joined = game.given(game.one_hot(LABELS)).discriminator.join(x)
+    joined, _ = game.given(game.one_hot(LABELS)).discriminator.steps[0].forward(x, True)
     assert joined.shape == (4, *game.discriminator.input_shape)
     np.testing.assert_array_equal(joined[..., :-CLASSES], x)
     for sample, label in zip(joined, LABELS, strict=True):
@@ -316,14 +316,14 @@ def test_labels_for_another_batch(n, snapshot):
     """More or fewer than samples, and one, which would broadcast; nothing has changed by then."""
     game = build("batch norm", optimizer=Adam)
     before = snapshot(game)
-    with pytest.raises(ValueError, match=f"labels: expected one a sample, 4, got {n}"):
+    with pytest.raises(ValueError, match=f"labels: expected one per sample, 4, got {n}"):
         game.step(iter([(samples("batch norm"), np.zeros(n, int))]))
     assert snapshot(game) == before
 
 
 @pytest.mark.parametrize("n, labels", [(4, 3), (3, 4), (1024, 1500), (1500, 1024)])
 def test_as_many_labels_as_latent_vectors(n, labels):
-    with pytest.raises(ValueError, match=f"labels: expected one a sample, {n}, got {labels}"):
+    with pytest.raises(ValueError, match=f"labels: expected one per sample, {n}, got {labels}"):
         build().generate(np.zeros((n, 2)), np.zeros(labels, int))
 
 

@@ -91,7 +91,7 @@ def test_divergence_is_named_before_it_enters_any_weight(name, make_gan, snapsho
     before = snapshot(gan)
     x = np.full((6, 2), value, "float32")
     with np.errstate(all="ignore"), pytest.raises(TrainingDiverged, match=place) as caught:
-        getattr(gan, f"{player}_step")(x)
+        getattr(gan, f"{player}_step")(gan.real(x))
     assert (caught.value.step, caught.value.player) == (42, player)
     assert caught.value.layer in str(caught.value) and "step 42" in str(caught.value)
     after = snapshot(gan)

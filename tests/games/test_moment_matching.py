@@ -24,11 +24,11 @@ from minigan import (
     compare_gradients,
     get_backend,
     mmd_squared,
-    moment_matching,
     train,
     witness,
 )
 from minigan.data import Batches, toy
+from minigan.games import moment_matching
 from minigan.metrics import mode_coverage
 
 BACKEND = get_backend("numpy")
@@ -317,7 +317,9 @@ def test_bad_bandwidths(bandwidths):
 
 
 def test_samples_of_another_shape_than_the_generator_makes():
-    with pytest.raises(ValueError, match=r"x: expected shape \(N, 2, 2, 1\), got \(5, 4\)"):
+    with pytest.raises(
+        ValueError, match=r"real samples: expected shape \(N, 2, 2, 1\) with N > 0, got \(5, 4\)"
+    ):
         build(images()).step(iter([np.ones((5, 4))]))
 
 
