@@ -99,6 +99,36 @@ def test_an_outlier_fools_precision_but_not_density():
     assert found.precision == 1 and found.density == pytest.approx(1 / 3)
 
 
+@pytest.mark.parametrize("d", [1, 2, 30])
+@pytest.mark.parametrize("distance", [1, 1e3, 1e7, 1e10])
+@pytest.mark.parametrize("outlier", ["real", "fake"])
+def test_one_outlier_changes_nothing_for_the_others(outlier, distance, d):
+    """An allowance for rounding by the extent of all data would let every ball grow with it."""
+    real, fake = 1e-2 * normal(200, d), 1e-2 * normal(200, d, 1, shift=40)
+    far = np.full((1, d), distance)
+    if outlier == "fake":
+        found = precision_recall(real, np.concatenate([fake, far]))
+        assert found == PrecisionRecall(0, 0, 0, 0)
+    else:  # its own ball reaches from there to the other real samples, and just to the fakes
+        found = precision_recall(np.concatenate([real, far]), fake)
+        assert (found.recall, found.coverage) == (0, pytest.approx(1 / 201))
+
+
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([2, 30]),
+    st.sampled_from([1e-9, 1, 1e9]),
+    st.sampled_from([0, 3e6]),
+)
+def test_place_and_scale_do_not_matter(seed, d, scale, offset):
+    """Samples are multiples of 2⁻¹⁰, so that moving them rounds nothing; copies lie on edges."""
+    real, fake = (np.round(1024 * normal(20, d, seed + i, shift=0.3 * i)) / 1024 for i in (0, 1))
+    fake[:5] = real[:5]
+    power = 2.0 ** np.round(np.log2(scale))
+    moved = precision_recall(power * (real + offset), power * (fake + offset))
+    assert moved == precision_recall(real, fake)
+
+
 def test_blocks_change_nothing_but_the_memory(monkeypatch):
     real, fake = normal(1500, 8), normal(1300, 8, 1)
     whole = precision_recall(real, fake)
