@@ -129,7 +129,7 @@ def test_the_digest_names_every_number_and_the_layers():
         vector[-1] = np.nextafter(before, np.float32(9))
         assert Classifier(network, "none", 0.5).digest != digest
         vector[-1] = before
-    network.layers[2].slope = 0.3
+    network.layers[2].negative_slope = 0.3
     assert Classifier(network, "none", 0.5).digest != digest
 
 

@@ -161,3 +161,12 @@ def test_an_optimizer_changes_only_its_own_network(make):
 @pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
 def test_a_network_without_parameters_is_fine(make):
     make(Sequential([Tanh()], (2,), rng=0)).step()
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
+@pytest.mark.parametrize("lr", [0, 0.0, -1e-3, float("nan"), float("inf")])
+def test_a_rate_that_moves_nothing_or_too_far(make, lr):
+    """A rate of 0 would be a player that never learns, without a word."""
+    with pytest.raises(ValueError, match=r"lr: expected a number in \(0"):
+        make(network(), lr)
+    assert make(network(), 1e-12).lr == 1e-12
