@@ -85,6 +85,17 @@ def test_files_of_a_few_bytes_say_what_they_are(path, length):
     refused(path, reason)
 
 
+def test_the_checksum_is_of_everything_before_it_however_it_is_read(tmp_path, monkeypatch):
+    """The last bytes count too, where the file is a little longer than some chunks."""
+    for chunk in (1, 2, 7, 64, 1000):
+        monkeypatch.setattr(archive, "CHUNK", chunk)
+        for length in range(8):
+            write_archive(tmp_path / "a.npz", {}, {"a": np.zeros(length, np.uint8)})
+            content = (tmp_path / "a.npz").read_bytes()
+            assert content[-64:].decode() == hashlib.sha256(content[:-64]).hexdigest()
+            read(tmp_path / "a.npz")
+
+
 def test_no_arrays_and_no_numbers(tmp_path):
     """The smallest archives that can be written: nothing but a header, and arrays of nothing."""
     for header, arrays in (({}, {}), (None, {"nothing": np.zeros(0)}), ([], {"one": np.ones(())})):
