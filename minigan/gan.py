@@ -233,20 +233,26 @@ def train(game, batches, steps):
 
     game: a `GAN`, or anything with `step(batches)`, `steps` and `watch`. batches: an iterator of
     real batches, host arrays (N, ...), such as `data.Batches`. Being a generator, it trains only
-    while it is asked for records.
+    while it is asked for records. A step that Ctrl-C interrupts counts for nobody: game and
+    optimizers have the numbers of the last whole step, and the game can go on.
 
     Raises TrainingDiverged when a loss, a gradient or a running statistic is not finite, before it
     enters anything; on a GPU up to `backend.patience` updates later, none of which changed
     anything but counters and the state of `rng`. Raises ValueError when the batches run out.
     """
     batches, errstate = iter(batches), get_backend("numpy").xp.errstate
+    optimizers = [getattr(game, f"{player}_optimizer") for player in getattr(game, "players", ())]
     for _ in range(check_integer("steps", steps, 0)):
-        start = time.perf_counter()
+        start, counts = time.perf_counter(), [optimizer.steps for optimizer in optimizers]
         try:
             with errstate(over="ignore", invalid="ignore"):  # what is not finite is found below
                 figures = game.step(batches)
         except StopIteration:
             raise ValueError(f"batches ran out in step {game.steps + 1}") from None
+        except KeyboardInterrupt:
+            for optimizer, count in zip(optimizers, counts, strict=True):
+                optimizer.steps = count
+            raise
         game.steps += 1
         yield Record(game.steps, time.perf_counter() - start, figures, game.watch)
     if game.watch is not None:

@@ -1,6 +1,7 @@
 """Shared by all tests: hypothesis without chance, and small networks and games to test on."""
 
 import copy
+import signal
 
 import numpy as np
 import pytest
@@ -23,6 +24,22 @@ from minigan import (
 
 settings.register_profile("minigan", derandomize=True, deadline=None, max_examples=25)
 settings.load_profile("minigan")
+
+
+@pytest.fixture
+def signals():
+    """The signals that ask to stop act as in a terminal, wherever the tests were started.
+
+    Under nohup or in the background of a shell, some are ignored. The numbers, by name.
+    """
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    numbers = {name: getattr(signal, name) for name in names}
+    before = {number: signal.getsignal(number) for number in numbers.values()}
+    for name, number in numbers.items():
+        signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
+    yield numbers
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

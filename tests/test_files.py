@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from minigan.archive import open_archive, write_archive
 
-from minigan import demo
 from minigan.data import MnistError, load_mnist
 from minigan.data.mnist import cache_dir
 from minigan.files import expanded, remove_stale, replacing
 from minigan.plotting import picture, save_animation, save_picture, save_player
+from minigan.runs.archive import open_archive, write_archive
+from support import demo
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes and folders' fsync are of POSIX")
 

@@ -7,7 +7,8 @@
         history["losses"].append(record.generator_loss)
 
 A round of the loop is done when the next record is asked for; only then is anything saved, so
-that game and history are always those of the same step.
+that game and history are those of the same step. (Only where the loop is left in the middle of a
+round, the history may lack what this round had not yet added.)
 """
 
 import atexit
@@ -15,20 +16,19 @@ import contextlib
 import os
 import signal
 import sys
-import threading
 
 from tqdm import tqdm
 
 from minigan.checks import check_integer
 from minigan.diagnosis.health import watched
 from minigan.files import expanded, remove_stale
-from minigan.finite import TrainingDiverged
 from minigan.runs.checkpoint import (
     CheckpointError,
     check_configuration,
     load_checkpoint,
     save_checkpoint,
 )
+from minigan.runs.interrupts import noted
 
 __all__ = ["Session"]
 
@@ -70,11 +70,13 @@ class Session:
     def run(self, records):
         """An iterable over the `records` of `train`, that saves in between.
 
-        SIGINT (Ctrl-C), SIGTERM and SIGHUP finish the step and the loop's round, save, and raise
-        SystemExit with the usual status, 130, 143 or 129 (at a Python prompt, Ctrl-C is a
-        KeyboardInterrupt); a second one acts at once. Where the loop is left, by `break` or by an
-        error, the game is saved as it is. A checkpoint that cannot be written is reported and
-        training goes on: the next one may succeed.
+        SIGINT (Ctrl-C), SIGTERM and SIGHUP (a lost terminal) finish the step and the loop's round,
+        save, and raise SystemExit with the usual status, 130, 143 or 129. At a Python prompt and
+        in a notebook they then act as ever: Ctrl-C is a KeyboardInterrupt, and all variables live
+        on. A second signal acts at once. Where the loop is left, by `break` or by an error in it,
+        the game is saved as it is. An error in a step leaves the last checkpoint as it was. A
+        checkpoint that cannot be written is reported and training goes on: the next one may
+        succeed.
         """
         return _Run(self, records)
 
@@ -85,29 +87,35 @@ class Session:
 
     def rounds(self, records):
         """The rounds of one loop over `run`."""
-        received = []
         atexit.register(self.finish)  # should the program end inside the loop
         try:
-            with _postponed_signals(received):
-                for record in watched(self.game, records):
-                    yield record
-                    if received:
-                        break
-                    if self.game.steps % self.every == 0:
-                        self.save()
-        except TrainingDiverged:
-            self._say(f"The last good checkpoint: {self._kept()}.")
-            raise
+            with noted("SIGINT", "SIGTERM", "SIGHUP") as received:
+                try:
+                    for record in watched(self.game, records):
+                        yield record
+                        if self.game.steps % self.every == 0:
+                            self.save()
+                        if received:
+                            break
+                except GeneratorExit:  # the loop was left
+                    self.finish()
+                    raise
+                self.finish()
         except GeneratorExit:
-            self.finish()
+            if received:  # in the last round; nothing can be raised where a loop is left by `break`
+                self._say(f"{signal.Signals(received[0]).name} came as the loop was left.")
+                if received[0] != signal.SIGINT:
+                    signal.raise_signal(received[0])
+            raise
+        except Exception:
+            self._say(f"The last good checkpoint: {self._kept()}.")
             raise
         finally:
             atexit.unregister(self.finish)
-        self.finish()
         if received:
             self._say(f"Stopped after step {self.game.steps}. Saved: {self._kept()}.")
-            if received[0] == signal.SIGINT and hasattr(sys, "ps1"):
-                raise KeyboardInterrupt  # at a prompt, the interpreter and its variables live on
+            if hasattr(sys, "ps1") or sys.flags.interactive:
+                signal.raise_signal(received[0])
             raise SystemExit(128 + received[0])
 
     def save(self):
@@ -128,7 +136,9 @@ class Session:
         return "none" if self.saved is None else f"step {self.saved}, {self.path}"
 
     def _say(self, text):
-        tqdm.write(text, file=sys.stderr)  # above a progress bar, if there is one
+        with contextlib.suppress(OSError):  # a terminal that was lost
+            if sys.stderr is not None:  # as where there is no console
+                tqdm.write(text, file=sys.stderr)  # above a progress bar, if there is one
 
 
 class _Run:
@@ -139,33 +149,3 @@ class _Run:
 
     def __iter__(self):
         return self.session.rounds(self.records)
-
-
-@contextlib.contextmanager
-def _postponed_signals(received):
-    """Signals to stop are added to a list instead of acting; the second acts at once.
-
-    Signals that are ignored (as in the background of a shell) stay so. Python lets only the main
-    thread set handlers; in others nothing is changed.
-    """
-    before = {}
-
-    def note(number, frame):
-        received.append(number)
-        set_back()
-
-    def set_back():
-        while before:
-            signal.signal(*before.popitem())
-
-    if threading.current_thread() is threading.main_thread():
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
-            number = getattr(signal, name, None)
-            handler = signal.SIG_IGN if number is None else signal.getsignal(number)
-            if handler not in (signal.SIG_IGN, None):
-                before[number] = handler
-                signal.signal(number, note)
-    try:
-        yield
-    finally:
-        set_back()

@@ -7,10 +7,11 @@ import ctypes
 import functools
 import re
 from importlib.metadata import PackageNotFoundError, files
+from typing import NamedTuple
 
 from minigan.backend.cuda import launch
 
-__all__ = ["OPTIONS", "CompileError", "compile_cuda", "library_path"]
+__all__ = ["OPTIONS", "CompileError", "Compiled", "compile_cuda", "library_path"]
 
 #: Ours, and what CuPy 14 adds to them (in cupy/cuda/compiler.py): compiled is what will run.
 OPTIONS = (*launch.OPTIONS, "-ftz=true", "--device-as-default-execution-space")
@@ -54,11 +55,18 @@ def _read(program, kind):
     return text.raw.rstrip(b"\0") if kind != "CUBIN" else text.raw
 
 
-def compile_cuda(source, target, names, options=OPTIONS):
-    """The code for a target, and name -> the name that each kernel has in it.
+class Compiled(NamedTuple):
+    """code: bytes. symbols: name -> the name that each kernel has in it. log: the compiler's."""
 
-    target: "sm_80" gives machine code (bytes), "compute_80" gives PTX, NVIDIA's assembly
-    language. names: name expressions, such as "adam<float>".
+    code: bytes
+    symbols: dict
+    log: str
+
+
+def compile_cuda(source, target, names, options=OPTIONS):
+    """`Compiled`, for a target: "sm_80" gives machine code, "compute_80" NVIDIA's assembly, PTX.
+
+    names: name expressions, such as "adam<float>".
     """
     program = ctypes.c_void_p()
     _call(
@@ -75,7 +83,8 @@ def compile_cuda(source, target, names, options=OPTIONS):
         except CompileError as error:
             raise CompileError(f"{error}\n{_read(program, 'ProgramLog').decode()}") from None
         lowered = {name: _lowered(program, name) for name in names}
-        return _read(program, "CUBIN" if target.startswith("sm_") else "PTX"), lowered
+        code = _read(program, "CUBIN" if target.startswith("sm_") else "PTX")
+        return Compiled(code, lowered, _read(program, "ProgramLog").decode())
     finally:
         _call("nvrtcDestroyProgram", ctypes.byref(program))
 

@@ -1,10 +1,11 @@
 """NVIDIA's compiler takes every kernel, for each kind of GPU, and makes of floats only floats."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from minigan.backend.cuda.launch import kernel_names, source
+from minigan.backend.cuda.launch import THREADS, kernel_names, source
 
 KERNELS, SOURCE = kernel_names(), source()
 #: Turing (the oldest that CUDA 13 knows), Ampere, Hopper.
@@ -20,7 +21,8 @@ def machine_code(nvrtc):
     """architecture -> what `compile_cuda` gives for it, all compiled at the same time."""
 
     def build(architecture):
-        return nvrtc.compile_cuda(SOURCE, architecture, names("float", "double"))
+        options = *nvrtc.OPTIONS, "--ptxas-options=-v"  # tells what each kernel takes
+        return nvrtc.compile_cuda(SOURCE, architecture, names("float", "double"), options)
 
     with ThreadPoolExecutor() as pool:
         return dict(zip(ARCHITECTURES, pool.map(build, ARCHITECTURES), strict=True))
@@ -28,14 +30,25 @@ def machine_code(nvrtc):
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_every_kernel_becomes_machine_code(architecture, machine_code):
-    code, symbols = machine_code[architecture]
+    code, symbols, _ = machine_code[architecture]
     assert code.startswith(b"\x7fELF")
     assert len(set(symbols.values())) == 2 * len(KERNELS) >= 40
     assert all(b".text." + symbol.encode() in code for symbol in symbols.values())
 
 
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_no_kernel_takes_more_registers_than_there_are(architecture, machine_code):
+    """Nothing is kept in memory instead; two blocks fit on a multiprocessor with its 65,536."""
+    log = machine_code[architecture].log
+    spilled = re.findall(r"(\d+) bytes stack frame, (\d+) bytes spill stores", log)
+    registers = [int(n) for n in re.findall(r"Used (\d+) registers", log)]
+    assert len(spilled) == len(registers) == 2 * len(KERNELS)
+    assert set(spilled) == {("0", "0")}
+    assert 2 * THREADS * max(registers) <= 65_536
+
+
 def test_float_kernels_hold_no_double_arithmetic(nvrtc):
-    ptx, _ = nvrtc.compile_cuda(SOURCE, "compute_75", names("float"))
+    ptx, *_ = nvrtc.compile_cuda(SOURCE, "compute_75", names("float"))
     text = ptx.decode()
     assert text.count(".entry") == len(KERNELS)
     assert [line for line in text.splitlines() if ".f64" in line] == []
@@ -45,7 +58,7 @@ def test_double_arithmetic_would_be_seen(nvrtc):
     """A constant without T(...), and the compiler says nothing."""
     source = SOURCE.replace("T(-2) * y * first", "-2.0 * y * first")
     assert source != SOURCE
-    ptx, _ = nvrtc.compile_cuda(source, "compute_75", ["activation_curvature<float>"])
+    ptx, *_ = nvrtc.compile_cuda(source, "compute_75", ["activation_curvature<float>"])
     assert ".f64" in ptx.decode()
 
 
@@ -55,7 +68,7 @@ EXACT = {"float": "0fB3800000", "double": "0dBCA0000000000000"}
 
 def fused(nvrtc, source, number):
     """The fused multiply-adds in `philox_normal`."""
-    ptx, _ = nvrtc.compile_cuda(source, "compute_75", [f"philox_normal<{number}>"])
+    ptx, *_ = nvrtc.compile_cuda(source, "compute_75", [f"philox_normal<{number}>"])
     return [line for line in ptx.decode().splitlines() if "fma." in line]
 
 

@@ -154,7 +154,8 @@ BUGS = {
     "no barrier before the next tiles": Bug(
         "__syncthreads();  // all have read: the tiles", "// the tiles", TILED, "matmul", RACE),
     "tile not filled": Bug(
-        "e < LOADS; ++e)\n      tile", "e < LOADS - 1; ++e)\n      tile", TILED, "matmul", UNWRITTEN),
+        "e < LOADS; ++e)\n      tile", "e < LOADS - 1; ++e)\n      tile",
+        TILED, "matmul", UNWRITTEN),
     "rows of the first step for all": Bug(
         "rows[e] = operand.row(first_row + row(e));", "rows[e] = operand.row(first_row + row(0));",
         TILED, "matmul"),

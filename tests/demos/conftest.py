@@ -29,7 +29,7 @@ def run_demo(monkeypatch):
 
 
 @pytest.fixture
-def interrupt_at(monkeypatch):
+def interrupt_at(monkeypatch, signals):
     """with interrupt_at(step): training gets a Ctrl-C in that step."""
 
     @contextlib.contextmanager

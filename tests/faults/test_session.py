@@ -1,17 +1,26 @@
 """Sessions: what is saved when, what a signal does, and what a disk that fails."""
 
 import contextlib
+import io
 import os
 import signal
+import subprocess
+import sys
+import textwrap
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
+from tqdm import tqdm
 
 from minigan import TrainingDiverged, train
 from minigan.runs.session import Session
 
 STEPS = 7
+STATUS = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
+
+pytestmark = pytest.mark.usefixtures("signals")
 
 
 @pytest.fixture
@@ -49,17 +58,19 @@ def test_saves_at_intervals_and_at_the_end(session_of):
     assert other.game.steps == other.saved == 7 and other.history == {"steps": [*range(1, 8)]}
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_finishes_the_round_saves_and_exits(number, status, session_of, numbers, capsys):
+@pytest.mark.parametrize("name", STATUS)
+def test_a_signal_finishes_the_round_saves_and_exits(name, session_of, numbers, signals, capsys):
+    if name not in signals:
+        pytest.skip(f"this system has no {name}")
     whole = session_of()
     play(whole)
     whole.path.unlink()
 
-    session = session_of()
+    session, number = session_of(), signals[name]
     before = signal.getsignal(number)
     with pytest.raises(SystemExit) as exit:
         play(session, do=lambda step: step == 5 and signal.raise_signal(number))
-    assert exit.value.code == status
+    assert exit.value.code == STATUS[name]
     assert signal.getsignal(number) is before
     assert f"Stopped after step 5. Saved: step 5, {session.path}." in capsys.readouterr().err
 
@@ -71,24 +82,39 @@ def test_a_signal_finishes_the_round_saves_and_exits(number, status, session_of,
 
 
 def test_a_second_signal_acts_at_once(session_of):
+    """In the loop's round; in the middle of a step nothing is saved."""
     session = session_of()
     with pytest.raises(KeyboardInterrupt):
         play(session, do=lambda step: [signal.raise_signal(signal.SIGINT) for _ in range(2)])
+    assert session.saved == 1
+    session, step = session_of(), session.game.generator_step
+
+    def interrupted(x):
+        for _ in range(2):
+            signal.raise_signal(signal.SIGINT)
+        return step(x)
+
+    session.game.generator_step = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        play(session)
     assert session.saved is None
 
 
-def test_a_signal_while_the_last_checkpoint_is_written(session_of, monkeypatch):
-    session = session_of()
+@pytest.mark.parametrize(("every", "last"), [(3, 3), (100, 4)])
+def test_a_signal_while_a_checkpoint_is_written(every, last, session_of, monkeypatch):
+    """One of those in between, or the last one."""
+    session = session_of(every=every)
     save = session.save
 
     def interrupted():
-        signal.raise_signal(signal.SIGTERM)
+        if session.saved is None:
+            signal.raise_signal(signal.SIGTERM)
         save()
 
     monkeypatch.setattr(session, "save", interrupted)
     with pytest.raises(SystemExit) as exit:
-        play(session, steps=2)
-    assert exit.value.code == 143 and session.saved == 2
+        play(session, steps=4)
+    assert exit.value.code == 143 and session.saved == session.game.steps == last
 
 
 def test_an_ignored_signal_stays_ignored(session_of):
@@ -100,15 +126,238 @@ def test_an_ignored_signal_stays_ignored(session_of):
         signal.signal(signal.SIGINT, before)
 
 
-def test_handlers_are_set_back_when_the_loop_is_left(session_of):
-    before = signal.getsignal(signal.SIGINT)
-    session = session_of()
+# Leaving the loop --------------------------------------------------------------------------------
+
+
+class Left(Exception):
+    pass
+
+
+def by_break(records):
+    for record in records:
+        if record.step == 4:
+            break
+
+
+def by_an_exception(records):
+    with contextlib.suppress(Left):
+        for record in records:
+            if record.step == 4:
+                raise Left
+
+
+def by_return(records):
+    def first():
+        for record in records:
+            if record.step == 4:
+                return record
+
+    first()
+
+
+def by_next(records):
+    iterator = iter(records)
+    for _ in range(4):
+        next(iterator)
+
+
+WAYS = {f.__name__: f for f in (by_break, by_an_exception, by_return, by_next)}
+FORMS = {
+    "as it is": lambda records: records,
+    "a progress bar": lambda records: tqdm(records, file=io.StringIO()),
+    "a generator": lambda records: (record for record in records),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("way", WAYS)
+def test_whoever_leaves_the_loop_finds_it_saved(way, form, session_of, signals):
+    """Also while the records have a name; and all signals act as before."""
+    session = session_of(every=100)
+    before = {number: signal.getsignal(number) for number in signals.values()}
     records = session.run(train(session.game, session.batches, STEPS))
+    wrapped = FORMS[form](records)
+    WAYS[way](wrapped)
+    if form == "a generator":
+        wrapped.close()  # it has a name, so that leaving the loop does not end it
+    assert session.saved == session.game.steps == 4
+    assert {number: signal.getsignal(number) for number in before} == before
+    session.game.steps = 5
+    del records, wrapped
+    assert session.saved == 4  # nothing happens any more
+
+
+def test_signals_wait_only_within_the_loop(session_of):
+    session = session_of()
+    before = signal.getsignal(signal.SIGINT)
+    records = iter(session.run(train(session.game, session.batches, STEPS)))
+    assert signal.getsignal(signal.SIGINT) is before
     next(records)
     assert signal.getsignal(signal.SIGINT) is not before
     records.close()
     assert signal.getsignal(signal.SIGINT) is before
-    assert session.saved is None
+
+
+def test_a_signal_in_the_round_in_which_the_loop_is_left(session_of, capsys):
+    """No exception can come out of a `break`: Ctrl-C is told, other signals act."""
+    seen = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal.SIGTERM, lambda number, frame: seen.append(number))
+        session = session_of()
+        for _ in session.run(train(session.game, session.batches, STEPS)):
+            signal.raise_signal(number)
+            break
+        assert session.saved == 1
+        assert f"{number.name} came as the loop was left." in capsys.readouterr().err
+    assert seen == [signal.SIGTERM]
+
+
+@pytest.mark.parametrize("error", [ValueError, MemoryError, KeyboardInterrupt])
+def test_an_error_in_a_step_leaves_the_last_checkpoint(error, session_of, capsys):
+    session = session_of()
+    step = session.game.generator_step
+
+    def fail(x):
+        if session.game.steps == 4:
+            raise error
+        return step(x)
+
+    session.game.generator_step = fail
+    with pytest.raises(error):
+        play(session)
+    assert session.saved == 3
+    if error is not KeyboardInterrupt:
+        assert f"The last good checkpoint: step 3, {session.path}." in capsys.readouterr().err
+
+
+# At a prompt, and without one --------------------------------------------------------------------
+
+GAME = """
+import signal, sys
+import numpy as np
+from minigan import GAN, SGD, Dense, NormalLatent, Sequential, train
+from minigan.data import Batches
+from minigan.runs.session import Session
+
+for name in {"SIGINT", "SIGTERM", "SIGHUP"} & set(dir(signal)):
+    handler = signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL
+    signal.signal(getattr(signal, name), handler)
+
+G, D = (Sequential([Dense(2, n)], (2,), rng=0) for n in (2, 1))
+gan = GAN(G, D, "minimax", latent=NormalLatent(2), rng=0,
+          generator_optimizer=SGD(G), discriminator_optimizer=SGD(D))
+batches = Batches(np.ones((9, 2)), 4, np.random.default_rng(0))
+session = Session("run.npz", gan, batches)
+"""
+
+
+def python(*options, folder, code, **more):
+    """What Python says to this code, at its standard input."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    return subprocess.run(
+        [sys.executable, *options], input=GAME + textwrap.dedent(code), text=True,
+        capture_output=True, cwd=folder, env=environment, timeout=100, **more,
+    )  # fmt: skip
+
+
+def test_at_a_prompt_the_variables_live_on(tmp_path):
+    code = """
+    for record in session.run(train(gan, batches, 9)):
+        if record.step == 2: signal.raise_signal(signal.SIGINT)
+
+    print("alive at step", gan.steps)
+    for record in session.run(train(gan, batches, 9 - gan.steps)): pass
+
+    print("done at step", gan.steps)
+    """
+    done = python("-i", "-q", folder=tmp_path, code=code)
+    assert "alive at step 2" in done.stdout and "done at step 9" in done.stdout
+    assert "KeyboardInterrupt" in done.stderr and done.returncode == 0
+
+
+def test_leaving_a_prompt_in_the_loop_saves(tmp_path):
+    code = """
+    records = iter(session.run(train(gan, batches, 9)))
+    _ = next(records), next(records)
+    """
+    assert python("-i", "-q", folder=tmp_path, code=code).returncode == 0
+    assert (tmp_path / "run.npz").exists()
+
+
+def test_without_a_console_nothing_is_said(tmp_path):
+    """As pythonw starts programs on Windows."""
+    code = """
+    sys.stderr = sys.stdout = None
+    for record in session.run(train(gan, batches, 9)):
+        if record.step == 2: signal.raise_signal(signal.SIGTERM)
+    """
+    done = python("-", folder=tmp_path, code=code)
+    assert (done.returncode, done.stdout, done.stderr) == (143, "", "")
+    assert (tmp_path / "run.npz").exists()
+
+
+def test_a_lost_terminal_saves(tmp_path):
+    """Whatever was to be written to it then fails."""
+    pty = pytest.importorskip("pty", reason="terminals of this kind are POSIX's")
+    ours, theirs = pty.openpty()
+    code = """
+    for record in session.run(train(gan, batches, 10**5)):
+        print("step", record.step, flush=True)
+    """
+    (tmp_path / "run.py").write_text(GAME + textwrap.dedent(code))
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    with subprocess.Popen(
+        [sys.executable, "-c", TERMINAL, "run.py"], cwd=tmp_path, env=environment,
+        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+    ) as program:  # fmt: skip
+        os.close(theirs)
+        seen = b""
+        while b"step 2" not in seen:
+            seen += os.read(ours, 1000)
+        os.close(ours)
+        status = program.wait(60)
+    assert status in (129, -1)  # a shell calls both 129
+    assert (tmp_path / "run.npz").exists()
+
+
+#: Makes the terminal the program's own, so that its loss is a SIGHUP.
+TERMINAL = """
+import fcntl, runpy, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+
+
+# The configuration is looked at before the first step --------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("configuration", "error", "message"),
+    [
+        ({"out": Path("x")}, TypeError, "configuration/out: a .*Path cannot"),
+        ({1: "one"}, ValueError, "configuration: a key must be text"),
+        ({"a": {"b": {2: 3}}}, ValueError, "configuration/a/b: a key must be text"),
+        ({"lr": float("nan")}, ValueError, "configuration/lr: expected a finite number, got nan"),
+        ({"a": [1, {"b": float("inf")}]}, ValueError, "configuration/a/1/b: expected a finite"),
+        ({"x": np.ones(2)}, TypeError, "configuration/x: an array cannot"),
+        ({"f": print}, TypeError, "configuration/f: a builtin_function"),
+        ({"s": {1, 2}}, TypeError, "configuration/s: a set cannot"),
+    ],
+)
+def test_a_configuration_that_cannot_be_saved_is_refused_at_once(
+    configuration, error, message, session_of, tmp_path
+):
+    with pytest.raises(error, match=message):
+        session_of(configuration=configuration)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "configuration", [{}, None, {"a": (1, 2.5, "x", None, True, np.float32(3))}]
+)
+def test_a_configuration_that_was_saved_is_the_same(configuration, session_of):
+    play(session_of(configuration=configuration), steps=1)
+    assert session_of(configuration=configuration).resume()
 
 
 def test_other_threads_leave_the_handlers_alone(session_of):
