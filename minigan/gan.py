@@ -110,8 +110,7 @@ class GAN(Game):
         G = self.generator
         fake, cache = G.forward(z)
         loss, d_fake = self.feedback(fake, x)
-        G.zero_gradients()
-        G.add_gradients(d_fake, cache)
+        G.set_gradients(d_fake, cache)
         return {"generator_loss": loss, "generator_gradient_norm": norm(G.gradients)}
 
     def feedback(self, fake, x):
@@ -170,11 +169,10 @@ def discriminator_gradients(game, D, x, fake):
     Real and fake are two batches, since batch norm would mix their statistics, and D's gradients
     are the sum of both. Returns the figures of the step.
     """
-    D.zero_gradients()
     real_logits, real_cache = D.forward(x)
     fake_logits, fake_cache = D.forward(fake)
     loss, d_real, d_fake = game.objective.discriminator(real_logits, fake_logits)
-    D.add_gradients(d_real, real_cache)
+    D.set_gradients(d_real, real_cache)
     D.add_gradients(d_fake, fake_cache)
     if game.regularizer is not None:
         loss = loss + game.regularizer.penalize(D, x, fake, game.rng, game.steps)

@@ -149,8 +149,7 @@ class MomentMatching(Game):
         G = self.generator
         fake, cache = G.forward(z)
         loss, d_fake = self.feedback(fake, x)
-        G.zero_gradients()
-        G.add_gradients(d_fake, cache)
+        G.set_gradients(d_fake, cache)
         return {"generator_loss": loss, "generator_gradient_norm": norm(G.gradients)}
 
     def gradient_steps(self, x, *, rng):

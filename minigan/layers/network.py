@@ -90,6 +90,11 @@ class Chain:
             dy = step.backpropagate(dy, cache)
         self.steps[0].add_gradients(dy, caches[0])
 
+    def set_gradients(self, dy, caches):
+        """As `add_gradients`, from zero: whatever the gradients have been."""
+        self.zero_gradients()
+        self.add_gradients(dy, caches)
+
     def backpropagate(self, dy, caches):
         """Both at once: adds to the gradients, and returns dx."""
         check_array(self, dy, "dy", self.output_shape, caches.count)

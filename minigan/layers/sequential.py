@@ -4,7 +4,7 @@ import copy
 import math
 from functools import partial
 
-from minigan.backend import get_backend
+from minigan.backend import fastest, get_backend
 from minigan.checks import as_generator, check_dtype, check_shape
 from minigan.layers.binding import bind, check_layers
 from minigan.layers.layer import Bound, Layer, NoDoubleBackward, fill
@@ -47,6 +47,7 @@ class Sequential(Chain, Bound):
         self.named = {kind: named for kind, (_, named) in vectors.items()}
         self.bind_views({kind: vector for kind, (vector, _) in vectors.items()})
         self.steps = [Step(layer, backend) for layer in layers]
+        self.set_gradients = fastest(backend, self, "set_gradients")
 
     def __call__(self, x):
         """The output alone, in evaluation mode; an array of the caller's own."""

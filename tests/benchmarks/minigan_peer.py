@@ -70,11 +70,10 @@ class FixedWeights:
 
 def critic_gradients(D, x, fake, rng, regularizer=PENALTY):
     """Fill a critic's gradients, as `GAN.discriminator_gradients` does under a regularizer."""
-    D.zero_gradients()
     real_logits, real_cache = D.forward(x)
     fake_logits, fake_cache = D.forward(fake)
     _, d_real, d_fake = mg.Wasserstein(D.backend).discriminator(real_logits, fake_logits)
-    D.add_gradients(d_real, real_cache)
+    D.set_gradients(d_real, real_cache)
     D.add_gradients(d_fake, fake_cache)
     regularizer.penalize(D, x, fake, rng)
 
