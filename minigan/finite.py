@@ -87,10 +87,12 @@ def walk_through(network, x, whose):
     check_all(network, network.named_parameters(), f"{whose}'s parameter")
     check_all(network, network.named_buffers(), f"{whose}'s running statistic")
     try:
-        for position, step in enumerate(network.steps):
+        for layer, step in zip(network.layers, network.steps, strict=True):
             x, _ = step.forward(x, True)
-            layer = {f"{position} ({network.layers[position]!r})": x}
-            check_all(network, layer, f"the output of {whose}'s layer")
+            if layer.network is not None:  # what joins labels to samples is nobody's layer
+                position = layer.network.layers.index(layer)
+                what = f"the output of {whose}'s layer"
+                check_all(network, {f"{position} ({layer!r})": x}, what)
         check_all(network, network.named_buffers(), f"{whose}'s running statistic")
     finally:
         set_back(before)

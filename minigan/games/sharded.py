@@ -12,6 +12,7 @@ where elementwise work and copies are half of a step; not for small networks.
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 from threadpoolctl import ThreadpoolController
 
@@ -75,7 +76,11 @@ class ShardedGAN(GAN):
     def _on_shards(self, player, x, z):
         parts = zip(self._games, self._split(x, "samples"), self._split(z, "noise"), strict=True)
         with self._blas.limit(limits=1, user_api="blas"):
-            jobs = [self._threads.submit(self._guarded, player, *part) for part in parts]
+            jobs = [
+                # in the caller's context: what NumPy is to say of an overflow is part of it
+                self._threads.submit(copy_context().run, self._guarded, player, *part)
+                for part in parts
+            ]
             results = [job.exception() or job.result() for job in jobs]
         self._team.raise_first(results)
         network, *shards = (getattr(game, player) for game in (self, *self._games))

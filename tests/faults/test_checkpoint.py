@@ -323,7 +323,7 @@ def array(name, change):
 
 WEIGHT = "state/generator/parameters/0.weight"
 LIES = {
-    "newer version": (put("version", value=3), "a newer minigan: its format is 3, this one reads 2"),
+    "newer version": (put("version", value=3), "a newer minigan: its format is 3, this one reads"),
     "older version": (put("version", value=1), "an older minigan: its format is 1, this one reads"),
     "version 0": (put("version", value=0), "malformed: version: expected at least 1"),
     "version text": (put("version", value="1"), "malformed: version: expected an integer"),
