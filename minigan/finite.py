@@ -82,20 +82,19 @@ class NotFinite(ArithmeticError):
 
 
 def walk_through(network, x, whose):
-    """The output for x, as in training; NotFinite names the first array that is not finite."""
-    before = [(network, network.buffers.copy())]
+    """The output for x, as in training; NotFinite names the first array that is not finite.
+
+    The running statistics move: whoever asks has kept them.
+    """
     check_all(network, network.named_parameters(), f"{whose}'s parameter")
     check_all(network, network.named_buffers(), f"{whose}'s running statistic")
-    try:
-        for layer, step in zip(network.layers, network.steps, strict=True):
-            x, _ = step.forward(x, True)
-            if layer.network is not None:  # what joins labels to samples is nobody's layer
-                position = layer.network.layers.index(layer)
-                what = f"the output of {whose}'s layer"
-                check_all(network, {f"{position} ({layer!r})": x}, what)
-        check_all(network, network.named_buffers(), f"{whose}'s running statistic")
-    finally:
-        set_back(before)
+    for layer, step in zip(network.layers, network.steps, strict=True):
+        x, _ = step.forward(x, True)
+        if layer.network is not None:  # what joins labels to samples is nobody's layer
+            position = layer.network.layers.index(layer)
+            what = f"the output of {whose}'s layer"
+            check_all(network, {f"{position} ({layer!r})": x}, what)
+    check_all(network, network.named_buffers(), f"{whose}'s running statistic")
     return x
 
 

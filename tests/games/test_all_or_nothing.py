@@ -383,20 +383,21 @@ def test_a_rate_that_is_none(lr, kind, at, game, monkeypatch):
 
 
 @pytest.mark.parametrize("player", [0, -1])
-def test_a_network_that_overflows_on_the_way(player, game, kind):
-    """Weights that are finite, and an output that is not: the layer is named."""
+@pytest.mark.parametrize("position", [0, -1])
+def test_a_network_that_overflows_on_the_way(player, position, game, kind):
+    """Weights that are finite, and an output that is not: the layer is named, where it began."""
     player = game.players[player]
     network = getattr(game, player)
-    last = network.layers[-1]
-    kept, buffers = last.weight.copy(), network.buffers.copy()
+    layer = network.layers[position]
+    kept, buffers = layer.weight.copy(), network.buffers.copy()
     with np.errstate(all="ignore"):
-        last.weight = np.full_like(kept, 3e38)
+        layer.weight = np.full_like(kept, 3e38)
     before = state(game)
-    place = rf"{player}'s (layer|running statistic) {len(network.layers) - 1}"
+    place = rf"{player}'s (layer|running statistic) {network.layers.index(layer)}"
     with pytest.raises(TrainingDiverged, match=place) as caught:
         play(game, kind, samples_of(game))
     assert caught.value.step == 3 and state(game) == before
-    last.weight, network.buffers = kept, buffers
+    layer.weight, network.buffers = kept, buffers
     goes_on(game, kind)
 
 
