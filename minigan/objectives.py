@@ -104,6 +104,10 @@ class Minimax(Objective):
         super().__init__(backend)
         self.real_label = check_number("real_label", real_label, 0.5, 1)
 
+    def __repr__(self):
+        smoothed = f"real_label={self.real_label:g}" if self.real_label < 1 else ""
+        return f"{type(self).__name__}({smoothed})"
+
     def discriminator_terms(self, r, f):
         xp, s = self.backend.xp, self.real_label
         real, d_real = softplus(xp, -r), -sigmoid(xp, -r)

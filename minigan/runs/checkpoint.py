@@ -27,7 +27,7 @@ from minigan.runs.archive import CheckpointError, open_archive, write_archive
 
 __all__ = ["CheckpointError", "load_checkpoint", "save_checkpoint"]
 
-FORMAT, VERSION = "minigan checkpoint", 1
+FORMAT, VERSION = "minigan checkpoint", 2
 
 
 def save_checkpoint(path, game, batches=None, *, configuration=None, history=None):
@@ -35,7 +35,7 @@ def save_checkpoint(path, game, batches=None, *, configuration=None, history=Non
 
     Parameters
     ----------
-    game : a `GAN`, or any game with `parts()`, `steps` and `watch`
+    game : a `GAN`, or any other `Game`
     batches : where its data come from, with `state()` and `restore()`, such as `data.Batches`
     configuration : dict that must be the same when the run goes on, say, the options of a program
     history : dict of whatever else is to be kept, say, the losses so far
@@ -63,6 +63,7 @@ def save_checkpoint(path, game, batches=None, *, configuration=None, history=Non
         "version": VERSION,
         "steps": game.steps,
         "structure": {name: _structure(part) for name, part in parts.items()},
+        "game": game.description(),
         "state": state,
         "configuration": check_configuration(configuration or {}),
         "history": _detach(history or {}, arrays, "history"),
@@ -70,35 +71,45 @@ def save_checkpoint(path, game, batches=None, *, configuration=None, history=Non
     write_archive(path, header, arrays)
 
 
-def load_checkpoint(path, game, batches=None, *, configuration=None):
+def load_checkpoint(path, game, batches=None, *, configuration=None, changed=()):
     """Set `game`, and its `batches`, to the state in the file `path`; return the `history`.
 
-    Without `batches`, those in the file are left out: to generate, no data are needed. A
-    `configuration` that is given is compared with the one in the file. In the history, tuples
-    have become lists, and dataclasses and records dicts.
+    Without `batches`, those in the file are left out: to generate, no data are needed. In the
+    history, tuples have become lists, and dataclasses and records dicts.
+
+    The game must be the one that was saved, by its `description()`, and so must a `configuration`
+    that is given. changed: names in these two of what is another on purpose, such as
+    ("schedule", "generator_optimizer") to go on for longer and at another rate. A setting that is
+    named there starts anew; all others take from the file what they remember.
 
     Raises
     ------
-    CheckpointError : the file is damaged, no checkpoint, of a newer version, or of another game
+    CheckpointError : the file is damaged, no checkpoint, of another version, or of another game
         or configuration, whose first difference is named; nothing was changed
     OSError : the file cannot be read
+    ValueError : `changed` holds what is no such name
     """
-    parts = _parts(game, batches)
+    description, left_out = game.description(), {*changed}.intersection(game.settings)
+    if batches is None:
+        left_out.add("batches")
+    parts = {n: part for n, part in _parts(game, batches).items() if n not in left_out}
     with open_archive(path) as archive:
         header = archive.header
         _check_version(path, header)
+        names = [*description, *header["configuration"], *(configuration or ())]
         if configuration is not None:
-            _check_equal(
-                path, "configuration", header["configuration"], check_configuration(configuration)
-            )
-        theirs = dict(header["structure"])
-        if batches is None:
-            theirs.pop("batches", None)
+            mine = check_configuration(configuration)
+            _check_equal(path, "configuration", header["configuration"], mine, changed)
+        theirs = {n: kind for n, kind in dict(header["structure"]).items() if n not in left_out}
         structure = {name: _structure(part) for name, part in parts.items()}
         _check_equal(path, "architecture", theirs, structure)
+        _check_equal(path, "game", header["game"], description, changed)
         steps = check_integer("steps", header["steps"], 0)
         state = _attach({name: header["state"][name] for name in parts}, archive, "state")
         history = _attach(header["history"], archive, "history")
+    for name in changed:
+        if name not in names:
+            raise ValueError(f"changed: expected names among {', '.join(names)}, got {name!r}")
     before = copy.deepcopy({name: _state(part) for name, part in parts.items()})
     for name, part in parts.items():
         try:
@@ -225,23 +236,38 @@ def _check_version(path, header):
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise CheckpointError(path, "not a checkpoint of minigan")
     version = check_integer("version", header["version"], 1)
-    if version > VERSION:
+    if version != VERSION:
+        age = "a newer" if version > VERSION else "an older"
         raise CheckpointError(
-            path, f"of a newer minigan: its format is {version}, this one reads up to {VERSION}"
+            path, f"of {age} minigan: its format is {version}, this one reads {VERSION}"
         )
 
 
-def _check_equal(path, what, theirs, mine, place=""):
-    """Raise CheckpointError for the first difference of two nested dicts of text and numbers."""
+def _check_equal(path, what, theirs, mine, changed=None):
+    """Raise CheckpointError for the first difference of two nested dicts of text and numbers.
+
+    changed: names at the top that may differ; None where none may, as nothing would fit then.
+    """
+    for name in [*theirs, *(name for name in mine if name not in theirs)]:
+        if name in (changed or ()):
+            continue
+        found = _first_difference(theirs.get(name), mine.get(name), name)
+        if found is not None:
+            way = "" if changed is None else f" (to load it all the same: changed=({name!r},))"
+            raise CheckpointError(path, f"of another {what}: {found}{way}")
+
+
+def _first_difference(theirs, mine, place):
+    """Where two values first differ, and how, as text; None if they are equal."""
     if isinstance(theirs, dict) and isinstance(mine, dict):
         for key in [*theirs, *(key for key in mine if key not in theirs)]:
-            below = f"{place}, {key}" if place else key
-            _check_equal(path, what, theirs.get(key), mine.get(key), below)
+            found = _first_difference(theirs.get(key), mine.get(key), f"{place}, {key}")
+            if found is not None:
+                return found
     elif theirs != mine:
         has = [value if isinstance(value, str) else _short(value) for value in (theirs, mine)]
-        raise CheckpointError(
-            path, f"of another {what}: {place}: {has[0]} in the checkpoint, {has[1]} here"
-        )
+        return f"{place}: {has[0]} in the checkpoint, {has[1]} here"
+    return None
 
 
 def _short(value):

@@ -36,17 +36,20 @@ __all__ = ["Session"]
 class Session:
     """Saves a game every so many steps, at the end, and when it is told to stop.
 
-    path, game, batches, configuration, history: as in `save_checkpoint`; nobody else may write to
-    `path` meanwhile. every: steps from one checkpoint to the next. `saved` is the step of the
-    last one, None before the first. Messages go to stderr, one line each.
+    path, game, batches, configuration, history: as in `save_checkpoint`; changed: as in
+    `load_checkpoint`. Nobody else may write to `path` meanwhile. every: steps from one checkpoint
+    to the next. `saved` is the step of the last one, None before the first. Messages go to stderr,
+    one line each.
 
     Raises TypeError or ValueError for a configuration that cannot be saved.
     """
 
-    def __init__(self, path, game, batches=None, *, every=500, configuration=None, history=None):
+    def __init__(
+        self, path, game, batches=None, *, every=500, configuration=None, history=None, changed=()
+    ):
         self.path, self.game, self.batches = expanded(path), game, batches
         self.every = check_integer("every", every, 1)
-        self.configuration = configuration or {}
+        self.configuration, self.changed = configuration or {}, changed
         check_configuration(self.configuration)
         self.history = {} if history is None else history
         self.saved = None
@@ -60,7 +63,11 @@ class Session:
         if not os.path.lexists(self.path):
             return False
         history = load_checkpoint(
-            self.path, self.game, self.batches, configuration=self.configuration
+            self.path,
+            self.game,
+            self.batches,
+            configuration=self.configuration,
+            changed=self.changed,
         )
         self.history.clear()
         self.history.update(history)

@@ -1,6 +1,7 @@
 """What a checkpoint carries over, and what it refuses: with a reason, and nothing changed."""
 
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -139,8 +140,11 @@ def test_updates_that_nobody_has_looked_at_are_looked_at_first(trained):
     """On a GPU, an update that was not finite is noticed late: never in a checkpoint."""
     game, batches, path = trained
     before = path.read_bytes()
-    error = TrainingDiverged(3, "generator", "the loss")
-    game.watch._pending.append((False, lambda: error))
+
+    def look():
+        raise TrainingDiverged(3, "generator", "the loss")
+
+    game.watch = SimpleNamespace(look=look)
     with pytest.raises(TrainingDiverged, match="step 3"):
         save_checkpoint(path, game, batches)
     assert path.read_bytes() == before
@@ -211,7 +215,7 @@ OTHERS = {
     ),
     "optimizer": (
         lambda make: of(make, dense(), optimizer=RMSProp),
-        "generator_optimizer: Adam in the checkpoint, RMSProp here",
+        "discriminator_optimizer: Adam in the checkpoint, RMSProp here",
     ),
     "an average": (
         lambda make: of(make, dense(), average_decay=0.5),
@@ -319,7 +323,8 @@ def array(name, change):
 
 WEIGHT = "state/generator/parameters/0.weight"
 LIES = {
-    "newer version": (put("version", value=2), "newer minigan: its format is 2, this one reads up"),
+    "newer version": (put("version", value=3), "a newer minigan: its format is 3, this one reads 2"),
+    "older version": (put("version", value=1), "an older minigan: its format is 1, this one reads"),
     "version 0": (put("version", value=0), "malformed: version: expected at least 1"),
     "version text": (put("version", value="1"), "malformed: version: expected an integer"),
     "format": (put("format", value="other"), "not a checkpoint of minigan"),
