@@ -38,6 +38,7 @@ from minigan import (
 )
 from minigan.data import Batches, GaussianMixture
 from minigan.games.critic import CriticGame
+from minigan.gan import norm
 from minigan.plotting import FAKE, INK, OTHERS, draw_densities, picture, save_picture, styled
 from support.demo import start
 
@@ -67,7 +68,7 @@ def gradient_norm(judge, objective):
     d_fake = judge.backward(d_logits, cache)
     G.zero_gradients()
     G.add_gradients(d_fake, fake_cache)
-    return float(options.backend.norm(G.gradients))
+    return float(norm(G.gradients))
 
 
 # %% A discriminator and a critic learn to tell p from q

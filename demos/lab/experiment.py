@@ -15,6 +15,7 @@ from lab.settings import Settings
 from minigan.data import Batches
 from minigan.gan import GAN
 from minigan.layers import Dense, LeakyReLU, ReLU, Sequential
+from minigan.layers.activations import sigmoid
 from minigan.metrics.divergences import Grid, divergences
 from support.verdict import plane_points, verdict
 
@@ -262,7 +263,7 @@ class Experiment:
     def _mean_verdict(self, points):
         logits = self.gan.discriminator(points)
         if not self.settings.is_critic:
-            logits = self.gan.discriminator.backend.sigmoid(logits)
+            logits = sigmoid(self.gan.backend.xp, logits)
         return float(logits.mean())
 
     def _next_noise(self):
