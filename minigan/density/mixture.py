@@ -31,7 +31,7 @@ class EMMixture(Density):
     (PRML 9.24 to 9.27), and Nₖ = Σᵢ rᵢₖ is the number of samples that it owns:
 
         πₖ = Nₖ / n        μₖ = 1/Nₖ Σᵢ rᵢₖ xᵢ
-        Σₖ = 1/Nₖ (Σᵢ rᵢₖ (xᵢ − μₖ)(xᵢ − μₖ)ᵀ + n/K ε I)
+        Σₖ = 1/Nₖ (Σᵢ rᵢₖ (xᵢ − μₖ)(xᵢ − μₖ)ᵀ + n/K E),    E = ε diag(σ²)
 
     Why it never goes down: by Jensen's inequality Σᵢ Σₖ rᵢₖ log(πₖ N(xᵢ; μₖ, Σₖ) / rᵢₖ) is a lower
     bound of the log-likelihood. The first step makes the two equal, the second raises the bound.
@@ -40,15 +40,17 @@ class EMMixture(Density):
     infinity (PRML, section 9.2.1). So narrow components are penalised: what EM raises, and
     `history` records, is the penalised mean log-likelihood
 
-        1/n Σᵢ log p(xᵢ) − ε/(2K) Σₖ tr Σₖ⁻¹
+        1/n Σᵢ log p(xᵢ) − 1/(2K) Σₖ tr E Σₖ⁻¹
 
     which is bounded (Ciuperca, Ridolfi & Idier 2003). Its maximisation step is the Σₖ above: a
-    component of average size n/K has the variance ε added, a smaller one more. With ε = 0 it is
-    the plain likelihood, and a collapse is an error. EM finds a local maximum: fit several times
-    and keep the fit with the highest history[-1].
+    component of average size n/K has the variances E added, a smaller one more. σ² are the
+    variances of the features in x, so that units do not matter: ten times x is fitted by ten times
+    the Gaussians. With ε = 0 it is the plain likelihood, and a collapse is an error. EM finds a
+    local maximum: fit several times and keep the fit with the highest history[-1].
 
-    components: K. regularization: ε ≥ 0, a variance, small beside that of the data. EM stops after
-    a round that raises `history` by at most `tolerance`, in nats per sample, or after
+    components: K. regularization: ε ≥ 0, a share of each feature's variance (scikit-learn's
+    `reg_covar` is a variance itself); one that is constant counts as the others do on average. EM
+    stops after a round that raises `history` by at most `tolerance`, in nats per sample, or after
     `max_iterations` rounds.
 
     `fit` sets weights (K,), the πₖ, of which one that no sample needs becomes nearly 0; means
@@ -65,22 +67,25 @@ class EMMixture(Density):
     def fit(self, x, rng):
         """Learn from x (n, d); the means begin at samples chosen by the generator `rng`.
 
-        ValueError if x has fewer distinct samples than components, or if a covariance becomes
-        singular, which happens only for ε = 0 or nearly 0.
+        ValueError if x has fewer distinct samples than components, or only one, or if a covariance
+        becomes singular, which happens only for ε = 0 or nearly 0.
         """
         x = check_samples(x)
-        weights, means, covariances = self._seed(x, check_rng(rng))
+        floor = self._floor(x)
+        weights, means, covariances = self._seed(x, floor, check_rng(rng))
         history = []
         while True:
             factors = self._factors(covariances)
             log_joint = _log_joint(x, weights, means, factors)
             log_density = logsumexp(log_joint, axis=1)
-            history.append(float(log_density.mean() - self._penalty(factors)))
+            history.append(float(log_density.mean() - self._penalty(factors, floor)))
             converged = len(history) > 1 and history[-1] - history[-2] <= self.tolerance
             if converged or len(history) > self.max_iterations:
                 break
             responsibilities = np.exp(log_joint - log_density[:, None])
-            weights, means, covariances = self._maximise(x, responsibilities, means, covariances)
+            weights, means, covariances = self._maximise(
+                x, floor, responsibilities, means, covariances
+            )
         self.weights, self.means, self.covariances = weights, means, covariances
         self.factors, self.history, self.converged = factors, np.array(history), converged
         self.dimension = x.shape[1]
@@ -105,13 +110,21 @@ class EMMixture(Density):
             x[chosen == k] = self.means[k] + x[chosen == k] @ self.factors[k].T
         return x
 
-    def _seed(self, x, rng):
+    def _floor(self, x):
+        """The diagonal of E: ε times the variance of each feature, (d,)."""
+        # Subtracting a sample first leaves a constant feature with variance 0, not rounding noise.
+        variances = (x - x[0]).var(axis=0)
+        if not variances.any():
+            raise ValueError("x: expected at least 2 distinct samples, got 1")
+        return self.regularization * np.where(variances > 0, variances, variances.mean())
+
+    def _seed(self, x, floor, rng):
         """Means on far-apart samples, equal weights, one covariance for all components.
 
         As in k-means++ (Arthur & Vassilvitskii 2007), each next mean is a sample drawn with
         probability proportional to its squared distance from the nearest mean so far.
         """
-        n, d = x.shape
+        n = len(x)
         means = x[[rng.integers(n)]]
         nearest = ((x - means[0]) ** 2).sum(axis=1)
         owner = np.zeros(n, dtype=int)
@@ -124,20 +137,20 @@ class EMMixture(Density):
             owner[distance < nearest] = k
             nearest = np.minimum(nearest, distance)
         residual = x - means[owner]
-        covariance = residual.T @ residual / n + self.regularization * np.eye(d)
+        covariance = residual.T @ residual / n + np.diag(floor)
         weights = np.full(self.components, 1 / self.components)
         return weights, means, np.repeat(covariance[None], self.components, axis=0)
 
-    def _maximise(self, x, responsibilities, means, covariances):
+    def _maximise(self, x, floor, responsibilities, means, covariances):
         """The maximisation step: new weights (K,), means (K, d) and covariances (K, d, d).
 
         A component that owns nearly nothing keeps its mean and covariance. That cannot lower the
         likelihood, as its weight is nearly 0 too.
         """
-        n, d = x.shape
+        n = len(x)
         counts = responsibilities.sum(axis=0)
         means, covariances = means.copy(), covariances.copy()
-        prior = n / self.components * self.regularization * np.eye(d)
+        prior = n / self.components * np.diag(floor)
         for k in np.flatnonzero(counts > NEGLIGIBLE_COUNT):
             means[k] = responsibilities[:, k] @ x / counts[k]
             weighted = np.sqrt(responsibilities[:, k, None]) * (x - means[k])
@@ -154,12 +167,12 @@ class EMMixture(Density):
             ]
         )
 
-    def _penalty(self, factors):
-        """ε/(2K) Σₖ tr Σₖ⁻¹, where tr Σ⁻¹ is the sum of the squared entries of L⁻¹."""
+    def _penalty(self, factors, floor):
+        """1/(2K) Σₖ tr E Σₖ⁻¹, where tr E Σ⁻¹ is the sum of the squared entries of L⁻¹ E^½."""
         if self.regularization == 0:
             return 0.0
-        traces = sum((np.linalg.inv(factor) ** 2).sum() for factor in factors)
-        return self.regularization / (2 * self.components) * traces
+        traces = sum((np.linalg.inv(factor) ** 2 @ floor).sum() for factor in factors)
+        return traces / (2 * self.components)
 
 
 def _log_joint(x, weights, means, factors):

@@ -140,11 +140,7 @@ def silverman_bandwidth(x):
 
 
 def _log_densities(x, samples, bandwidths, leave_out=False):
-    """log p(xᵢ; h) for each bandwidth h: (B, n), with `leave_out` for samples = x without xᵢ.
-
-    Distances below 1e-8 of the extent of the data are lost in rounding (`squared_distances`), so h
-    should be well above that.
-    """
+    """log p(xᵢ; h) for each bandwidth h: (B, n), with `leave_out` for samples = x without xᵢ."""
     d, count = x.shape[1], len(samples) - leave_out
     result = np.empty((len(bandwidths), len(x)))
     for rows, squares in squared_distances(x, samples):

@@ -10,6 +10,7 @@ Gaussians, k(a, b) = Σ_s exp(−‖a − b‖² / 2 s²): narrow ones see detai
 """
 
 from minigan.checks import check_number
+from minigan.distances import squared_distances, weighted_differences
 from minigan.finite import walk_through
 from minigan.game import Game
 from minigan.game_checks import check_kinds, check_optimizers
@@ -31,8 +32,9 @@ def mmd_squared(x, y, bandwidths, *, backend, unbiased=False):
 
         ∂k(a, b)/∂a = −(a − b) k'(a, b).
 
-    bandwidths: the widths s > 0. Raises ValueError if the samples' features are not as many, or
-    if there are too few of them.
+    bandwidths: the widths s > 0. With more than `distances.FEW` features, a kernel much narrower
+    than the extent of the samples sees rounding between them. Raises ValueError if the samples'
+    features are not as many, or if there are too few of them.
     """
     bandwidths = _check_bandwidths(bandwidths)
     for name, sample in (("x", x), ("y", y)):
@@ -45,44 +47,40 @@ def mmd_squared(x, y, bandwidths, *, backend, unbiased=False):
     off = 1 if unbiased else 0
     if min(n, m) <= off:
         raise ValueError(f"the unbiased MMD² needs at least two samples of each, got {n} and {m}")
-    value_xx, _ = _kernel_sums(x, x, bandwidths, backend)
-    value_yy, toward_y = _kernel_sums(y, y, bandwidths, backend)
+    value_xx, _ = _kernel_sums(x, x, bandwidths, backend, own=True)
+    value_yy, toward_y = _kernel_sums(y, y, bandwidths, backend, own=True)
     value_yx, toward_x = _kernel_sums(y, x, bandwidths, backend)
+    if not unbiased:
+        value_xx, value_yy = value_xx + n * len(bandwidths), value_yy + m * len(bandwidths)
     pairs_x, pairs_y = n * (n - off), m * (m - off)
-    diagonal = off * len(bandwidths)
-    value = (value_xx - diagonal * n) / pairs_x + (value_yy - diagonal * m) / pairs_y
-    value = value - 2 * value_yx / (n * m)
+    value = value_xx / pairs_x + value_yy / pairs_y - 2 * value_yx / (n * m)
     return value, (2 / pairs_y) * toward_y - (2 / (n * m)) * toward_x
 
 
-def _kernel_sums(a, b, bandwidths, backend):
+def _kernel_sums(a, b, bandwidths, backend, own=False):
     """Σ_ij k(a_i, b_j), and for each i Σ_j ∂k(a_i, b_j)/∂a_i, (len(a), D).
 
-    ‖a − b‖² = ‖a‖² + ‖b‖² − 2⟨a, b⟩ makes it one matrix product, but loses the digits of a short
-    distance far from the origin: so the origin is put into the middle of both samples first.
+    own: b is a, and the pairs of a point with itself are left out. Their k is 1 for each width,
+    whatever rounding makes of it, and beside it a narrow kernel's other pairs are tiny.
     """
-    middle = (a.mean(axis=0) + b.mean(axis=0)) / 2
-    a, b = a - middle, b - middle
-    total, gradient = 0.0, backend.xp.empty_like(a)
+    xp = backend.xp
+    total, gradient = 0.0, xp.empty_like(a)
     for start in range(0, len(a), ROWS):
         part = a[start : start + ROWS]
-        weights = backend.xp.zeros((len(part), len(b)), a.dtype)
-        for k, s in _kernels(part, b, bandwidths, backend):
+        squares = squared_distances(part, b)
+        if own:  # entries (0, start), (1, start + 1), ...: k = exp(−∞) = 0
+            squares.reshape(-1)[start :: len(b) + 1][: len(part)] = float("inf")
+        weights = xp.zeros_like(squares)
+        for k, s in _kernels(squares, bandwidths, xp):
             total = total + k.sum()
             k /= s**2
             weights += k
-        gradient[start : start + ROWS] = weights @ b - part * weights.sum(axis=1)[:, None]
+        gradient[start : start + ROWS] = weighted_differences(weights, part, b, xp)
     return total, gradient
 
 
-def _kernels(a, b, bandwidths, backend):
-    """For each width s: exp(−‖a_i − b_j‖² / 2 s²), (len(a), len(b)), and s; one matrix for all."""
-    xp = backend.xp
-    squares = a.dot(b.T)
-    squares *= -2
-    squares += (a * a).sum(axis=1)[:, None]
-    squares += (b * b).sum(axis=1)
-    squares.clip(0, None, out=squares)
+def _kernels(squares, bandwidths, xp):
+    """For each width s: exp(−squares / 2 s²), and s; one matrix for all."""
     k = xp.empty_like(squares)
     for s in bandwidths:
         xp.multiply(squares, -0.5 / s**2, out=k)
@@ -105,13 +103,14 @@ def witness(points, x, y, bandwidths, *, backend):
     Of all functions of its size this one tells x from y best, and MMD² is the difference of its
     means over x and over y: it takes the place of a discriminator, but nobody has to train it.
     """
-    middle = (x.mean(axis=0) + y.mean(axis=0)) / 2  # as in `_kernel_sums`
-    points, x, y = points - middle, x - middle, y - middle
-    values = backend.xp.empty((len(points), 1), points.dtype)
+    xp = backend.xp
+    values = xp.empty((len(points), 1), points.dtype)
     for start in range(0, len(points), ROWS):
         part = points[start : start + ROWS]
-        near_x = sum(k.mean(axis=1) for k, _ in _kernels(part, x, bandwidths, backend))
-        near_y = sum(k.mean(axis=1) for k, _ in _kernels(part, y, bandwidths, backend))
+        near_x, near_y = (
+            sum(k.mean(axis=1) for k, _ in _kernels(squared_distances(part, a), bandwidths, xp))
+            for a in (x, y)
+        )
         values[start : start + ROWS, 0] = near_x - near_y
     return values
 

@@ -72,18 +72,21 @@ def gaussian_frechet_distance(mean1, covariance1, mean2, covariance2):
 def _distance(mean1, factor1, mean2, factor2):
     """d² from the means and factors A of the covariances C = A Aᵀ, (d,) and (d, rank).
 
-    The trace without the square root of a matrix that need not be symmetric: the eigenvalues of
+    Without the square root of a matrix that need not be symmetric: the eigenvalues of
     C₁ C₂ = A₁ (A₁ᵀ A₂) A₂ᵀ are those of (A₁ᵀ A₂)(A₁ᵀ A₂)ᵀ (XY and YX share their nonzero
-    eigenvalues), the squares of the singular values of A₁ᵀ A₂. So
+    eigenvalues), so with the singular value decomposition A₁ᵀ A₂ = U S Vᵀ
 
-        tr (C₁ C₂)^½ = Σ singular values of A₁ᵀ A₂ .
+        tr (C₁ C₂)^½ = tr S,      tr C₁ + tr C₂ − 2 tr S = |A₁ U − A₂ V|²,
 
-    Nothing is inverted and nothing complex appears.
+    the sum of the squares of all entries, where the factor of lower rank has zeros for the columns
+    that it lacks. As differences it keeps its digits where the covariances are nearly equal, and
+    is never negative. Nothing is inverted and nothing complex appears.
     """
-    shift = mean1 - mean2
-    overlap = np.linalg.svd(factor1.T @ factor2, compute_uv=False).sum()
-    d2 = shift @ shift + (factor1**2).sum() + (factor2**2).sum() - 2 * overlap
-    return max(float(d2), 0.0)  # equal Gaussians: rounding may leave a tiny negative number
+    u, _, vt = np.linalg.svd(factor1.T @ factor2)
+    a, b = factor1 @ u, factor2 @ vt.T
+    rank = min(a.shape[1], b.shape[1])
+    parts = mean1 - mean2, a[:, :rank] - b[:, :rank], a[:, rank:], b[:, rank:]
+    return float(sum((part * part).sum() for part in parts))
 
 
 def _moments(x):

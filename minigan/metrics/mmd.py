@@ -96,10 +96,13 @@ def _kernel(points, bandwidths):
 def _mmd_squared(kernel, is_x, n, m):
     """MMD² for each column a of is_x (N, B), which is 1 for x and 0 for y.
 
-    The sums over pairs come from products with K: Σ k(x, x) = aᵀKa, Σ k(x, y) = aᵀK1 − aᵀKa,
-    Σ k(y, y) = 1ᵀK1 − 2 aᵀK1 + aᵀKa.
+    The sums over pairs come from products with K: Σ k(x, x) = aᵀKa, Σ k(x, y) = aᵀb for
+    b = K1 − Ka, and Σ k(y, y) = 1ᵀb − aᵀb: what is left of some n m pairs, not of all (n + m)², so
+    that two samples y keep their digits beside thousands of x.
     """
-    xx = np.einsum("ib,ib->b", is_x, kernel @ is_x)
-    x_all = kernel.sum(axis=0) @ is_x
-    xy, yy = x_all - xx, kernel.sum() - 2 * x_all + xx
+    near_x = kernel @ is_x
+    xx = np.einsum("ib,ib->b", is_x, near_x)
+    near_y = np.subtract(kernel.sum(axis=1)[:, None], near_x, out=near_x)
+    xy = np.einsum("ib,ib->b", is_x, near_y)
+    yy = near_y.sum(axis=0) - xy
     return xx / (n * (n - 1)) + yy / (m * (m - 1)) - 2 * xy / (n * m)

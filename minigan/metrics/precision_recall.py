@@ -30,7 +30,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minigan.checks import check_integer, check_samples
-from minigan.density.distances import squared_distances
+from minigan.density.distances import ROUNDING, squared_distances
 
 __all__ = ["PrecisionRecall", "precision_recall"]
 
@@ -60,9 +60,9 @@ def precision_recall(real, fake, k=3):
     if k >= min(len(real), len(fake)):
         sizes = f"{len(real)} and {len(fake)}"
         raise ValueError(f"k: expected less than the numbers of samples, {sizes}, got {k}")
-    # A ball includes its edge, which rounding must not decide (`squared_distances`).
-    edge = 1e-14 * max(((a - real.mean(axis=0)) ** 2).sum(axis=1).max() for a in (real, fake))
-    real_radii, fake_radii = _squared_radii(real, k) + edge, _squared_radii(fake, k) + edge
+    # A ball includes its edge, which rounding must not decide.
+    edge = 1 + 2 * ROUNDING
+    real_radii, fake_radii = edge * _squared_radii(real, k), edge * _squared_radii(fake, k)
     balls = np.empty(len(fake), int)  # real ones that each fake is in
     recalled, covered = np.zeros(len(real), bool), np.zeros(len(real), bool)
     for rows, squares in squared_distances(fake, real):

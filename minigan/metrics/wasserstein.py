@@ -76,8 +76,13 @@ def sliced_wasserstein(x, y, projections, rng, p=1):
     p = check_number("p", p, 1, float("inf"))
     theta = as_generator(rng).standard_normal((x.shape[1], projections))
     theta /= np.linalg.norm(theta, axis=0)
+    x, y = x - y[0], y - y[0]  # far from 0, products with θ would lose digits that the data have
     distances = np.abs(np.sort(x @ theta, axis=0) - np.sort(y @ theta, axis=0))
-    return float((distances**p).mean() ** (1 / p))
+    largest = distances.max()
+    if largest == 0:
+        return 0.0
+    # Powers of numbers up to 1: those of the distances may overflow, or all be 0.
+    return float(largest * ((distances / largest) ** p).mean() ** (1 / p))
 
 
 def _check_pairs(x, y):

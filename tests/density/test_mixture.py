@@ -50,7 +50,8 @@ def test_history_is_the_penalised_log_likelihood_of_what_is_returned():
     for iterations in (1, 3, 500):
         mixture = EMMixture(3, regularization=0.1, max_iterations=iterations)
         mixture.fit(x, np.random.default_rng(0))
-        penalty = sum(np.trace(np.linalg.inv(c)) for c in mixture.covariances) * 0.1 / 6
+        penalty = sum(np.trace(np.diag(x.var(axis=0)) @ np.linalg.inv(c)) * 0.1 / 6
+                      for c in mixture.covariances)  # fmt: skip
         expected = scipy_log_density(mixture, x).mean() - penalty
         assert mixture.history[-1] == pytest.approx(expected, rel=1e-9)
         assert mixture.converged == (iterations == 500)
@@ -93,9 +94,10 @@ def test_the_tolerance_stops_it():
 def test_one_component_is_a_gaussian():
     x = three_gaussians(200)
     mixture = EMMixture(1, regularization=0.01).fit(x, np.random.default_rng(0))
-    gaussian = Gaussian(regularization=0.01).fit(x)
-    np.testing.assert_allclose(mixture.covariances[0], gaussian.covariance, rtol=1e-10)
-    np.testing.assert_allclose(mixture.log_density(x), gaussian.log_density(x), rtol=1e-10)
+    covariance = Gaussian().fit(x).covariance + 0.01 * np.diag(x.var(axis=0))
+    np.testing.assert_allclose(mixture.covariances[0], covariance, rtol=1e-10)
+    oracle = scipy.stats.multivariate_normal(x.mean(axis=0), covariance)
+    np.testing.assert_allclose(mixture.log_density(x), oracle.logpdf(x), rtol=1e-10)
 
 
 def test_samples_come_from_the_components_in_their_proportions():
@@ -119,9 +121,12 @@ def test_more_components_than_the_data_need():
     x = np.repeat(np.array([[0.0], [1.0], [5.0]]), 5, axis=0)
     mixture = EMMixture(3, regularization=1e-4).fit(x, np.random.default_rng(0))
     np.testing.assert_allclose(np.sort(mixture.means[:, 0]), [0, 1, 5], atol=1e-6)
-    np.testing.assert_allclose(mixture.covariances.ravel(), 1e-4, rtol=1e-6)
+    np.testing.assert_allclose(mixture.covariances.ravel(), 1e-4 * x.var(), rtol=1e-6)
     with pytest.raises(ValueError, match=r"at least 4 distinct samples.*got 3"):
         EMMixture(4).fit(x, np.random.default_rng(0))
+    for components in (1, 3):
+        with pytest.raises(ValueError, match="at least 2 distinct samples, got 1"):
+            EMMixture(components).fit(np.full((5, 2), 0.1), np.random.default_rng(0))
 
 
 def test_a_component_that_owns_nothing_keeps_its_place():
@@ -130,7 +135,9 @@ def test_a_component_that_owns_nothing_keeps_its_place():
     responsibilities = np.zeros((len(x), 2))
     responsibilities[:, 0] = 1
     means, covariances = np.ones((2, 2)), np.stack([np.eye(2), 3 * np.eye(2)])
-    weights, new_means, new_covariances = mixture._maximise(x, responsibilities, means, covariances)
+    weights, new_means, new_covariances = mixture._maximise(
+        x, np.zeros(2), responsibilities, means, covariances
+    )
     assert weights.tolist() == [1, 0]
     assert (means == 1).all() and (covariances[0] == np.eye(2)).all()
     assert (new_means[1] == 1).all() and (new_covariances[1] == 3 * np.eye(2)).all()
@@ -151,7 +158,7 @@ def test_the_seeds_are_far_apart():
     """Two distant clusters, one of them small: plain random seeding misses it most of the time."""
     x = np.concatenate([np.random.default_rng(0).standard_normal((400, 2)), [[100.0, 100.0]] * 4])
     for seed in range(10):
-        means = EMMixture(2)._seed(x, np.random.default_rng(seed))[1]
+        means = EMMixture(2)._seed(x, np.zeros(2), np.random.default_rng(seed))[1]
         assert np.linalg.norm(means[0] - means[1]) > 90
 
 
@@ -161,14 +168,39 @@ def test_the_same_seed_gives_the_same_fit():
     assert (first.means == again.means).all() and (first.history == again.history).all()
 
 
-def test_the_place_and_the_scale_of_the_data_do_not_matter():
+@pytest.mark.parametrize("scale", [1e-9, 1e-3, 0.1, 1e3, 1e9])
+@pytest.mark.parametrize("offset", [0, 1000])
+@pytest.mark.parametrize("regularization", [1e-6, 1e-2])
+def test_the_place_and_the_scale_of_the_data_do_not_matter(scale, offset, regularization):
+    """scale · (x + offset) is fitted by the same Gaussians, moved and scaled."""
     x = three_gaussians(300)
-    near = EMMixture(3, regularization=1e-4).fit(x, np.random.default_rng(0))
-    far = EMMixture(3, regularization=1e-6).fit(0.1 * x + 1000, np.random.default_rng(0))
-    np.testing.assert_allclose(far.means, 0.1 * near.means + 1000, rtol=1e-7)
-    np.testing.assert_allclose(
-        far.log_density(0.1 * x + 1000), near.log_density(x) - 2 * np.log(0.1), rtol=1e-4
+    there = scale * (x + offset)
+    near, far = (
+        EMMixture(3, regularization=regularization).fit(a, np.random.default_rng(0))
+        for a in (x, there)
     )
+    np.testing.assert_allclose(far.means, scale * (near.means + offset), rtol=1e-7)
+    np.testing.assert_allclose(
+        far.covariances, scale**2 * near.covariances, rtol=1e-5, atol=1e-6 * scale**2
+    )
+    np.testing.assert_allclose(
+        far.log_density(there), near.log_density(x) - 2 * np.log(scale), rtol=1e-4, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("units", [[1e-3, 1e-3], [1, 1e-3], [1e6, 1e-6]])
+def test_the_default_regularization_widens_nothing_in_any_units(units):
+    """One component is then the Gaussian of maximum likelihood, feature by feature."""
+    x = three_gaussians(300) * units
+    mixture = EMMixture(1).fit(x, np.random.default_rng(0))
+    np.testing.assert_allclose(mixture.covariances[0], np.cov(x.T, bias=True), rtol=1e-5)
+
+
+def test_a_constant_feature_counts_as_the_others_do_on_average():
+    x = np.hstack([three_gaussians(300), np.full((300, 1), 0.1)])
+    mixture = EMMixture(1, regularization=1e-3).fit(x, np.random.default_rng(0))
+    assert mixture.covariances[0, 2, 2] == pytest.approx(1e-3 * x.var(axis=0).mean(), rel=1e-9)
+    assert mixture.covariances[0, 0, 0] == pytest.approx(1.001 * x[:, 0].var(), rel=1e-9)
 
 
 def test_rng_is_required():

@@ -50,6 +50,22 @@ def test_far_from_the_origin_and_far_from_the_samples():
     np.testing.assert_allclose(lonely, -0.5 * 1000**2 - np.log(2 * np.pi * 0.01))
 
 
+@pytest.mark.parametrize("d", [1, 2, 20])
+@pytest.mark.parametrize("extent", [1, 1e4, 1e8])
+def test_a_width_far_below_the_extent(extent, d):
+    """Tight groups far apart: by numbers of more digits, group by group."""
+    rng = np.random.default_rng(0)
+    centres = extent * np.arange(4)[:, None] * np.ones(d)
+    x, queries = (centres[rng.integers(4, size=20)] + rng.normal(size=(20, d)) for _ in "ab")
+    away = (queries[:, None] - x).astype(np.longdouble)
+    h = 0.3 * d**0.5
+    log_kernels = -(away**2).sum(axis=2) / (2 * np.longdouble(h) ** 2)
+    peak = log_kernels.max(axis=1)
+    exact = peak + np.log(np.exp(log_kernels - peak[:, None]).mean(axis=1))
+    exact = exact.astype(float) - d * (np.log(h) + 0.5 * np.log(2 * np.pi))
+    np.testing.assert_allclose(ParzenWindow(h).fit(x).log_density(queries), exact, rtol=1e-9)
+
+
 def test_rounding_never_lifts_a_density_above_its_peak():
     x = 1000 * np.random.default_rng(0).standard_normal((100, 2))
     window = ParzenWindow(1e-6).fit(x)

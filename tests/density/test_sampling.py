@@ -67,6 +67,19 @@ def test_rejection_from_a_proposal_that_is_not_uniform():
     assert agrees(samples[:, 1], scipy.stats.norm(0, np.sqrt(0.4)))
 
 
+@pytest.mark.parametrize("constant", [1e6, -1e8, 1e10])
+@pytest.mark.parametrize("sigma", np.arange(1.1, 3, 0.2))
+def test_rejection_with_any_additive_constant(sigma, constant):
+    """It costs log p digits, so that a ratio may pass the exact bound by a rounding."""
+    target, proposal = scipy.stats.norm(), Known(scipy.stats.norm(0, sigma))
+    log_density = lambda x: target.logpdf(x[:, 0]) + constant  # noqa: E731
+    bound = constant + np.log(sigma)  # p/q at 0, where it is flat
+    samples, _ = rejection(log_density, proposal, bound, 2000, np.random.default_rng(0))
+    assert agrees(samples[:, 0], target)
+    with pytest.raises(ValueError, match="log_bound: expected at least"):
+        rejection(log_density, proposal, bound - 0.01, 2000, np.random.default_rng(0))
+
+
 def test_a_bound_that_is_too_small_is_an_error():
     with pytest.raises(ValueError, match="log_bound: expected at least"):
         rejection(

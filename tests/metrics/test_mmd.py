@@ -1,6 +1,7 @@
 """The MMD test against the loss of the same name, sums written out, and its promised error rate."""
 
 import itertools
+import math
 import tracemalloc
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from scipy.spatial.distance import cdist
 
 from minigan import get_backend, mmd_squared
 from minigan.metrics import median_distance, mmd_test
@@ -52,6 +54,26 @@ def test_the_p_value_counts_all_relabellings():
     found = run(x, y, bandwidths=[1.0], permutations=20000)
     assert found.p_value == pytest.approx(share, abs=4 * np.sqrt(share / 20000))
     assert 0 < share < 1
+
+
+@pytest.mark.parametrize("n, m", [(300, 2), (2, 300), (120, 130)])
+@pytest.mark.parametrize("scale, offset", [(1, 0), (1e-6, 0), (1e6, 0), (1, 1000)])
+def test_where_all_labellings_are_equal_rounding_does_not_tell_them_apart(n, m, scale, offset):
+    """The corners of a simplex: one distance between any two, MMD² is 0 for all labels."""
+    corners = scale * (np.eye(n + m) + offset)
+    found = run(corners[:n], corners[n:], bandwidths=[0.7 * scale, scale], permutations=200)
+    assert found.p_value == 1
+    assert found.mmd_squared == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("n, m", [(400, 2), (2, 400), (400, 30)])
+def test_sums_of_very_different_sizes_keep_their_digits(n, m):
+    x, y = normal(n, 2), normal(m, 2, 1)
+    k = lambda a, b: np.exp(-cdist(a, b, "sqeuclidean") / 2)  # noqa: E731
+    xx, yy = (math.fsum(k(a, a).ravel()) - len(a) for a in (x, y))
+    exact = xx / (n * (n - 1)) + yy / (m * (m - 1)) - 2 * math.fsum(k(x, y).ravel()) / (n * m)
+    found = run(x, y, bandwidths=[1], permutations=1).mmd_squared
+    assert found == pytest.approx(exact, abs=1e-13)
 
 
 def test_equal_distributions_are_rejected_as_often_as_promised():

@@ -92,11 +92,52 @@ def test_one_sample_again_and_again():
     assert found.coverage < 0.05
 
 
+@pytest.mark.parametrize("d", [1, 20])
+def test_a_ball_of_radius_0_holds_its_own_point(d):
+    """Real samples that are there twice, and a fake that is there twice."""
+    real = np.repeat(normal(10, d), 2, axis=0)
+    fake = np.concatenate([real[:2], normal(3, d, 1, shift=50)])
+    found = precision_recall(real, fake, k=1)
+    assert found.precision == pytest.approx(2 / 5)
+    assert found.density == pytest.approx(2 * 2 / 5)
+    assert found.coverage == pytest.approx(2 / 20)
+
+
 def test_an_outlier_fools_precision_but_not_density():
     real = np.concatenate([normal(300, 2), [[1000.0, 0.0]]])
     fake = normal(300, 2, 1, shift=[300, 0])
     found = precision_recall(real, fake)
     assert found.precision == 1 and found.density == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize("d", [1, 2, 30])
+@pytest.mark.parametrize("distance", [1, 1e3, 1e7, 1e10])
+@pytest.mark.parametrize("outlier", ["real", "fake"])
+def test_one_outlier_changes_nothing_for_the_others(outlier, distance, d):
+    """An allowance for rounding by the extent of all data would let every ball grow with it."""
+    real, fake = 1e-2 * normal(200, d), 1e-2 * normal(200, d, 1, shift=40)
+    far = np.full((1, d), distance)
+    if outlier == "fake":
+        found = precision_recall(real, np.concatenate([fake, far]))
+        assert found == PrecisionRecall(0, 0, 0, 0)
+    else:  # its own ball reaches from there to the other real samples, and just to the fakes
+        found = precision_recall(np.concatenate([real, far]), fake)
+        assert (found.recall, found.coverage) == (0, pytest.approx(1 / 201))
+
+
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([2, 30]),
+    st.sampled_from([1e-9, 1, 1e9]),
+    st.sampled_from([0, 3e6]),
+)
+def test_place_and_scale_do_not_matter(seed, d, scale, offset):
+    """Samples are multiples of 2⁻¹⁰, so that moving them rounds nothing; copies lie on edges."""
+    real, fake = (np.round(1024 * normal(20, d, seed + i, shift=0.3 * i)) / 1024 for i in (0, 1))
+    fake[:5] = real[:5]
+    power = 2.0 ** np.round(np.log2(scale))
+    moved = precision_recall(power * (real + offset), power * (fake + offset))
+    assert moved == precision_recall(real, fake)
 
 
 def test_blocks_change_nothing_but_the_memory(monkeypatch):

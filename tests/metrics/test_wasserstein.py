@@ -81,6 +81,50 @@ def test_sliced_is_a_lower_bound_and_grows_with_p(n, d, seed):
     assert sliced(x, y, p=1) <= sliced(x, y, p=2) + 1e-12 <= sliced(x, y, p=3.5) + 2e-12
 
 
+@pytest.mark.parametrize("scale", [1e-100, 1e-3, 1, 1e3, 1e100])
+@pytest.mark.parametrize("p", [1, 2, 7.5, 100, 1e4, 1e300])
+def test_sliced_scales_with_the_data_for_every_p(p, scale):
+    """SW_p(s x, s y) = s SW_p(x, y), also where all p-th powers under- or overflow."""
+    x, y = normal(20, 2), normal(20, 2, 1)
+    found = sliced(scale * x, scale * y, p=p)
+    assert found == pytest.approx(scale * sliced(x, y, p=p), rel=1e-12, abs=0)
+    directions = np.random.default_rng(0).standard_normal((2, 100))
+    directions /= np.linalg.norm(directions, axis=0)
+    largest = abs(np.sort(x @ directions, axis=0) - np.sort(y @ directions, axis=0)).max()
+    assert scale * sliced(x, y) * (1 - 1e-12) <= found <= scale * largest * (1 + 1e-12)
+    if p >= 1e4:  # the mean over 2,000 distances hardly counts: W_∞
+        assert found == pytest.approx(scale * largest, rel=1e-3)
+
+
+def test_one_projection_is_one_direction():
+    x, y = normal(20, 2), normal(20, 2, 1)
+    theta = np.random.default_rng(3).standard_normal((2, 1))
+    theta /= np.linalg.norm(theta)
+    assert sliced(x, y, 1, seed=3) == pytest.approx(wasserstein_1d(x @ theta, y @ theta), rel=1e-12)
+
+
+@pytest.mark.parametrize("p", [1, 50, 1e3])
+def test_sliced_in_closed_form_for_every_p(p):
+    """One point against another on the line: W_p is their distance, whatever p is."""
+    for distance in (1e-30, 0.14, 700.0):
+        x = np.zeros((5, 1))
+        assert sliced(x, x + distance, p=p) == pytest.approx(distance, rel=1e-12, abs=0)
+        assert sliced(x, x, p=p) == 0
+
+
+@pytest.mark.parametrize("distance", [wasserstein_1d, wasserstein_assignment, sliced])
+@pytest.mark.parametrize("offset", [0, 1e3, 1e6, -1e9])
+def test_the_place_does_not_matter(distance, offset):
+    """Samples are multiples of 2⁻²⁰, so that moving them rounds nothing."""
+    x, y = (np.round(2**20 * normal(30, 1, seed)) / 2**20 for seed in (0, 1))
+    found = distance(x + offset, y + offset)
+    assert found == pytest.approx(distance(x, y), rel=1e-12)
+    if distance is sliced:
+        turned = [np.round(2**20 * normal(30, 4, seed)) / 2**20 for seed in (0, 1)]
+        moved = sliced(*(a + offset for a in turned))
+        assert moved == pytest.approx(sliced(*turned), rel=1e-12)
+
+
 def test_two_samples_of_one_distribution_are_apart_and_slowly_get_closer():
     few, many = (wasserstein_assignment(normal(n, 5, 1), normal(n, 5, 2)) for n in (64, 512))
     # 8 times the samples in 5 dimensions: 8^(−1/5) = 0.66 of the bias.
