@@ -21,14 +21,13 @@ import zipfile
 
 import numpy as np
 
-from minigan.files import expanded, replacing
+from minigan.files import FileError, chunks, expanded, replacing
 
 __all__ = ["Archive", "CheckpointError", "open_archive", "write_archive"]
 
 HEADER = "header"
 DIGEST_LENGTH = 64  # of a SHA-256 in hexadecimal
 KINDS = "biuf"  # of dtypes: booleans, integers, floats; no objects, no text
-CHUNK = 1 << 20
 
 #: The npy format, version 1.0, for arrays of those kinds in rows. NumPy's own reader evaluates
 #: the header as a Python literal, which a hostile one answers with almost any exception.
@@ -45,15 +44,8 @@ MALFORMED = (
 )
 
 
-class CheckpointError(ValueError):
+class CheckpointError(FileError):
     """A checkpoint that cannot be used: `path` says which, `reason` says why."""
-
-    def __init__(self, path, reason):
-        super().__init__(path, reason)
-        self.path, self.reason = path, reason
-
-    def __str__(self):
-        return f"{self.path}: {self.reason}"
 
 
 def write_archive(path, header, arrays):
@@ -173,10 +165,9 @@ def _check_digest(file, path):
 def _digest(file, size):
     """SHA-256, as hexadecimal bytes, of the next `size` bytes."""
     digest = hashlib.sha256()
-    while size > 0:
-        chunk = file.read(min(CHUNK, size))
-        if not chunk:
-            raise EOFError("the file became shorter")
+    for chunk in chunks(file, size):
         digest.update(chunk)
         size -= len(chunk)
+    if size:
+        raise EOFError("the file became shorter")
     return digest.hexdigest().encode()
