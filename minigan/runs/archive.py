@@ -109,10 +109,9 @@ class Archive:
             raise CheckpointError(path, "its header is not text")
         self.header = json.loads(text.tobytes())
         self.shapes = {
-            name.removesuffix(".npy"): shape
-            for name, (_, shape, _) in self._headers.items()
-            if name != f"{HEADER}.npy"
+            name.removesuffix(".npy"): shape for name, (_, shape, _) in self._headers.items()
         }
+        del self.shapes[HEADER]
 
     def read(self, name):
         """The array of that name; CheckpointError if there is none."""
@@ -136,11 +135,8 @@ class Archive:
         dtype = np.dtype(found["dtype"])
         claimed, there = math.prod(shape) * dtype.itemsize, member.file_size - start
         if claimed != there:
-            raise CheckpointError(
-                self.path,
-                f"{member.filename!r}: shape {shape} of {dtype} takes {claimed} bytes, "
-                f"{there} are there",
-            )
+            text = f"shape {shape} of {dtype} takes {claimed} bytes, {there} are there"
+            raise CheckpointError(self.path, f"{member.filename!r}: {text}")
         return dtype, shape, start
 
 
@@ -157,9 +153,8 @@ def _check_digest(file, path):
     file.seek(0)
     found = _digest(file, size - DIGEST_LENGTH)
     if found != digest:
-        raise CheckpointError(
-            path, f"damaged: its SHA-256 is {found.decode()}, expected {digest.decode()}"
-        )
+        text = f"damaged: its SHA-256 is {found.decode()}, expected {digest.decode()}"
+        raise CheckpointError(path, text)
 
 
 def _digest(file, size):

@@ -33,23 +33,16 @@ FORMAT, VERSION = "minigan checkpoint", 1
 def save_checkpoint(path, game, batches=None, *, configuration=None, history=None):
     """Write the state of `game`, and of its `batches`, to the npz file `path`.
 
-    Parameters
-    ----------
-    game : a `GAN`, or any game with `parts()`, `steps` and `watch`
-    batches : where its data come from, with `state()` and `restore()`, such as `data.Batches`
-    configuration : dict that must be the same when the run goes on, say, the options of a program
-    history : dict of whatever else is to be kept, say, the losses so far
+    game: a `GAN`, or any game with `parts()`, `steps` and `watch`. batches: where its data come
+    from, with `state()` and `restore()`, such as `data.Batches`. configuration: a dict that must
+    be the same when the run goes on, say, the options of a program. history: a dict of whatever
+    else is to be kept, say, the losses so far. Both dicts hold numbers, text, None, and lists,
+    tuples, dicts and dataclasses of these; the history also host arrays and `Record`s.
 
-    Both dicts hold numbers, text, None, and lists, tuples, dicts and dataclasses of these; the
-    history also host arrays and `Record`s. The file is written under a temporary name and renamed,
-    so that an earlier checkpoint of that name is kept until the new one is whole.
-
-    Raises
-    ------
-    CheckpointError : the game holds NaN or infinity; nothing was written
-    TrainingDiverged : an update that nobody had looked at yet was not finite; nothing was written
-    OSError : the file cannot be written; an earlier one is as it was
-    TypeError, ValueError : something cannot be part of a checkpoint
+    Raises CheckpointError if the game holds NaN or infinity, TrainingDiverged if an update that
+    nobody had looked at yet was not finite, TypeError or ValueError if something cannot be part
+    of a checkpoint, OSError if the file cannot be written. After each, an earlier file is as it
+    was.
     """
     if game.watch is not None:
         game.watch.look()  # whatever a GPU has not yet said about the updates so far
@@ -77,20 +70,17 @@ def load_checkpoint(path, game, batches=None, *, configuration=None):
     `configuration` that is given is compared with the one in the file. In the history, tuples
     have become lists, and dataclasses and records dicts.
 
-    Raises
-    ------
-    CheckpointError : the file is damaged, no checkpoint, of a newer version, or of another game
-        or configuration, whose first difference is named; nothing was changed
-    OSError : the file cannot be read
+    Raises CheckpointError if the file is damaged, no checkpoint, of a newer version, or of
+    another game or configuration, whose first difference is named; OSError if it cannot be read.
+    Then nothing was changed.
     """
     parts = _parts(game, batches)
     with open_archive(path) as archive:
         header = archive.header
         _check_version(path, header)
         if configuration is not None:
-            _check_equal(
-                path, "configuration", header["configuration"], check_configuration(configuration)
-            )
+            mine = check_configuration(configuration)
+            _check_equal(path, "configuration", header["configuration"], mine)
         theirs = dict(header["structure"])
         if batches is None:
             theirs.pop("batches", None)
@@ -117,14 +107,12 @@ def load_checkpoint(path, game, batches=None, *, configuration=None):
 
 
 def _parts(game, batches):
-    parts = game.parts() | {"batches": batches}
-    parts = {name: part for name, part in parts.items() if part is not None}
+    everything = game.parts() | {"batches": batches}
+    parts = {name: part for name, part in everything.items() if part is not None}
     for name, part in parts.items():
         if not isinstance(part, np.random.Generator) and not hasattr(part, "restore"):
-            raise TypeError(
-                f"{name}: expected something with state() and restore(), such as data.Batches, "
-                f"got {type(part).__name__}"
-            )
+            expected = "something with state() and restore(), such as data.Batches"
+            raise TypeError(f"{name}: expected {expected}, got {type(part).__name__}")
     return parts
 
 
@@ -196,15 +184,11 @@ def _check_finite(value, place):
     """NaN equals nothing, not even itself: a run with it could never be resumed."""
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{place}: expected a finite number, got {value}")
-    items = (
-        value.items()
-        if isinstance(value, dict)
-        else enumerate(value)
-        if isinstance(value, list)
-        else ()
-    )
-    for key, item in items:
-        _check_finite(item, f"{place}/{key}")
+    if isinstance(value, list):
+        value = dict(enumerate(value))
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _check_finite(item, f"{place}/{key}")
 
 
 def _attach(value, archive, place):
@@ -226,23 +210,23 @@ def _check_version(path, header):
         raise CheckpointError(path, "not a checkpoint of minigan")
     version = check_integer("version", header["version"], 1)
     if version > VERSION:
-        raise CheckpointError(
-            path, f"of a newer minigan: its format is {version}, this one reads up to {VERSION}"
-        )
+        text = f"of a newer minigan: its format is {version}, this one reads up to {VERSION}"
+        raise CheckpointError(path, text)
 
 
 def _check_equal(path, what, theirs, mine, place=""):
     """Raise CheckpointError for the first difference of two nested dicts of text and numbers."""
     if isinstance(theirs, dict) and isinstance(mine, dict):
-        for key in [*theirs, *(key for key in mine if key not in theirs)]:
+        for key in theirs | mine:
             below = f"{place}, {key}" if place else key
             _check_equal(path, what, theirs.get(key), mine.get(key), below)
     elif theirs != mine:
-        has = [value if isinstance(value, str) else _short(value) for value in (theirs, mine)]
-        raise CheckpointError(
-            path, f"of another {what}: {place}: {has[0]} in the checkpoint, {has[1]} here"
-        )
+        found, here = map(_short, (theirs, mine))
+        text = f"of another {what}: {place}: {found} in the checkpoint, {here} here"
+        raise CheckpointError(path, text)
 
 
 def _short(value):
-    return "nothing" if value is None else reprlib.repr(value)
+    if value is None:
+        return "nothing"
+    return value if isinstance(value, str) else reprlib.repr(value)
