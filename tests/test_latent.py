@@ -1,9 +1,9 @@
-"""`MixtureLatent`: normal noise in pieces."""
+"""Noise: its shape and its bounds; `MixtureLatent`, normal noise in pieces."""
 
 import numpy as np
 import pytest
 
-from minigan import MixtureLatent
+from minigan import MixtureLatent, NormalLatent, PhiloxLatent, UniformLatent
 
 
 def test_normal_part_and_pieces():
@@ -23,6 +23,32 @@ def test_repr_and_defaults():
     latent = MixtureLatent(52)
     assert (latent.dimension, latent.components) == (52, 20)
     assert repr(latent) == "MixtureLatent(52, 20, scale=3)"
+
+
+@pytest.mark.parametrize("scale", [1e-3, 0.5, 1, 100])
+def test_pieces_at_any_distance(scale):
+    z = MixtureLatent(5, 2, scale=scale).sample(50, np.random.default_rng(0))
+    assert set(np.unique(z[:, 3:])) == {0, scale}
+
+
+def test_the_smallest_mixture():
+    """One number of noise, and a choice of one piece."""
+    z = MixtureLatent(2, 1, scale=0.25).sample(4, np.random.default_rng(0))
+    np.testing.assert_array_equal(z[:, 0], np.random.default_rng(0).standard_normal(4))
+    np.testing.assert_array_equal(z[:, 1], 0.25)
+
+
+@pytest.mark.parametrize("make", [NormalLatent, UniformLatent, PhiloxLatent])
+@pytest.mark.parametrize("dimension", [1, 2])
+def test_few_dimensions_and_few_vectors(make, dimension):
+    latent = make(dimension)
+    for n in (1, 2):
+        assert latent.sample(n, np.random.default_rng(0)).shape == (n, dimension)
+    for bad in (0, -1):
+        with pytest.raises(ValueError, match="n: expected at least 1"):
+            latent.sample(bad, np.random.default_rng(0))
+        with pytest.raises(ValueError, match="dimension: expected at least 1"):
+            make(bad)
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,8 @@ class EMMixture(Density):
     which is bounded (Ciuperca, Ridolfi & Idier 2003). Its maximisation step is the Σₖ above: a
     component of average size n/K has the variances E added, a smaller one more. σ² are the
     variances of the features in x, so that units do not matter: ten times x is fitted by ten times
-    the Gaussians. With ε = 0 it is the plain likelihood, and a collapse is an error. EM finds a local maximum: fit several times
-    and keep the fit with the highest history[-1].
+    the Gaussians. With ε = 0 it is the plain likelihood, and a collapse is an error. EM finds a
+    local maximum: fit several times and keep the fit with the highest history[-1].
 
     components: K. regularization: ε ≥ 0, a share of each feature's variance (scikit-learn's
     `reg_covar` is a variance itself); one that is constant counts as the others do on average. EM

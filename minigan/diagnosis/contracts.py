@@ -31,6 +31,7 @@ def broken_rules(network, x, train, rng, rewind):
 
 
 def _of_layer(network, step, x, dy, train, rewind):
+    shared = network.backend.xp.shares_memory
     x_before, dy_before = x.copy(), dy.copy()
     rewind()
     y, cache = step.forward(x, train)
@@ -42,9 +43,9 @@ def _of_layer(network, step, x, dy, train, rewind):
     dx_before = dx.copy()
     if _differ(network.gradients, dirt):
         yield "backward(dy, cache) changes gradients of parameters: leave that to add_gradients"
-    if _share(dx, dy) and not _share(x, y):
+    if shared(dx, dy) and not shared(x, y):
         yield "dx is dy itself: return an array of its own"
-    if any(_share(dx, part) for part in _arrays(cache)):
+    if any(shared(dx, part) for part in _arrays(cache)):
         yield "dx is a part of the cache: return an array of its own"
     network.gradients[...] = 0
     step.add_gradients(dy, cache)
@@ -78,15 +79,10 @@ def _differ(a, b):
     return a.shape != b.shape or bool((abs(a - b) > 1e-9 * (scale + 10)).any())
 
 
-def _share(a, b):
-    """Whether two arrays have memory in common."""
-    return hasattr(b, "ndim") and b.ndim > 0 and np.shares_memory(a, b)
-
-
 def _arrays(cache):
-    """All arrays in a cache of nested tuples, lists and dicts."""
+    """All arrays in a cache of nested tuples, lists and dicts, but for single numbers."""
     if isinstance(cache, dict):
         cache = list(cache.values())
     if isinstance(cache, list | tuple):
         return [array for item in cache for array in _arrays(item)]
-    return [cache] if hasattr(cache, "ndim") else []
+    return [cache] if getattr(cache, "ndim", 0) > 0 else []

@@ -78,6 +78,34 @@ def test_truncations_are_refused(path):
         refused(path, "empty|not an npz file|truncated")
 
 
+@pytest.mark.parametrize("length", [0, 1, 2, 63, 64, 65])
+def test_files_of_a_few_bytes_say_what_they_are(path, length):
+    path.write_bytes((b"PK" + bytes(64))[:length])
+    reason = "the file is empty" if length == 0 else "not an npz" if length == 1 else "truncated"
+    refused(path, reason)
+
+
+def test_the_checksum_is_of_everything_before_it_however_it_is_read(tmp_path, monkeypatch):
+    """The last bytes count too, where the file is a little longer than some chunks."""
+    for chunk in (1, 2, 7, 64, 1000):
+        monkeypatch.setattr(archive, "CHUNK", chunk)
+        for length in range(8):
+            write_archive(tmp_path / "a.npz", {}, {"a": np.zeros(length, np.uint8)})
+            content = (tmp_path / "a.npz").read_bytes()
+            assert content[-64:].decode() == hashlib.sha256(content[:-64]).hexdigest()
+            read(tmp_path / "a.npz")
+
+
+def test_no_arrays_and_no_numbers(tmp_path):
+    """The smallest archives that can be written: nothing but a header, and arrays of nothing."""
+    for header, arrays in (({}, {}), (None, {"nothing": np.zeros(0)}), ([], {"one": np.ones(())})):
+        write_archive(tmp_path / "a.npz", header, arrays)
+        found, read_back = read(tmp_path / "a.npz")
+        assert found == header and list(read_back) == list(arrays)
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(read_back[name], array)
+
+
 def test_a_flipped_bit_is_refused(path):
     content = bytearray(path.read_bytes())
     for offset in (*range(0, len(content), 5), *range(len(content) - 70, len(content))):

@@ -194,6 +194,11 @@ CHAINS = {
     ),
     "curved at both ends": lambda: ([Tanh(), Dense(3, 4), Sigmoid()], (3,)),
     "nothing curved": lambda: ([Dense(3, 4), LeakyReLU(), Dense(4, 2)], (3,)),
+    "two layers": lambda: ([Dense(3, 4), Tanh()], (3,)),
+    "two layers, curved below": lambda: ([Tanh(), Dense(3, 2)], (3,)),
+    "two layers with parameters": lambda: ([Dense(3, 4), Dense(4, 2)], (3,)),
+    "one layer": lambda: ([Dense(3, 2)], (3,)),
+    "one layer, curved": lambda: ([Softplus()], (3,)),
 }
 
 

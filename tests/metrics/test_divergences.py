@@ -176,7 +176,20 @@ def test_a_dropped_mode_on_the_grid():
     assert 1 < part.kl < math.inf
 
 
-@pytest.mark.parametrize("extent", [(0, 1, 0), (0, 1, 1, 0), (1, 1, 0, 1), (0, math.inf, 0, 1)])
+def test_one_cell():
+    """All mass is in it, wherever samples lie; there is nothing to tell apart."""
+    grid = Grid((0, 1, 0, 1), 1)
+    x = np.random.default_rng(0).normal(size=(5, 2))
+    assert grid.from_samples(x).tolist() == [[1]]
+    assert divergences(grid.from_samples(x), grid.from_samples(2 * x)).kl == 0
+    with pytest.raises(ValueError, match="size: expected at least 1"):
+        Grid((0, 1, 0, 1), 0)
+
+
+@pytest.mark.parametrize(
+    "extent",
+    [(0, 1, 0), (0, 1, 1, 0), (1, 1, 0, 1), (0, 1, 2, 2), (1, 0, 0, 1), (0, math.inf, 0, 1)],
+)
 def test_refuses_extents(extent):
     with pytest.raises(ValueError, match="extent: expected"):
         Grid(extent)

@@ -158,6 +158,15 @@ def test_nearly_equal_samples_keep_their_digits(seed, d, bits, n):
     assert frechet_distance(y, x[::-1].copy()) == pytest.approx(expected, rel=1e-5, abs=0)
 
 
+def test_two_samples_are_enough():
+    """Points 0 and 2 have mean 1 and variance 2, points 3 and 9 mean 6 and variance 18."""
+    x, y = np.array([[0.0], [2.0]]), np.array([[3.0], [9.0]])
+    assert frechet_distance(x, y) == pytest.approx(5**2 + (18**0.5 - 2**0.5) ** 2, rel=1e-14)
+    # In the plane two points have a covariance of rank 1: along and across each other.
+    along, across = np.array([[0.0, 0.0], [2.0, 0.0]]), np.array([[0.0, 0.0], [0.0, 2.0]])
+    assert frechet_distance(along, across) == pytest.approx(1 + 1 + 2 + 2, rel=1e-14)
+
+
 def test_known_cases():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(1000, 4))

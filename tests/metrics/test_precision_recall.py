@@ -92,6 +92,17 @@ def test_one_sample_again_and_again():
     assert found.coverage < 0.05
 
 
+@pytest.mark.parametrize("d", [1, 20])
+def test_a_ball_of_radius_0_holds_its_own_point(d):
+    """Real samples that are there twice, and a fake that is there twice."""
+    real = np.repeat(normal(10, d), 2, axis=0)
+    fake = np.concatenate([real[:2], normal(3, d, 1, shift=50)])
+    found = precision_recall(real, fake, k=1)
+    assert found.precision == pytest.approx(2 / 5)
+    assert found.density == pytest.approx(2 * 2 / 5)
+    assert found.coverage == pytest.approx(2 / 20)
+
+
 def test_an_outlier_fools_precision_but_not_density():
     real = np.concatenate([normal(300, 2), [[1000.0, 0.0]]])
     fake = normal(300, 2, 1, shift=[300, 0])

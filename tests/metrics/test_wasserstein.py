@@ -96,6 +96,13 @@ def test_sliced_scales_with_the_data_for_every_p(p, scale):
         assert found == pytest.approx(scale * largest, rel=1e-3)
 
 
+def test_one_projection_is_one_direction():
+    x, y = normal(20, 2), normal(20, 2, 1)
+    theta = np.random.default_rng(3).standard_normal((2, 1))
+    theta /= np.linalg.norm(theta)
+    assert sliced(x, y, 1, seed=3) == pytest.approx(wasserstein_1d(x @ theta, y @ theta), rel=1e-12)
+
+
 @pytest.mark.parametrize("p", [1, 50, 1e3])
 def test_sliced_in_closed_form_for_every_p(p):
     """One point against another on the line: W_p is their distance, whatever p is."""

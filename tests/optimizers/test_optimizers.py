@@ -161,3 +161,30 @@ def test_an_optimizer_changes_only_its_own_network(make):
 @pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
 def test_a_network_without_parameters_is_fine(make):
     make(Sequential([Tanh()], (2,), rng=0)).step()
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
+@pytest.mark.parametrize("lr", [0, 0.0, -1e-3, float("nan"), float("inf")])
+def test_a_rate_that_moves_nothing_or_too_far(make, lr):
+    """A rate of 0 would be a player that never learns, without a word."""
+    with pytest.raises(ValueError, match=r"lr: expected a number in \(0"):
+        make(network(), lr)
+    assert make(network(), 1e-12).lr == 1e-12
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_a_factor_that_gives_no_rate_changes_nothing(make):
+    net = network()
+    optimizer = make(net, 0.5)
+    largest = 2 * optimizer.largest_rate
+    net.gradients[...] = 1
+    before = net.parameters.copy()
+    for factor in (-1e-12, -1.0, float("nan"), float("inf"), np.nextafter(largest, np.inf)):
+        with pytest.raises(ValueError, match="learning rate: expected 0 to"):
+            optimizer.step(factor)
+    np.testing.assert_array_equal(net.parameters, before)
+    assert optimizer.steps == 0 and not any(vector.any() for vector in optimizer.state.values())
+    net.gradients[...] = 0
+    for factor in (0, largest):
+        optimizer.step(factor)
+    np.testing.assert_array_equal(net.parameters, before)
