@@ -26,7 +26,6 @@ the classifier's accuracy on real test images.
 """
 
 import numpy as np
-from tqdm import tqdm
 
 from minigan import (
     OBJECTIVES,
@@ -50,9 +49,10 @@ from minigan import (
 from minigan.data import Batches, load_mnist
 from minigan.metrics import mnist_classifier
 from minigan.plotting import draw_confusion, picture, save_picture
-from support.demo import positive, start
+from support.demo import start
 from support.image_pictures import save_images, save_movie, save_progress
-from support.training import looking_steps, losses_of
+from support.options import positive
+from support.training import looking_steps, losses_of, progress, shown_losses
 
 # %% Constants
 
@@ -109,8 +109,6 @@ gan = ConditionalGAN(
 )
 print(f"The generator\n{G}\n\nThe discriminator\n{D}\n")
 
-# %% Training
-
 digits = np.arange(CLASSES)
 z = gan.latent.sample(CLASSES, view_rng)  # always the same noise, to see what becomes of it
 
@@ -121,15 +119,15 @@ def write(labels, columns=CLASSES):
 
 
 stops = looking_steps(steps, QUICK_FRAMES if options.quick else FRAMES)
-looks, losses, seconds = [(0, write(digits))], [], 0.0
-for record in (bar := tqdm(train(gan, batches, steps), total=steps, unit="step")):
-    losses.append(losses_of(record))
-    seconds += record.seconds
+looks, records = [(0, write(digits))], []
+
+# %% Training
+
+for record in progress(train(gan, batches, steps - gan.steps), gan, steps, shown_losses):
+    records.append(record)
     if record.step in stops:
         looks.append((record.step, write(digits)))
-    if record.step % 10 == 0:
-        bar.set_postfix_str(f"losses: D {losses[-1][0]:.3f}, G {losses[-1][1]:.3f}")
-losses = np.array(losses).T  # (2, steps)
+losses, seconds = losses_of(records), sum(record.seconds for record in records)
 
 # %% Pictures: a row per digit, the digits over the steps, an animation
 

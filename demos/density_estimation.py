@@ -49,7 +49,8 @@ from minigan.density import (
 )
 from minigan.metrics import wasserstein_1d
 from minigan.plotting import FAKE, INK, draw_densities, picture, save_picture, styled
-from support.demo import positive, start
+from support.demo import start
+from support.options import positive
 
 # %% Constants and data
 

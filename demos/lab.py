@@ -31,6 +31,7 @@ from minigan.objectives import OBJECTIVES
 from minigan.optimizers import OPTIMIZERS
 from minigan.plotting import picture, save_animation, save_player
 from support.demo import start
+from support.options import above_zero, positive
 from support.recipes import REGULARIZERS
 
 # %% Options: one per setting of the lab
@@ -42,6 +43,7 @@ CHOICES = {
     "regularizer": REGULARIZERS,
     "optimizer": OPTIMIZERS,
 }
+KINDS = {int: positive, float: above_zero, str: str}
 STEPS, FRAMES, HOLD = 2000, 40, 8
 QUICK_STEPS, QUICK_FRAMES, QUICK_HOLD = 20, 2, 1
 
@@ -52,7 +54,7 @@ def add_options(parser):
             continue
         name = "--" + field.name.replace("_", "-")
         choices = sorted(CHOICES[field.name]) if field.name in CHOICES else None
-        kind, default = type(field.default), field.default
+        kind, default = KINDS[type(field.default)], field.default
         parser.add_argument(
             name, type=kind, choices=choices, default=default, help=f"(default: {default})"
         )
@@ -61,13 +63,18 @@ def add_options(parser):
     kinds.add_argument("--gif", action="store_true", help="render to session.gif")
 
 
-options, out = start("lab", __doc__, ["session.html", "session.gif"], add_options)
+def check(options):
+    if OBJECTIVES[options.objective].needs_constraint and options.regularizer == "none":
+        raise ValueError(
+            f"--objective {options.objective} needs a limit on D's slope, such as --regularizer "
+            "clipping"
+        )
+
+
+options, out = start("lab", __doc__, ["session.html", "session.gif"], add_options, check)
 chosen = {f.name: getattr(options, f.name) for f in fields(Settings) if f.name != "points"}
-try:
-    settings = Settings(**chosen)
-    experiment = Experiment(settings, options.backend)
-except ValueError as error:  # such as a critic without a regularizer
-    raise SystemExit(f"lab.py: {error}") from None
+settings = Settings(**chosen)
+experiment = Experiment(settings, options.backend)
 
 # %% In a window, if there is a display
 

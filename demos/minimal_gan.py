@@ -3,7 +3,7 @@
 Two networks play against each other. The generator G turns noise z into points G(z); the
 discriminator D gives every point a number, its logit, large for points that look real. D learns to
 tell the real points from G's; G learns from D, and from D alone, where the real ones are. The real
-points are eight small clouds on a ring. It takes ten seconds, and draws picture.png.
+points are eight small clouds on a ring. It takes ten seconds. Files: picture.png, metrics.json.
 """
 
 import numpy as np
@@ -19,22 +19,22 @@ STEPS, BATCH, WIDTH = 6000, 256, 128
 
 options, out = start("minimal_gan", __doc__, ["picture.png"])
 steps = options.steps or (300 if options.quick else STEPS)
-data, rng = toy("ring"), np.random.default_rng(options.seed)
+data, rng, backend = toy("ring"), np.random.default_rng(options.seed), options.backend
 layers_of_G = [Dense(2, WIDTH), ReLU(), Dense(WIDTH, WIDTH), ReLU(), Dense(WIDTH, 2)]
 layers_of_D = [Dense(2, WIDTH), LeakyReLU(), Dense(WIDTH, WIDTH), LeakyReLU(), Dense(WIDTH, 1)]
-G, D = Sequential(layers_of_G, (2,), rng=rng), Sequential(layers_of_D, (2,), rng=rng)
-objective, slower = NonSaturating(), LinearDecay(steps)
+G, D = (Sequential(x, (2,), rng=rng, backend=backend) for x in (layers_of_G, layers_of_D))
+objective, slower = NonSaturating(backend), LinearDecay(steps)
 adam_G, adam_D = Adam(G, lr=1e-3), Adam(D, lr=1e-3)
 
 
 def noise(n):
-    return rng.uniform(-1, 1, (n, 2)).astype("float32")
+    return backend.asarray(rng.uniform(-1, 1, (n, 2)), G.dtype)
 
 
 def step(i):
     """One step of each player; their losses."""
     # The discriminator's step: real points up, fake points down; G's cache is dropped
-    real, (fake, _) = data.sample(BATCH, rng).astype("float32"), G.forward(noise(BATCH))
+    real, (fake, _) = backend.asarray(data.sample(BATCH, rng), D.dtype), G.forward(noise(BATCH))
     real_logits, real_cache = D.forward(real)
     fake_logits, fake_cache = D.forward(fake)
     loss_D, d_real, d_fake = objective.discriminator(real_logits, fake_logits)
@@ -56,15 +56,15 @@ with threadpool_limits(1):  # products as small as these are slower on two cores
     for i in range(steps):
         loss_D, loss_G = step(i)
         if i % max(1, steps // 10) == 0:
-            print(f"step {i:5}: loss of D {loss_D:.3f}, of G {loss_G:.3f}")
+            print(f"step {i:5}: loss of D {float(loss_D):.3f}, of G {float(loss_G):.3f}")
 
-fake = G(noise(2500))
-found = mode_coverage(fake, data.means, data.sigma)
+fake = backend.to_numpy(G(noise(2500)))
+found, figure = mode_coverage(fake, data.means, data.sigma), picture(5, 5)
 print(f"{found.modes} of {found.modes_total} clouds, {found.high_quality:.0%} of the points in one")
-out.save_metrics(modes=found.modes, high_quality=found.high_quality)
-figure = picture(5, 5)
 axes = figure.add_subplot(title=f"G's points reach {found.modes} of the 8 clouds", aspect="equal")
 axes.scatter(*fake.T, s=4, color=FAKE, label="generated")
 axes.scatter(*data.sample(200, rng).T, s=4, color=REAL, label="real")
 axes.legend()
 save_picture(figure, out.path("picture.png"))
+out.save_metrics(steps=steps, modes=found.modes, high_quality=found.high_quality)
+print(f"Files: {out.folder}")

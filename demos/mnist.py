@@ -48,7 +48,6 @@ animation.gif, checkpoint.npz, metrics.json, and samples.npy if asked for.
 import itertools
 
 import numpy as np
-from tqdm import tqdm
 
 from minigan import (
     GAN,
@@ -62,7 +61,6 @@ from minigan import (
     LeakyReLU,
     MomentMatching,
     Normal,
-    Record,
     ReLU,
     Reshape,
     Sequential,
@@ -73,10 +71,11 @@ from minigan.data import Batches, load_mnist
 from minigan.files import replacing
 from minigan.games.sharded import ShardedGAN
 from minigan.latent import LATENTS
-from support.demo import count, start
+from support.demo import start
 from support.image_models import KERNELS, MODELS
 from support.image_pictures import save_images, save_movie, save_progress
-from support.training import looking_steps, losses_of
+from support.options import count, number
+from support.training import looking_steps, losses_of, progress, records_of, shown_losses
 from support.walks import between
 
 # %% Constants
@@ -89,18 +88,19 @@ def add_options(parser):
     parser.add_argument("--model", choices=sorted(MODELS), default="dcgan-r1", help="see above")
     parser.add_argument("--objective", choices=sorted(OBJECTIVES), help="(default: the model's)")
     parser.add_argument("--latent", choices=sorted(LATENTS), help="(default: the model's)")
-    parser.add_argument("--spread", type=float, help="of the samples' noise (default: the model's)")
+    parser.add_argument("--spread", type=number, help="of the samples' noise (the model's)")
     parser.add_argument("--samples", type=count, default=0, help="how many to write (default: 0)")
     parser.add_argument("--data-dir", help="folder that holds the MNIST files")
 
 
+def check(options):
+    MODELS[options.model].recipe_for(options.objective)
+
+
 FILES = ["picture.png", "samples.png", "walk.png", "pieces.png", "animation.gif", "samples.npy"]
-options, out = start("mnist", __doc__, [*FILES, "checkpoint.npz"], add_options)
+options, out = start("mnist", __doc__, [*FILES, "checkpoint.npz"], add_options, check)
 model = MODELS[options.model]  # its recipe, batch and noise
-try:
-    recipe = model.recipe_for(options.objective)
-except ValueError as error:
-    raise SystemExit(f"mnist.py: {options.model} has {error}") from None
+recipe = model.recipe_for(options.objective)
 latent = LATENTS[options.latent or model.latent](model.dimension)
 spread = model.spread if options.spread is None else options.spread
 steps = options.steps or (model.quick_steps if options.quick else recipe.steps)
@@ -159,21 +159,20 @@ NETWORKS = {"mlp": mlp, "dcgan": dcgan, "dcgan-r1": dcgan_r1, "wgan-gp": dcgan_r
 layers_of_G, layers_of_D = NETWORKS[options.model]()
 G = Sequential(layers_of_G, (latent.dimension,), rng=weight_rng, backend=options.backend)
 print(f"The generator\n{G}\n")
+if layers_of_D is not None:
+    D = Sequential(layers_of_D, (28, 28, 1), rng=weight_rng, backend=options.backend)
+    print(f"The discriminator\n{D}\n")
 
-# %% The game
+# %% The game, and what is remembered of it
 
 shared = {"latent": latent, "rng": noise_rng, "schedule": recipe.schedule(steps)}
 if layers_of_D is None:
     gan = MomentMatching(G, recipe.make_optimizer(G), bandwidths=KERNELS, **shared)
 else:
-    D = Sequential(layers_of_D, (28, 28, 1), rng=weight_rng, backend=options.backend)
-    print(f"The discriminator\n{D}\n")
     # Images are worth two threads, with half of each batch each; a GPU has threads of its own.
     game = GAN if options.model == "mlp" or options.backend.name != "numpy" else ShardedGAN
     players = recipe.players(G, D)
     gan = game(G, D, recipe.objective, average_decay=AVERAGE, **players, **shared)
-
-# %% Training
 
 normal = latent.dimension - latent.components  # the dimensions before the choice of a piece
 
@@ -191,18 +190,17 @@ def noise(n):
 z = noise(100)  # always the same noise, to see what becomes of it
 stops = looking_steps(steps, QUICK_FRAMES if options.quick else FRAMES)
 history = {"looks": [(0, gan.generate(z))], "records": []}
-session = out.session(gan, batches, history)
-looks, records = history["looks"], [Record(**record) for record in history["records"]]
-history["records"] = records  # most are read at the end only: a GPU need not wait
+session = out.session(gan, batches, history, steps)  # with --resume, all three as they were
+looks, records = history["looks"], records_of(history)
+
+# %% Training
+
 run = session.run(train(gan, batches, steps - gan.steps))
-for record in (bar := tqdm(run, initial=gan.steps, total=steps, unit="step")):
+for record in progress(run, gan, steps, shown_losses):
     records.append(record)
     if record.step in stops:
         looks.append((record.step, gan.generate(z)))
-    if record.step % 10 == 0:
-        bar.set_postfix_str("losses: D {:.3f}, G {:.3f}".format(*losses_of(record)))
-losses = np.array([losses_of(record) for record in records]).T  # (2, steps)
-seconds = sum(record.seconds for record in records)
+losses, seconds = losses_of(records), sum(record.seconds for record in records)
 
 # %% Pictures: ten points of noise over the steps, samples, an animation
 

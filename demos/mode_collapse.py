@@ -50,10 +50,10 @@ from support.demo import start
 BATCH, WIDTH, SAMPLES, STEPS, QUICK_STEPS = 255, 128, 2500, 2400, 16
 RATES, BETAS, SIGMA, LOOKS = (1e-3, 3e-4), (0.9, 0.999), 0.05, 40  # rates of G and of D
 GAMES = {  # inputs of D's first dense layer, the layers before it, what is added to D's loss
-    "no cure": (2, [], None),
-    "packs of three": (6, [Pack(3)], None),
-    "minibatch std": (3, [MinibatchStd()], None),
-    "R1": (2, [], R1(0.3)),
+    "no cure": (2, list, None),
+    "packs of three": (6, lambda: [Pack(3)], None),
+    "minibatch std": (3, lambda: [MinibatchStd()], None),
+    "R1": (2, list, R1(0.3)),
 }
 
 options, out = start("mode_collapse", __doc__, ["picture.png"])
@@ -63,9 +63,9 @@ data = GaussianMixture(toy("ring").means, SIGMA)
 # %% Each game from the same start, with the same data and noise
 
 
-def network(inputs, outputs, activation, rng, front=()):
+def network(inputs, outputs, activation, rng, front=list):
     layers = [Dense(inputs, WIDTH), activation(), Dense(WIDTH, WIDTH), activation()]
-    layers = [*front, *layers, Dense(WIDTH, outputs)]
+    layers = [*front(), *layers, Dense(WIDTH, outputs)]
     return Sequential(layers, (2,), rng=rng, backend=options.backend)
 
 

@@ -41,7 +41,7 @@ from minigan import (
 )
 from minigan.data import TOYS, Batches, toy
 from minigan.metrics import wasserstein_assignment
-from minigan.plotting import FAKE, INK, OTHERS, REAL, picture, save_picture, styled, summarize
+from minigan.plotting import FAKE, INK, OTHERS, REAL, draw_stretches, picture, save_picture, styled
 from support.demo import start
 
 # %% Constants
@@ -119,11 +119,9 @@ def draw(figure):
         axes.set(title=f"Kernel {name}", xlim=(-2.5, 2.5), ylim=(-2.5, 2.5), aspect="equal")
         distance = result["wasserstein"]
         axes.set_xlabel(f"distance to the data {distance:.2f} (among data: {real_distance:.2f})")
-        ends, mean, low, high = summarize(result["losses"])
-        curve.fill_between(ends, low, high, color=OTHERS[0], alpha=0.2, linewidth=0)
-        curve.plot(ends, mean, color=OTHERS[0], label="MMD²")
+        draw_stretches(curve, result["losses"], OTHERS[0], label="MMD²")
         curve.axhline(result["floor"], color=INK, linestyle=":", label="two real batches")
-        curve.set(xlabel="step", yscale="log", xlim=(0, steps))
+        curve.set(yscale="log")
         curve.legend(loc="upper right")
     curves[0].set_ylabel("MMD²")
     panels[0].legend(loc="upper left")

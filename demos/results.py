@@ -37,7 +37,8 @@ from minigan.data import load_mnist, toy
 from minigan.density.distances import squared_distances
 from minigan.files import replacing
 from minigan.metrics import image_scores, mnist_classifier, mode_coverage, parzen_score
-from support.demo import positive, start
+from support.demo import start
+from support.options import positive
 from support.recipes import RECIPES
 
 # %% Constants: what the tables hold, and the options of the demo that trains each row
@@ -71,7 +72,28 @@ def add_options(parser):
     parser.add_argument("--classifier", help="folder of the classifier (default: the user's cache)")
 
 
-options, out = start("results", __doc__, ["table.md"], add_options)
+def load(path):
+    """The images in a .npy file, or in samples.npy of a run's folder; ValueError for others."""
+    path = Path(path) / "samples.npy" if Path(path).is_dir() else Path(path)
+    try:
+        images = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ValueError(f"{path}: cannot be read: {error}") from None
+    if images.ndim != 4 or images.shape[1:] != (28, 28, 1) or images.dtype.kind != "f":
+        raise ValueError(
+            f"{path}: expected floats (N, 28, 28, 1), got {images.dtype} {images.shape}"
+        )
+    if not -1.001 <= images.min() <= images.max() <= 1.001:
+        raise ValueError(f"{path}: expected numbers in [-1, 1]")
+    return images
+
+
+def check(options):
+    """Images that cannot be used are refused before hours of training."""
+    options.images = {path: load(path) for path in options.what if path not in (*TOYS, "mnist")}
+
+
+options, out = start("results", __doc__, ["table.md"], add_options, check)
 shared = ["--backend", options.backend.name]
 shared += ["--quick"] if options.quick else []
 shared += ["--steps", str(options.steps)] if options.steps else []
@@ -80,17 +102,22 @@ shared += ["--steps", str(options.steps)] if options.steps else []
 # %% Runs: each has a folder, named by its options, and is finished when metrics.json says so
 
 
+failures = []
+
+
 def run(demo, arguments):
-    """The folder and the metrics of a run of a demo, now or earlier; None where it failed."""
+    """The folder and the metrics of a run of a demo, now or earlier; why, where it failed."""
     folder = out.folder / "runs" / " ".join([demo, *arguments]).replace("/", "_")
     metrics = folder / "metrics.json"
     if not (metrics.exists() and json.loads(metrics.read_text(encoding="utf-8"))["finished"]):
         command = [sys.executable, DEMOS / f"{demo}.py", *arguments, "--resume", "--out", folder]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            tqdm.write(f"failed, status {done.returncode}: {' '.join(arguments)}: {last}")
-            return folder, None
+            reason = f"{last} (status {done.returncode})"
+            tqdm.write(f"failed: {demo}.py {' '.join(arguments)}: {reason}")
+            failures.append(reason)
+            return folder, reason.replace("|", "/")
     return folder, json.loads(metrics.read_text(encoding="utf-8"))
 
 
@@ -98,19 +125,22 @@ def run(demo, arguments):
 
 
 def cell(values, form, unit):
-    """Mean ± standard error of what the runs gave."""
+    """Mean ± standard error of what the runs gave; one run has no error."""
     values = unit * np.array([v for v in values if v is not None], float)
     if not len(values):
         return "–"
-    error = values.std(ddof=1) / len(values) ** 0.5 if len(values) > 1 else np.nan
+    if len(values) == 1:
+        return f"{values[0]:{form}}"
+    error = values.std(ddof=1) / len(values) ** 0.5
     return f"{values.mean():{form}} ± {error:{form}}"
 
 
 def toy_row(name, results):
-    """A row of a table, from the metrics of one run per seed."""
-    done = [metrics for metrics in results if metrics]
+    """A row of a table, from one run per seed: its metrics, or why it failed."""
+    done = [found for found in results if isinstance(found, dict)]
+    reasons = dict.fromkeys(found for found in results if isinstance(found, str))
     cells = [cell([m.get(key) for m in done], *how) for key, (_, *how) in FIGURES.items()]
-    return [name, *cells, f"{len(done)} of {len(results)}"]
+    return [name, *cells, "; ".join([f"{len(done)} of {len(results)}", *reasons])]
 
 
 def toy_table(name):
@@ -134,20 +164,6 @@ def toy_table(name):
 # %% Images: scored by the classifier and by a Parzen window
 
 
-def load(path):
-    """The images in a .npy file, or in samples.npy of a run's folder."""
-    path = Path(path) / "samples.npy" if Path(path).is_dir() else Path(path)
-    try:
-        images = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        sys.exit(f"{path}: cannot be read: {error}")
-    if images.ndim != 4 or images.shape[1:] != (28, 28, 1) or images.dtype.kind != "f":
-        sys.exit(f"{path}: expected floats (N, 28, 28, 1), got {images.dtype} {images.shape}")
-    if not -1.001 <= images.min() <= images.max() <= 1.001:
-        sys.exit(f"{path}: expected numbers in [-1, 1]")
-    return images
-
-
 def flat(images):
     """Vectors (N, 784) in [0, 1], as the protocol of the Parzen window wants them."""
     return (images.reshape(len(images), -1).astype(np.float64) + 1) / 2
@@ -163,8 +179,11 @@ def blurred(images, pool, neighbours=10):
     return means
 
 
-def image_table(sets):
-    """One row for each set of images (name -> images), below those of real ones."""
+def image_table(sets, failed):
+    """One row for each set of images (name -> images), below those of real ones.
+
+    failed: name -> why there are no images.
+    """
     steps = {"steps": QUICK_STEPS} if options.quick else {}
     classifier = mnist_classifier(data_dir=options.data_dir, cache=options.classifier, **steps)
     train, test = (load_mnist(split, options.data_dir)[0] for split in ("train", "test"))
@@ -187,21 +206,24 @@ def image_table(sets):
         rows.append([name, f"{s.score:.2f}", f"{s.frechet:.2f}", *shares, parzen])
     head = ["score", "Fréchet distance", "precision", "recall", "density", "coverage"]
     eyes = f"images, by classifier {classifier.digest[:8]}"
+    rows += [[name, f"failed: {reason}", *["–"] * len(head)] for name, reason in failed.items()]
     return [[eyes, *head, "Parzen window, nats"], *rows]
 
 
 def train_images():
-    """name -> samples, for each run of mnist.py in this table."""
-    sets, samples = {}, str(QUICK_SAMPLES if options.quick else SAMPLES)
+    """For the runs of mnist.py in this table: name -> samples, and name -> why it failed."""
+    sets, failed, samples = {}, {}, str(QUICK_SAMPLES if options.quick else SAMPLES)
     where = ["--data-dir", options.data_dir] if options.data_dir else []
     for name, arguments in (bar := tqdm(MNIST.items(), desc="mnist", unit="run")):
         bar.set_postfix_str(name)
         seed = ["--seed", str(options.seed)]
         every = [*arguments, "--samples", samples, *seed, *shared, *where]
-        folder, metrics = run("mnist", every)
-        if metrics:
-            sets[f"{name}, {metrics['seconds']:.0f} s"] = load(folder)
-    return sets
+        folder, found = run("mnist", every)
+        if isinstance(found, dict):
+            sets[f"{name}, {found['seconds']:.0f} s"] = load(folder)
+        else:
+            failed[name] = found
+    return sets, failed
 
 
 # %% The tables that were asked for
@@ -212,12 +234,14 @@ def markdown(table):
     return "\n".join([head, "| --- " * len(table[0]) + "|", *rows, ""])
 
 
-files = {path: load(path) for path in options.what if path not in (*TOYS, "mnist")}
 tables = {name: toy_table(name) for name in options.what if name in TOYS}
-if "mnist" in options.what or files:
-    tables["mnist"] = image_table((train_images() if "mnist" in options.what else {}) | files)
+if "mnist" in options.what or options.images:
+    trained, failed = train_images() if "mnist" in options.what else ({}, {})
+    tables["mnist"] = image_table(trained | options.images, failed)
 text = "\n".join(map(markdown, tables.values()))
 with replacing(out.path("table.md")) as temporary:
     Path(temporary).write_text(text, encoding="utf-8")
 out.save_metrics(tables=tables)
 print(f"\n{text}\nFiles: {out.folder}")
+if failures:
+    sys.exit(f"{len(failures)} runs failed: see above.")

@@ -34,7 +34,6 @@ and how well the samples cover the modes (see minigan/metrics/modes.py).
 
 import numpy as np
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from minigan import GAN, FourierFeatures, LeakyReLU, ReLU, Sequential, UniformLatent, train
 from minigan.data import TOYS, Batches, toy
@@ -43,7 +42,7 @@ from support.demo import start
 from support.looks import Observer, coverage_figures, restored
 from support.recipes import RECIPES, find_recipe
 from support.toy_variants import VARIANTS, dense_layers
-from support.training import looking_steps, losses_of
+from support.training import looking_steps, losses_of, progress, records_of, shown_losses
 
 # %% Constants
 
@@ -65,12 +64,13 @@ def add_options(parser):
     parser.add_argument("--no-pictures", action="store_true", help="write only the metrics")
 
 
+def check(options):
+    find_recipe(options.objective, options.regularizer)
+
+
 FILES = ["picture.png", "animation.gif", "checkpoint.npz"]
-options, out = start("toy", __doc__, FILES, add_options)
-try:
-    recipe = find_recipe(options.objective, options.regularizer)
-except ValueError as error:
-    raise SystemExit(f"toy.py: {error}") from None
+options, out = start("toy", __doc__, FILES, add_options, check)
+recipe = find_recipe(options.objective, options.regularizer)
 steps = options.steps or (QUICK_STEPS if options.quick else recipe.steps * PRESETS[options.preset])
 data_rng, noise_rng, weight_rng, view_rng = np.random.default_rng(options.seed).spawn(4)
 
@@ -80,7 +80,7 @@ data = toy(options.data)
 real = data.sample(SAMPLES, view_rng)
 centre, scale = real.mean(axis=0), real.std()
 points = Batches(data, BATCH, data_rng)
-batches = ((x - centre) / scale for x in points)
+batches = map(lambda x: (x - centre) / scale, points)
 
 # %% The networks: D ends in a logit, large for real
 
@@ -92,7 +92,7 @@ G = Sequential(layers_of_G, (LATENT,), rng=weight_rng, backend=options.backend)
 D = Sequential(layers_of_D, (2,), rng=weight_rng, backend=options.backend)
 print(f"The generator\n{G}\n\nThe discriminator\n{D}\n")
 
-# %% The game
+# %% The game, and what is remembered of it
 
 shared = {"latent": UniformLatent(LATENT), "rng": noise_rng, "schedule": recipe.schedule(steps)}
 if recipe.objective in VARIANTS:
@@ -100,26 +100,28 @@ if recipe.objective in VARIANTS:
 else:
     gan = GAN(G, D, recipe.objective, **recipe.players(G, D), **shared)
 
-# %% Training
-
 z = gan.latent.sample(SAMPLES, view_rng)  # always the same noise, so that the points move
 observer = Observer(gan, recipe, data, real, centre, scale, z)
 stops = looking_steps(steps, QUICK_FRAMES if options.quick else FRAMES)
-history = {"looks": [observer.look(0)], "losses": [], "seconds": 0.0}
-session = out.session(gan, points, history)
-if gan.steps:
-    history["looks"] = restored(history["looks"])
-looks, losses = history["looks"], history["losses"]
-records = session.run(train(gan, batches, steps - gan.steps))
+history = {"looks": [observer.look(0)], "records": []}
+session = out.session(gan, points, history, steps)  # with --resume, all three as they were
+looks = history["looks"] = restored(history["looks"])
+records = records_of(history)
+
+# %% Training
+
+
+def show(record):
+    return f"{shown_losses(record)}; {looks[-1][0].caption}"
+
+
+run = session.run(train(gan, batches, steps - gan.steps))
 with threadpool_limits(1):  # a second core costs these small matrices more than it helps
-    for record in (bar := tqdm(records, initial=gan.steps, total=steps, unit="step")):
-        losses.append(losses_of(record))
-        history["seconds"] += record.seconds
+    for record in progress(run, gan, steps, show):
+        records.append(record)
         if record.step in stops:
             looks.append(observer.look(record.step))
-            shown = (*losses[-1], looks[-1][0].caption)
-            bar.set_postfix_str("losses: D {:.3f}, G {:.3f}; {}".format(*shown))
-losses, seconds = np.array(losses).T, history["seconds"]  # (2, steps)
+losses, seconds = losses_of(records), sum(record.seconds for record in records)
 
 # %% Picture, animation, metrics
 

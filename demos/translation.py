@@ -33,7 +33,6 @@ translations in which a classifier still sees the original's class (they are fir
 
 import numpy as np
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from minigan import (
     Adam,
@@ -60,7 +59,8 @@ from minigan.plotting import (
     save_picture,
 )
 from support.demo import start
-from support.training import looking_steps
+from support.options import number
+from support.training import looking_steps, progress
 
 # %% Constants
 
@@ -74,14 +74,20 @@ FRAMES, QUICK_FRAMES = 12, 4
 def add_options(parser):
     plane = [name for name in TOYS if toy(name).dimension == 2]
     parser.add_argument("--data", choices=sorted(STEPS), default="plane", help="(default: plane)")
-    parser.add_argument("--a", choices=plane, default="moons", help="of the plane (default: moons)")
-    parser.add_argument("--b", choices=plane, default="circles", help="(default: circles)")
-    parser.add_argument("--cycle-weight", type=float, help="(default: 2 on the plane, else 10)")
+    parser.add_argument("--a", choices=plane, help="of the plane (default: moons)")
+    parser.add_argument("--b", choices=plane, help="(default: circles)")
+    parser.add_argument("--cycle-weight", type=number, help="(default: 2 on the plane, else 10)")
     parser.add_argument("--data-dir", help="folder that holds the MNIST files")
 
 
+def check(options):
+    for name in ("a", "b"):
+        if options.data != "plane" and getattr(options, name) is not None:
+            raise ValueError(f"--{name} is for --data plane, not for --data {options.data}")
+
+
 FILES = ["picture.png", "cycle.png", "animation.gif"]
-options, out = start("translation", __doc__, FILES, add_options)
+options, out = start("translation", __doc__, FILES, add_options, check)
 steps = options.steps or (QUICK_STEPS if options.quick else STEPS[options.data])
 a_rng, b_rng, weight_rng, view_rng = np.random.default_rng(options.seed).spawn(4)
 on_plane = options.data == "plane"
@@ -99,8 +105,8 @@ def standardised(name):
 
 
 if on_plane:
-    names = options.a, options.b
-    a, b = standardised(options.a), standardised(options.b)
+    names = options.a or "moons", options.b or "circles"
+    a, b = map(standardised, names)
     seen_a, seen_b = a[:POINTS], b[:POINTS]
 else:
     names = "digits", f"{options.data} digits"
@@ -156,8 +162,6 @@ game = CycleGAN(
 )
 print(f"A translator\n{F}\n\nA discriminator\n{networks[2]}\n")
 
-# %% Training
-
 
 def translate(network, x):
     """Host arrays in and out."""
@@ -172,14 +176,22 @@ def cycles():
 
 
 stops = looking_steps(steps, QUICK_FRAMES if options.quick else FRAMES)
-looks, errors, seconds = [(0, cycles())], [], 0.0
+looks, records = [(0, cycles())], []
+
+# %% Training
+
+
+def shown(record):
+    return f"cycle error {record.cycle_loss:.3f}"
+
+
 with threadpool_limits(1 if on_plane else None):
-    for record in (bar := tqdm(train(game, batches, steps), total=steps, unit="step")):
-        errors.append(record.cycle_loss)
-        seconds += record.seconds
+    for record in progress(train(game, batches, steps - game.steps), game, steps, shown):
+        records.append(record)
         if record.step in stops:
             looks.append((record.step, cycles()))
-            bar.set_postfix_str(f"cycle error {errors[-1]:.3f}")
+errors = [record.cycle_loss for record in records]
+seconds = sum(record.seconds for record in records)
 
 # %% Pictures
 

@@ -12,12 +12,32 @@ import time
 import uuid
 from pathlib import Path
 
-__all__ = ["expanded", "remove_stale", "replacing"]
+__all__ = ["FileError", "chunks", "expanded", "remove_stale", "replacing"]
 
 TEMPORARY = "minigan-part"
 
 #: How a file system says that it cannot do what is asked, not that it failed (CIFS, FUSE, ...).
 UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
+
+CHUNK = 1 << 20
+
+
+class FileError(ValueError):
+    """A file whose content cannot be used: `path` says which, `reason` says why."""
+
+    def __init__(self, path, reason):
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self):
+        return f"{self.path}: {self.reason}"
+
+
+def chunks(stream, count):
+    """The next `count` bytes of a stream in pieces of at most 1 MiB; fewer where it ends."""
+    while count > 0 and (chunk := stream.read(min(CHUNK, count))):
+        count -= len(chunk)
+        yield chunk
 
 
 def expanded(path):
@@ -50,14 +70,15 @@ def replacing(path):
     open(temporary, "x").close()  # not by `tempfile`, whose files are for their owner alone
     try:
         yield str(temporary)
-        _synchronise(temporary)
+        _synchronise(temporary, os.O_RDWR)
         os.replace(temporary, path)
     except BaseException:  # KeyboardInterrupt too
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
-    with contextlib.suppress(OSError):  # the file is whole and in its place: nothing has failed
-        _synchronise_folder(path.parent)
+    if os.name == "posix":  # Windows cannot open a folder
+        with contextlib.suppress(OSError):  # the file is whole and in its place: nothing failed
+            _synchronise(path.parent, os.O_RDONLY)
 
 
 def remove_stale(path, seconds=0):
@@ -74,21 +95,13 @@ def remove_stale(path, seconds=0):
                 stale.unlink()
 
 
-def _synchronise(path):
-    """Wait until the file is on the disk, as far as its file system can do that."""
-    with open(path, "r+b") as file:
-        try:
-            os.fsync(file.fileno())
-        except OSError as error:
-            if error.errno not in UNSUPPORTED:
-                raise  # the disk is full or broken: the content is lost
-
-
-def _synchronise_folder(path):
-    """Wait until the folder's names are on the disk. Windows cannot open a folder."""
-    if os.name == "posix":
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+def _synchronise(path, flags):
+    """Wait until a file, or a folder's names, are on the disk, if its file system can do that."""
+    handle = os.open(path, flags)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise  # the disk is full or broken: the content is lost
+    finally:
+        os.close(handle)

@@ -113,7 +113,7 @@ def write_page(path):
 
 
 def write_demo(path):
-    demo.Output(path.parent, "toy", [], {})
+    demo.Output(path.parent, "toy", [], {}).save_metrics()
 
 
 WRITERS = {
@@ -182,6 +182,7 @@ def test_every_reader_knows_it(home):
 
 def test_a_demo_writes_to_the_home_folder(home):
     _, out = demo.start("toy", "", ["picture.png"], argv=["--out=~/x"])
+    out.begin()
     assert out.path("picture.png") == home / "x" / "picture.png"
     assert json.loads((home / "x" / "metrics.json").read_text())["demo"] == "toy"
 

@@ -57,7 +57,7 @@ class ImageModel:
         if objective is None:
             return self.recipe
         if self.recipe.objective == "moment-matching":
-            raise ValueError(f"no discriminator to train for {objective!r}: leave --objective out")
+            raise ValueError(f"--objective {objective}: this model has no discriminator to train")
         recipe = replace(self.recipe, objective=objective)
         unbounded = OBJECTIVES[objective].needs_constraint and recipe.bounded_by == "none"
         return replace(recipe, **CLIPPED) if unbounded else recipe

@@ -54,8 +54,11 @@ class Observer:
 
 
 def restored(looks):
-    """Looks from a checkpoint, which holds dicts in place of a `Moment` and its `ModeCoverage`."""
-    return [(Moment(**moment), c and ModeCoverage(**c)) for moment, c in looks]
+    """The same looks; a checkpoint holds dicts in place of a `Moment` and its `ModeCoverage`."""
+    return [
+        (Moment(**moment), c and ModeCoverage(**c)) if isinstance(moment, dict) else (moment, c)
+        for moment, c in looks
+    ]
 
 
 def coverage_figures(c):

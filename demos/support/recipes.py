@@ -109,10 +109,14 @@ RECIPES = (
 def find_recipe(objective=None, bounded_by=None):
     """The first row of that objective and that bound; None stands for any.
 
-    Raises ValueError if there is none, and says which there are.
+    Raises ValueError if there is none, and says which there are, as options of toy.py.
     """
     for recipe in RECIPES:
         if objective in (None, recipe.objective) and bounded_by in (None, recipe.bounded_by):
             return recipe
-    there = ", ".join(f"{r.objective} with {r.bounded_by}" for r in RECIPES)
-    raise ValueError(f"no recipe for {objective} with {bounded_by}; there is {there}")
+    bounds = ", ".join(r.bounded_by for r in RECIPES if r.objective == objective)
+    objectives = ", ".join(r.objective for r in RECIPES if r.bounded_by == bounded_by)
+    raise ValueError(
+        f"no settings are known for --objective {objective} with --regularizer {bounded_by}: "
+        f"{objective} goes with {bounds or 'none'}, {bounded_by} with {objectives or 'none'}"
+    )

@@ -1,8 +1,14 @@
 """Small things that all demos with a training loop need."""
 
 import numpy as np
+from tqdm import tqdm
 
-__all__ = ["looking_steps", "losses_of"]
+from minigan import Record
+
+__all__ = ["looking_steps", "losses_of", "progress", "records_of", "shown_losses"]
+
+#: A figure is read from a GPU at every so many steps: it would be waited for each time.
+READ = 10
 
 
 def looking_steps(steps, count):
@@ -10,6 +16,34 @@ def looking_steps(steps, count):
     return set(np.linspace(0, steps, count + 1).round().astype(int).tolist())
 
 
-def losses_of(record):
-    """D's loss (NaN in a game without D) and G's loss."""
+def progress(records, game, steps, show):
+    """The records of training up to so many steps, with a progress bar beside them.
+
+    show: record -> text for the bar. It is called at every tenth step and at the last.
+    """
+    with tqdm(initial=game.steps, total=steps, unit="step") as bar:
+        for record in records:
+            yield record
+            if record.step % READ == 0 or record.step == steps:
+                bar.set_postfix_str(show(record), refresh=False)
+            bar.update()
+
+
+def shown_losses(record):
+    """The losses of a record as text."""
+    return "losses: D {:.3f}, G {:.3f}".format(*_losses(record))
+
+
+def records_of(history):
+    """The records in a history; from a checkpoint they come as dicts."""
+    history["records"] = [r if isinstance(r, Record) else Record(**r) for r in history["records"]]
+    return history["records"]
+
+
+def losses_of(records):
+    """D's losses (NaN in a game without D) and G's losses, (2, steps)."""
+    return np.array([_losses(record) for record in records]).T
+
+
+def _losses(record):
     return getattr(record, "discriminator_loss", np.nan), record.generator_loss

@@ -22,11 +22,8 @@ class Distribution(ABC):
     """A probability distribution over points of `dimension` numbers that can be sampled.
 
     extent: the window that holds practically all of the mass, for plotting: (min, max) of each
-    axis, one after the other. has_density: whether `log_density` and `density` can be called,
-    which needs an exact density in closed form.
+    axis, one after the other.
     """
-
-    has_density = False
 
     def __init__(self, name, dimension, extent):
         low, high = extent[::2], extent[1::2]
@@ -43,6 +40,11 @@ class Distribution(ABC):
     def sample(self, n, rng):
         """n independent samples, (n, d). The same state of the generator gives the same bits."""
         return self.draw(check_integer("n", n, 1), check_rng(rng))
+
+    @property
+    def has_density(self):
+        """Whether there is an exact density in closed form, for `log_density` and `density`."""
+        return self._log_density is not None
 
     @abstractmethod
     def draw(self, n, rng):
@@ -66,9 +68,8 @@ class Distribution(ABC):
         """p(x), (n,), for points x (n, d)."""
         return np.exp(self.log_density(x))
 
-    def _log_density(self, x):
-        """As `log_density`, for points that have been checked. Goes with has_density = True."""
-        raise NotImplementedError
+    #: As `log_density`, for points that have been checked: a method where there is a closed form.
+    _log_density = None
 
 
 class GaussianMixture(Distribution):
@@ -81,8 +82,6 @@ class GaussianMixture(Distribution):
     them all are equal. extent: without it, the means' bounding box and 5 standard deviations
     around it. Means, weights and a sigma (K, d) are kept as read-only float64 copies.
     """
-
-    has_density = True
 
     def __init__(self, means, sigma, weights=None, *, name="gaussian-mixture", extent=None):
         self.means, self.sigma = _constant(means), _constant(sigma)

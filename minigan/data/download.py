@@ -1,16 +1,15 @@
 """Download a file from the first of several mirrors that gives the right content.
 
-Read `download` first: one temporary file, filled by one mirror after another, verified by the
-SHA-256 of its *uncompressed* content, and only then renamed (see `files.replacing`). So its name
-never holds anything unverified, a mirror that recompressed the file passes, and two processes
-that download at once (each into its own temporary file) both end with the right file.
+One temporary file is filled by one mirror after another, verified by the SHA-256 of its
+*uncompressed* content, and only then renamed (see `files.replacing`). So its name never holds
+anything unverified, a mirror that recompressed the file passes, and two processes that download
+at once (each into its own temporary file) both end with the right file.
 
 A mirror can fail in many ways, and each must end: it refuses, sends an error page, stops in the
 middle, stalls, or sends one byte a second for ever. Against the last, `_TimedReader` puts a time
 limit under everything that is read, the header lines included.
 """
 
-import functools
 import http.client
 import io
 import time
@@ -138,25 +137,21 @@ class _TimedHandler(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
 
     def __init__(self, timeout, end):
         super().__init__()
-        self._respond = functools.partial(_timed_response, timeout=timeout, end=end)
+        self._limits = timeout, end
 
-    def http_open(self, req):
-        return self.do_open(functools.partial(self._connect, http.client.HTTPConnection), req)
+    def do_open(self, connection_class, req, **options):
+        def connect(host, **options):
+            connection = connection_class(host, **options)
+            connection.response_class = self._respond
+            return connection
 
-    def https_open(self, req):
-        return self.do_open(functools.partial(self._connect, http.client.HTTPSConnection), req)
+        return super().do_open(connect, req, **options)
 
-    def _connect(self, connection_class, host, **options):
-        connection = connection_class(host, **options)
-        connection.response_class = self._respond
-        return connection
-
-
-def _timed_response(sock, *args, timeout, end, **options):
-    response = http.client.HTTPResponse(sock, *args, **options)
-    response.fp.close()
-    response.fp = io.BufferedReader(_TimedReader(sock, timeout, end))
-    return response
+    def _respond(self, sock, *args, **options):
+        response = http.client.HTTPResponse(sock, *args, **options)
+        response.fp.close()
+        response.fp = io.BufferedReader(_TimedReader(sock, *self._limits))
+        return response
 
 
 class _TimedReader(io.RawIOBase):

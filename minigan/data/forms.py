@@ -40,8 +40,8 @@ def places_in(folder, name, itself):
     """
     wanted = {_letters(name)} | ({"emnist"} if name.startswith("emnist-") else set())
     inside = [entry for entry in _entries(folder) if _letters(entry.name) in wanted]
-    order = [folder, *inside] if name == "mnist" else [*inside, folder]
-    order = order if itself else inside
+    own = [folder] if itself else []
+    order = [*own, *inside] if name == "mnist" else [*inside, *own]
     return [path for place in order for path in (place, place / "raw")]
 
 
@@ -57,29 +57,29 @@ def forms(places, split, name):
     gives a dict with an array for each, and raises IdxError or OSError. Earlier places come
     first, and in each, files as published before other forms.
     """
-    prefix, word = rf"(?:(?:{re.escape(name)}|mnist)[-_])?", WORDS[split]
+    sets = rf"(?:{re.escape(name)}|mnist)"
+    start = rf"(?:{sets}[-_])?{WORDS[split]}"
     tail = rf"(?:-[0-9a-f]{{8}})?{COPY}(?:\.gz)?{COPY}"  # eight digits: see `mnist._download`
     names = [
-        (rf"{prefix}{word}-images[-.]idx3-ubyte{tail}", ROLES[:1], _read_images),
-        (rf"{prefix}{word}-labels[-.]idx[12]-(?:ubyte|int){tail}", ROLES[1:], _read_labels),
-        (rf"(?:{re.escape(name)}|mnist){COPY}\.npz", ROLES, partial(read_npz, split=split)),
-        (rf"{prefix}{word}{COPY}\.csv(?:\.gz)?", ROLES, read_csv),
+        (rf"{start}-images[-.]idx3-ubyte{tail}", ROLES[:1], _read_images),
+        (rf"{start}-labels[-.]idx[12]-(?:ubyte|int){tail}", ROLES[1:], _read_labels),
+        (rf"{sets}{COPY}\.npz", ROLES, partial(read_npz, split=split)),
+        (rf"{start}{COPY}\.csv(?:\.gz)?", ROLES, read_csv),
     ]
-    names = [(re.compile(pattern, re.IGNORECASE), *rest) for pattern, *rest in names]
     return [
         (path, roles, read)
         for place in places
         for pattern, roles, read in names
-        for path in _matching(place, pattern)
+        for entry in _named(place, pattern)
+        for path in _named(entry, pattern)
+        if isfile(path)
     ]
 
 
-def _matching(place, pattern):
-    """The files in one place with a name of that pattern, also in a folder of such a name."""
-    for entry in [place] if isfile(place) else _entries(place):
-        if pattern.fullmatch(entry.name):
-            inside = [entry] if isfile(entry) else _entries(entry)
-            yield from (path for path in inside if pattern.fullmatch(path.name) and isfile(path))
+def _named(place, pattern):
+    """What has a name of that pattern in a folder; or `place` itself, if it is such a file."""
+    entries = [place] if isfile(place) else _entries(place)
+    return [entry for entry in entries if re.fullmatch(pattern, entry.name, re.IGNORECASE)]
 
 
 def _entries(folder):

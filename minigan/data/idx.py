@@ -25,31 +25,18 @@ import zlib
 
 import numpy as np
 
+from minigan.files import FileError, chunks
+
 __all__ = ["MAX_BYTES", "IdxError", "content_sha256", "encode_idx", "open_content", "read_idx"]
 
-DTYPES = {
-    0x08: np.dtype("u1"),
-    0x09: np.dtype("i1"),
-    0x0B: np.dtype(">i2"),
-    0x0C: np.dtype(">i4"),
-    0x0D: np.dtype(">f4"),
-    0x0E: np.dtype(">f8"),
-}
+DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 MAX_NDIM = 8
 MAX_BYTES = 1 << 30  # 1 GiB of elements: twenty times the largest file of MNIST
-CHUNK = 1 << 20
 GZIP_MAGIC = b"\x1f\x8b"
 
 
-class IdxError(ValueError):
-    """A file whose content is not what it should be: `path` says which, `reason` says why."""
-
-    def __init__(self, path, reason):
-        super().__init__(path, reason)
-        self.path, self.reason = path, reason
-
-    def __str__(self):
-        return f"{self.path}: {self.reason}"
+class IdxError(FileError):
+    """A file of data whose content is not what it should be."""
 
 
 @contextlib.contextmanager
@@ -83,11 +70,11 @@ def content_sha256(path, max_bytes=MAX_BYTES):
     """
     digest, size = hashlib.sha256(), 0
     with open_content(path) as stream:
-        while chunk := stream.read(CHUNK):
+        for chunk in chunks(stream, max_bytes + 1):
             size += len(chunk)
-            if size > max_bytes:
-                raise IdxError(path, f"content of more than {max_bytes} bytes")
             digest.update(chunk)
+    if size > max_bytes:
+        raise IdxError(path, f"content of more than {max_bytes} bytes")
     return digest.hexdigest()
 
 
@@ -108,7 +95,7 @@ def read_idx(path, *, ndim=None, max_bytes=MAX_BYTES):
         if math.prod(max(size, 1) for size in shape) * dtype.itemsize > max_bytes:
             raise IdxError(path, f"size {shape} of {dtype.name} is above {max_bytes} bytes")
         # One byte more shows whether anything follows; at the end gzip checks its checksum.
-        data = _read_up_to(stream, expected + 1)
+        data = bytearray().join(chunks(stream, expected + 1))
     if len(data) < expected:
         raise IdxError(path, f"truncated data: {len(data)} of {expected} bytes, shape {shape}")
     if len(data) > expected:
@@ -119,47 +106,30 @@ def read_idx(path, *, ndim=None, max_bytes=MAX_BYTES):
 
 def encode_idx(array):
     """The bytes of an idx file that holds `array` (1 to 8 dimensions, of a dtype listed above)."""
-    array = np.asarray(array)
-    codes = {dtype.newbyteorder("="): code for code, dtype in DTYPES.items()}
-    code = codes.get(array.dtype.newbyteorder("="))
-    if code is None:
-        names = ", ".join(dtype.name for dtype in DTYPES.values())
-        raise TypeError(f"idx files hold {names}; got {array.dtype}")
+    codes = {np.dtype(dtype).name: code for code, dtype in DTYPES.items()}
+    if array.dtype.name not in codes:
+        raise TypeError(f"idx files hold {', '.join(codes)}; got {array.dtype}")
     if not 1 <= array.ndim <= MAX_NDIM:
         raise ValueError(f"idx arrays have 1 to {MAX_NDIM} dimensions here; got {array.ndim}")
+    code = codes[array.dtype.name]
     header = struct.pack(f">BBBB{array.ndim}I", 0, 0, code, array.ndim, *array.shape)
     return header + array.astype(DTYPES[code]).tobytes()
 
 
 def _read_header(stream, path, ndim):
-    magic = bytes(_read_up_to(stream, 4))
+    magic = stream.read(4)
     if magic[:2] != bytes(2)[: len(magic)]:
-        raise IdxError(
-            path,
-            f"wrong magic number: starts with {magic.hex(' ')}, "
-            "neither gzip (1f 8b) nor idx (00 00, type, dimensions)",
-        )
+        neither = "neither gzip (1f 8b) nor idx (00 00, type, dimensions)"
+        raise IdxError(path, f"wrong magic number: starts with {magic.hex(' ')}, {neither}")
     if len(magic) < 4:
         raise IdxError(path, f"truncated header: {len(magic)} of 4 bytes of magic number")
     code, found = magic[2], magic[3]
     if code not in DTYPES:
         raise IdxError(path, f"unsupported type code 0x{code:02x}")
-    if not 1 <= found <= MAX_NDIM:
-        raise IdxError(path, f"wrong number of dimensions: {found}, expected 1 to {MAX_NDIM}")
-    if ndim is not None and found != ndim:
-        raise IdxError(path, f"wrong number of dimensions: {found}, expected {ndim}")
-    sizes = _read_up_to(stream, 4 * found)
+    if not 1 <= found <= MAX_NDIM or ndim not in (None, found):
+        expected = ndim if 1 <= found <= MAX_NDIM else f"1 to {MAX_NDIM}"
+        raise IdxError(path, f"wrong number of dimensions: {found}, expected {expected}")
+    sizes = stream.read(4 * found)
     if len(sizes) < 4 * found:
         raise IdxError(path, f"truncated header: {len(sizes)} of {4 * found} bytes of sizes")
-    return DTYPES[code], struct.unpack(f">{found}I", sizes)
-
-
-def _read_up_to(stream, count):
-    """`count` bytes; fewer only where the stream ends. Memory grows with what is really there."""
-    data = bytearray()
-    while len(data) < count:
-        chunk = stream.read(min(CHUNK, count - len(data)))
-        if not chunk:
-            break
-        data += chunk
-    return data
+    return np.dtype(DTYPES[code]), struct.unpack(f">{found}I", sizes)

@@ -7,9 +7,8 @@ tried in its place. In which forms the files may come, `forms.py` knows.
 
 MNIST is verified by the SHA-256 of its *uncompressed* idx files, whatever form it comes in, so
 training never starts on damaged data. Sets that are made like it (Fashion-MNIST, EMNIST, QMNIST,
-a subset) have other digests, often under the same file names. They are loaded if you give their
-`name`, by their shapes alone, and their digests are shown. Nothing that somebody else wrote is
-ever replaced or removed, in the cache neither.
+a subset) have other digests, often under the same file names: they are loaded by their `name`.
+Nothing that somebody else wrote is ever replaced or removed, in the cache neither.
 """
 
 import hashlib
@@ -24,7 +23,7 @@ import numpy as np
 from minigan.data.download import DownloadError
 from minigan.data.download import download as fetch
 from minigan.data.forms import PIXELS, forms, places_in
-from minigan.data.idx import IdxError, encode_idx
+from minigan.data.idx import IdxError, encode_idx, read_idx
 from minigan.files import expanded
 
 __all__ = ["MNIST", "MnistError", "MnistFile", "MnistSource", "cache_dir", "load_mnist"]
@@ -64,33 +63,21 @@ class MnistSource:
     mirrors: tuple
 
 
+DIGESTS = {
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+
+
+def _split(word, count):
+    shapes = {f"{word}-images-idx3-ubyte": (count, *PIXELS), f"{word}-labels-idx1-ubyte": (count,)}
+    return tuple(MnistFile(name, shape, DIGESTS[name]) for name, shape in shapes.items())
+
+
 MNIST = MnistSource(
-    files={
-        "train": (
-            MnistFile(
-                "train-images-idx3-ubyte",
-                (60000, 28, 28),
-                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-            ),
-            MnistFile(
-                "train-labels-idx1-ubyte",
-                (60000,),
-                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-            ),
-        ),
-        "test": (
-            MnistFile(
-                "t10k-images-idx3-ubyte",
-                (10000, 28, 28),
-                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-            ),
-            MnistFile(
-                "t10k-labels-idx1-ubyte",
-                (10000,),
-                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-            ),
-        ),
-    },
+    files={"train": _split("train", 60_000), "test": _split("t10k", 10_000)},
     mirrors=(
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -156,7 +143,10 @@ def cache_dir():
 
 def _load(split, data_dir, download, name, source):
     """The arrays {"images": ..., "labels": ...}: from a folder, the cache or a mirror."""
-    files = _files(split, name, source)
+    files = dict(zip(("images", "labels"), source.files[split], strict=True))
+    if name != "mnist":  # the same names and pixels, but any number of them and any content
+        for role, file in files.items():
+            files[role] = MnistFile(file.name, (None, *file.shape[1:]), None)
     folder, named_by = _folder(data_dir)
     why_not = (
         (named_by and "no, since a folder was named")
@@ -177,21 +167,12 @@ def _load(split, data_dir, download, name, source):
         warnings.warn("\n".join([*reasons, "Downloading it."]), RuntimeWarning, stacklevel=3)
     for role, file in missing.items():
         try:
-            arrays[role] = _download(folder / name, role, file, split, source)
+            arrays[role] = _download(folder / name, role, file, source.mirrors)
         except (DownloadError, OSError) as error:
             # "from None": the message says all; the chain of causes would bury it.
             text = _unavailable(split, name, source, missing, looked, error)
             raise MnistError(text) from None
     return arrays
-
-
-def _files(split, name, source):
-    """The `MnistFile`s of one split, role -> file; of a set that is not MNIST with any content."""
-    files = dict(zip(("images", "labels"), source.files[split], strict=True))
-    if name == "mnist":
-        return files
-    shapes = {"images": (None, *PIXELS), "labels": (None,)}
-    return {role: MnistFile(file.name, shapes[role], None) for role, file in files.items()}
 
 
 def _folder(data_dir):
@@ -214,23 +195,16 @@ def _home(path):
         ) from None
 
 
-def _download(folder, role, file, split, source):
+def _download(folder, role, file, mirrors):
     """The array of one file, downloaded to the cache.
 
     With eight digits of its digest in its name it is nobody else's, and may be replaced if it is
     ever damaged.
     """
     target = folder / f"{file.name}-{file.sha256[:8]}.gz"
-    fetch(
-        [f"{mirror}{file.name}.gz" for mirror in source.mirrors],
-        target,
-        file.sha256,
-        max_bytes=MAX_BYTES,
-    )
-    arrays, problems = _search([target], split, "mnist", {role: file})
-    if problems:
-        raise MnistError(problems[0][1])
-    return arrays[role]
+    urls = [f"{mirror}{file.name}.gz" for mirror in mirrors]
+    fetch(urls, target, file.sha256, max_bytes=MAX_BYTES)
+    return _checked(target, role, read_idx(target), file)
 
 
 def _search(places, split, name, files):
@@ -243,17 +217,14 @@ def _search(places, split, name, files):
         wanted = [role for role in roles if role in files and role not in arrays]
         if not wanted:
             continue
+        advice = " (this file is broken: replace or remove it)"
         try:
-            found = read(path)
+            found, advice = read(path), ""  # what is read is whole, if perhaps of another set
+            arrays |= {role: _checked(path, role, found[role], files[role]) for role in wanted}
         except IdxError as error:
-            problems.append((wanted, f"{error} (this file is broken: replace or remove it)"))
+            problems.append((wanted, f"{error}{advice}"))
         except OSError as error:
             problems.append((wanted, f"{path}: cannot be read: {error}"))
-        else:
-            try:
-                arrays |= {role: _checked(path, role, found[role], files[role]) for role in wanted}
-            except IdxError as error:
-                problems.append((wanted, str(error)))
     return arrays, problems
 
 
@@ -299,21 +270,20 @@ def _looked(folder, named_by, places, reasons):
     """Lines that say where was looked, and what was found there."""
     by = named_by or f"the cache; neither data_dir nor {VARIABLE} names a folder"
     absent = "" if os.path.exists(folder) or not named_by else ", which is no folder"
-    lines = [f"In this folder and its sub-folders: {folder} ({by}{absent})"]
-    lines += [f"Found: {reason}" for reason in reasons]
-    return lines + [
-        f"In {place} lies: {_content(place)}" for place in places if os.path.exists(place)
+    return [
+        f"In this folder and its sub-folders: {folder} ({by}{absent})",
+        *(f"Found: {reason}" for reason in reasons),
+        *(f"In {place} lies: {_content(place)}" for place in places if os.path.exists(place)),
     ]
 
 
 def _unavailable(split, name, source, missing, looked, download):
     """The message about files that are `missing`, role -> MnistFile."""
-    names = ", ".join(
-        f"{file.name}{end}" for file in missing.values() for end in ("", ".gz")
-    ) + "".join(f", {file.name.replace('-idx', '.idx')}" for file in missing.values())
+    published = [file.name for file in missing.values()]
+    names = [f"{name}, {name}.gz, {name.replace('-idx', '.idx')}" for name in published]
     lines = [
         f"{name}: the {' and '.join(missing)} of the split {split!r} are not available.",
-        f"Looked for: {names};",
+        f"Looked for: {', '.join(names)};",
         f"  for both in one file: {name}.npz (Keras) and mnist_{split}.csv (Kaggle)",
         *looked,
         f"Download: {download}",
@@ -322,13 +292,14 @@ def _unavailable(split, name, source, missing, looked, download):
         "     --data-dir FOLDER (in Python data_dir=FOLDER)",
         *(f"     {file.name}" for pair in source.files.values() for file in pair),
     ]
-    if name != "mnist":
-        return "\n".join([*lines, f"  2. put them in {name} in the folder of {VARIABLE}."])
-    lines += [
-        f"  2. set the environment variable {VARIABLE} to that folder;",
-        "  3. name no folder, connect to the internet and run again: the files are",
-        "     downloaded to the cache.",
-    ]
+    if name == "mnist":
+        lines += [
+            f"  2. set the environment variable {VARIABLE} to that folder;",
+            "  3. name no folder, connect to the internet and run again: the files are",
+            "     downloaded to the cache.",
+        ]
+    else:
+        lines.append(f"  2. put them in {name} in the folder of {VARIABLE}.")
     return "\n".join(lines)
 
 
@@ -337,9 +308,7 @@ def _content(folder):
     if os.path.isfile(folder):
         return "it is a file"
     try:
-        names = sorted(
-            f"{path.name}/" if os.path.isdir(path) else path.name for path in folder.iterdir()
-        )
+        names = sorted(path.name + "/" * os.path.isdir(path) for path in folder.iterdir())
     except OSError as error:
         return f"(cannot be looked into: {error.strerror})"
     more = [f"and {len(names) - SHOWN} more"] if len(names) > SHOWN else []

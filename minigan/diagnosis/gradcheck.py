@@ -8,12 +8,13 @@ a layer keeps beside: `contracts.py`.
 `print(gradcheck(network, x))` shows a table. Nothing that is passed in is changed.
 """
 
+import copy
 from dataclasses import replace
 
 import numpy as np
 
 from minigan.checks import as_generator
-from minigan.diagnosis.contracts import broken_rules
+from minigan.diagnosis.contracts import broken_rules, differ
 from minigan.diagnosis.numerical import GradientReport, GradientRow, compare_gradients
 from minigan.game import Game
 from minigan.layers import Layer, Sequential
@@ -42,22 +43,29 @@ def gradcheck(target, *inputs, rng=0, train=True, tolerance=1e-6, max_entries=64
     converged (its docstring says why): let it see some hundred batches first, or take train=False.
     """
     # a stream of its own: seeded like the input, the upstream gradient would equal the input
-    rng = as_generator(rng).spawn(1)[0]
-    options = {"rng": rng, "tolerance": tolerance, "max_entries": max_entries}
-    options["directions"] = directions
+    options = {"rng": as_generator(rng).spawn(1)[0], "tolerance": tolerance}
+    options |= {"max_entries": max_entries, "directions": directions}
     inputs = [x if isinstance(x, Sequential) or _is_labels(x) else _as_input(x) for x in inputs]
+    before = copy.deepcopy(inputs)
     if isinstance(target, Layer | Sequential):
-        return _check_network(target, *inputs, train=train, **options)
-    if isinstance(target, Objective):
-        return _check_objective(target, *inputs, **options)
-    if isinstance(target, Regularizer):
-        return _check_regularizer(target, *inputs, **options)
-    if isinstance(target, Game):
-        return _check_game(target, *inputs, **options)
-    raise TypeError(
-        f"gradcheck: expected a Layer, Sequential, Objective, Regularizer or game, "
-        f"got {type(target).__name__}"
-    )
+        report = _check_network(target, *inputs, train=train, **options)
+    elif isinstance(target, Objective):
+        report = _check_objective(copy.deepcopy(target), *inputs, **options)
+    elif isinstance(target, Regularizer):
+        report = _check_regularizer(copy.deepcopy(target), *inputs, **options)
+    elif isinstance(target, Game):
+        report = _check_game(target.clone(dtype="float64"), *inputs, **options)
+    else:
+        raise TypeError(
+            f"gradcheck: expected a Layer, Sequential, Objective, Regularizer or game, "
+            f"got {type(target).__name__}"
+        )
+    written = [
+        f"input {i} is written to"
+        for i, (x, kept) in enumerate(zip(inputs, before, strict=True))
+        if isinstance(x, np.ndarray) and differ(x, kept)
+    ]
+    return replace(report, broken=(*report.broken, *written))
 
 
 def _is_labels(x):
@@ -73,29 +81,24 @@ def _as_input(x):
 
 def _check_network(target, x, *, rng, train, **options):
     network = _float64(target, x.shape[1:], rng)
-    backend = network.backend
+    backend, rewind = network.backend, _rewinder([network])
     x = backend.asarray(x)
-    rewind = _rewinder(network)
 
     def forward():
         rewind()
         return network.forward(x, train=train)
 
-    broken = broken_rules(network, x, train, rng.spawn(1)[0], rewind)
+    broken = broken_rules(network, x, train, rng, rewind)
     y, caches = forward()
     upstream = backend.asarray(rng.standard_normal(y.shape))
     network.zero_gradients()
     network.add_gradients(upstream, caches)
-    arrays = {"x": x, **network.named_parameters()}
-    gradients = {"x": network.backward(upstream, caches), **network.named_gradients()}
     report = compare_gradients(
         lambda: (forward()[0] * upstream).sum(),
-        arrays,
-        gradients,
-        rng=rng,
-        backend=backend,
-        **options,
-    )
+        {"x": x, **network.named_parameters()},
+        {"x": network.backward(upstream, caches), **network.named_gradients()},
+        rng=rng, backend=backend, **options,
+    )  # fmt: skip
     return replace(report, broken=tuple(broken))
 
 
@@ -105,98 +108,96 @@ def _float64(target, input_shape, rng):
         return target.clone(dtype="float64")
     if target.network is not None:
         raise ValueError(f"{target!r} is part of a network: check the network, or a new layer")
-    return Sequential([target.unbound()], input_shape, rng=rng, dtype="float64")
+    return Sequential([copy.deepcopy(target)], input_shape, rng=rng, dtype="float64")
 
 
-def _rewinder(*networks):
-    """A function that sets networks back to now, so that every forward pass is the same one.
+def _rewinder(networks, *generators):
+    """A function that sets all of them back to now, so that every forward pass is the same one.
 
     Dropout draws its masks again, and `SpectralNorm` starts from the same vectors.
     """
-    layers = [layer for network in networks for layer in network.layers]
-    states = [layer.rng.bit_generator.state for layer in layers]
+    generators += tuple(layer.rng for network in networks for layer in network.layers)
+    states = [generator.bit_generator.state for generator in generators]
     buffers = [network.buffers.copy() for network in networks]
 
     def rewind():
-        for layer, state in zip(layers, states, strict=True):
-            layer.rng.bit_generator.state = state
+        for generator, state in zip(generators, states, strict=True):
+            generator.bit_generator.state = state
         for network, kept in zip(networks, buffers, strict=True):
             network.buffers[...] = kept
 
     return rewind
 
 
-def _check_objective(objective, real_logits, fake_logits, *, rng, **options):
-    real_logits, fake_logits = map(objective.backend.asarray, (real_logits, fake_logits))
-    _, d_real, d_fake = objective.discriminator(real_logits, fake_logits)
-    report_d = compare_gradients(
-        lambda: objective.discriminator(real_logits, fake_logits)[0],
-        {"real_logits (D)": real_logits, "fake_logits (D)": fake_logits},
+def _check_objective(objective, real_logits, fake_logits, **options):
+    r, f = map(objective.backend.asarray, (real_logits, fake_logits))
+    options["backend"] = objective.backend
+    _, d_real, d_fake = objective.discriminator(r, f)
+    report = compare_gradients(
+        lambda: objective.discriminator(r, f)[0],
+        {"real_logits (D)": r, "fake_logits (D)": f},
         {"real_logits (D)": d_real, "fake_logits (D)": d_fake},
-        rng=rng,
-        backend=objective.backend,
         **options,
     )
-    _, d_fake = objective.generator(fake_logits)
-    report_g = compare_gradients(
-        lambda: objective.generator(fake_logits)[0],
-        {"fake_logits (G)": fake_logits},
-        {"fake_logits (G)": d_fake},
-        rng=rng,
-        backend=objective.backend,
-        **options,
+    name, (_, d_fake) = "fake_logits (G)", objective.generator(f)
+    of_generator = compare_gradients(
+        lambda: objective.generator(f)[0], {name: f}, {name: d_fake}, **options
     )
-    return GradientReport(report_d.rows + report_g.rows, report_d.tolerance)
+    return replace(report, rows=report.rows + of_generator.rows)
+
+
+def _check_regularizer(regularizer, network, real, fake, *, rng, **options):
+    network, drawn = network.clone(dtype="float64"), np.random.default_rng(rng.integers(1 << 31))
+    rewind, backend = _rewinder([network], drawn), network.backend
+    real, fake = map(backend.asarray, (real, fake))
+
+    def penalty():
+        rewind()
+        return regularizer.penalize(network, real, fake, drawn)
+
+    network.zero_gradients()
+    penalty()
+    gradients, once = _named_gradients(network, ""), network.gradients.copy()
+    penalty()
+    adds = not differ(network.gradients - once, once)
+    arrays = network.named_parameters()
+    report = compare_gradients(penalty, arrays, gradients, rng=rng, backend=backend, **options)
+    return replace(report, broken=() if adds else ("the penalty does not add to the gradients",))
 
 
 def _check_game(game, *batch, rng, **options):
     """Each player's complete step: its gradients, and that no other player's are touched."""
-    twin = game.clone(dtype="float64")
-    steps = twin.gradient_steps(*batch, rng=rng.spawn(1)[0])
-    seed, rewind = int(rng.integers(1 << 31)), _rewinder(*twin.networks)
+    steps = game.gradient_steps(*batch, rng=rng.spawn(1)[0])
+    rewind, rows, broken = _rewinder(game.networks, game.rng), (), []
+    for player in game.players:
+        network = getattr(game, player)
+        x = game.asarray(rng.standard_normal((len(batch[0]), *network.input_shape)))
+        found = broken_rules(network, x, True, rng, rewind)
+        broken += [f"{player}, {sentence}" for sentence in found]
 
     def figures(step):
         rewind()
-        twin.rng = np.random.default_rng(seed)  # a penalty's random numbers: the same every time
         return step()
 
-    rows, broken = (), []
     for step, losses in steps:
-        for network in twin.networks:
+        for network in game.networks:
             network.gradients[...] = 1  # what a step must overwrite, or not touch
         figures(step)
-        for player in twin.players:
-            if player not in losses and (getattr(twin, player).gradients != 1).any():
+        for player in game.players:
+            if player not in losses and (getattr(game, player).gradients != 1).any():
                 broken.append(f"the step of {', '.join(losses)} changes gradients of the {player}")
-        found = {player: _named_gradients(twin, player) for player in losses}
+        found = {player: _named_gradients(getattr(game, player), f"{player} ") for player in losses}
         for player, loss in losses.items():
+            arrays = getattr(game, player).named_parameters()
             report = compare_gradients(
                 lambda step=step, loss=loss: figures(step)[loss],
-                {f"{player} {n}": w for n, w in getattr(twin, player).named_parameters().items()},
+                {f"{player} {name}": w for name, w in arrays.items()},
                 found[player],
-                rng=rng,
-                backend=twin.backend,
-                **options,
-            )
+                rng=rng, backend=game.backend, **options,
+            )  # fmt: skip
             rows += report.rows
     return GradientReport(rows, report.tolerance, tuple(broken))
 
 
-def _named_gradients(game, player):
-    return {f"{player} {n}": g.copy() for n, g in getattr(game, player).named_gradients().items()}
-
-
-def _check_regularizer(regularizer, network, real, fake, *, rng, **options):
-    network = network.clone(dtype="float64")
-    real, fake = map(network.backend.asarray, (real, fake))
-    seed, rewind = int(rng.integers(1 << 31)), _rewinder(network)
-
-    def penalty():
-        rewind()
-        return regularizer.penalize(network, real, fake, np.random.default_rng(seed))
-
-    network.zero_gradients()
-    penalty()
-    gradients = {name: g.copy() for name, g in network.named_gradients().items()}
-    options["backend"] = network.backend
-    return compare_gradients(penalty, network.named_parameters(), gradients, rng=rng, **options)
+def _named_gradients(network, prefix):
+    return {prefix + name: g.copy() for name, g in network.named_gradients().items()}

@@ -63,7 +63,7 @@ class GradientRow:
 @dataclass(frozen=True)
 class GradientReport:
     """The comparison of all arrays: `rows`, `tolerance`, and `broken`, sentences about rules that a
-    layer has broken. `passed`, `worst` (the row), and a table when printed."""
+    layer has broken. `verdict`, `passed`, `worst` (the row), and a table when printed."""
 
     rows: tuple
     tolerance: float
@@ -80,17 +80,23 @@ class GradientReport:
         return self.worst.relative_error
 
     @property
+    def verdict(self):
+        """ "WRONG" if anything is; "no derivative here" if nothing could be compared; else "ok"."""
+        found = {row.verdict(self.tolerance) for row in self.rows}
+        if self.broken or "WRONG" in found:
+            return "WRONG"
+        return "ok" if "ok" in found else "no derivative here"
+
+    @property
     def passed(self):
-        """Whether nothing was found wrong: wherever there is a derivative, the two agree."""
-        return not self.broken and all(row.verdict(self.tolerance) != "WRONG" for row in self.rows)
+        """Whether nothing is wrong, and something was compared."""
+        return self.verdict == "ok"
 
     @property
     def unchecked(self):
         """The names of arrays of which no entry and no direction could be compared."""
-        found = {row.name: 0 for row in self.rows}
-        for row in self.rows:
-            found[row.name] += row.checked
-        return tuple(name for name, checked in found.items() if not checked)
+        checked = {row.name for row in self.rows if row.checked}
+        return tuple(dict.fromkeys(row.name for row in self.rows if row.name not in checked))
 
     def __str__(self):
         head = ("gradient of", "shape", "checked", "kinks", "worst at", "by hand", "numerical",
@@ -100,22 +106,20 @@ class GradientReport:
         return "\n".join([*lines, *broken, f"{self._conclusion()} (tolerance {self.tolerance:g})"])
 
     def _conclusion(self):
-        if not self.passed:
+        if self.verdict == "WRONG":
             return "WRONG: see what is marked"
         if self.unchecked:
-            return (
-                f"no error found, but there is no derivative here for {', '.join(self.unchecked)}"
-            )
+            return f"no error found, but no derivative here for {', '.join(self.unchecked)}"
         return "every gradient agrees"
 
     def _cells(self, row):
-        worst = f"direction {row.worst[0]}" if row.directions else list(row.worst)
         shape = "all at once" if row.directions else str(row.shape)
+        verdict = row.verdict(self.tolerance)
         if not row.checked:
-            worst = ""
-        return (row.name, shape, str(row.checked), str(row.kinks), str(worst),
-                f"{row.by_hand:+.8f}", f"{row.numerical:+.8f}", f"{row.relative_error:.1e}",
-                row.verdict(self.tolerance))  # fmt: skip
+            return row.name, shape, "0", str(row.kinks), "", "", "", "", verdict
+        worst = f"direction {row.worst[0]}" if row.directions else str(list(row.worst))
+        return (row.name, shape, str(row.checked), str(row.kinks), worst, f"{row.by_hand:+.8f}",
+                f"{row.numerical:+.8f}", f"{row.relative_error:.1e}", verdict)  # fmt: skip
 
 
 def compare_gradients(
@@ -140,8 +144,8 @@ def compare_gradients(
 
     The relative error is |by hand − numerical| / max(|by hand|, |numerical|, floor). The floor
     keeps rounding in entries that should be zero from counting as an error: 1e-3 of the array's
-    and 1e-4 of all arrays' largest derivative (along a direction, the norm of the gradient), and
-    what the rounding of the loss leaves unresolved, over the tolerance.
+    and 1e-4 of all arrays' largest gradient (along a direction, the norm of the gradient), and
+    what the rounding of the loss leaves open, over the tolerance.
     """
     rng, asarray = as_generator(rng), get_backend(backend).asarray
     max_entries = check_integer("max_entries", max_entries, 1)
@@ -149,23 +153,17 @@ def compare_gradients(
     tolerance = check_number("tolerance", tolerance, 0, 1, low_open=True)
     for name, array in arrays.items():
         _check_array(name, array, gradients.get(name))
-    entries = {name: _entries(array, max_entries, rng) for name, array in arrays.items()}
-    judge = _Judge(loss, arrays, entries, tolerance)
-    rows = []
+    largest = {name: _finite(abs(gradients[name]).max()) for name in arrays if arrays[name].size}
+    least, middle, rows = 1e-4 * max(largest.values(), default=0.0), float(loss()), []
     for name, array in arrays.items():
-        gradient = gradients[name]
-        by_hand = [gradient[index].item() for index in entries[name]]
-        floor = max(judge.least, 1e-3 * judge.sizes[name])
-        found = [judge.derivative(array, index, STEPS, floor) for index in entries[name]]
-        rows.append(_row(name, array, entries[name], by_hand, found, floor, tolerance))
+        ways = [asarray(rng.standard_normal(array.shape)) for _ in range(max(directions, WAYS))]
+        one = _Comparison(name, loss, middle, array, gradients[name], ways, tolerance)
+        entries = [(index, index, 1.0) for index in _entries(array, max_entries, rng)]
+        rows.append(one.row(entries, STEPS, max(least, 1e-3 * largest.get(name, 0.0))))
         if directions:
-            ways = [asarray(rng.standard_normal(array.shape)) for _ in range(directions)]
-            by_hand = [float((gradient * way).sum()) for way in ways]
-            norm = math.sqrt(float((gradient * gradient).sum()))
-            floor = max(judge.least, norm if math.isfinite(norm) else 0.0)
-            found = [judge.derivative(array, way, STEPS_ALONG, floor) for way in ways]
-            places = [(i,) for i in range(directions)]
-            rows.append(_row(name, array, places, by_hand, found, floor, tolerance, True))
+            along = [((i,), ..., way) for i, way in enumerate(ways[:directions])]
+            norm = _finite((one.gradient * one.gradient).sum() ** 0.5)
+            rows.append(one.row(along, STEPS_ALONG, max(least, norm)))
     return GradientReport(tuple(rows), tolerance)
 
 
@@ -177,6 +175,10 @@ def _check_array(name, array, gradient):
         raise ValueError(f"{name}: expected a gradient of shape {array.shape}, got {found}")
 
 
+def _finite(number):
+    return float(number) if math.isfinite(number) else 0.0
+
+
 def _entries(array, max_entries, rng):
     """The indices of all entries, or of as many random ones."""
     chosen = np.arange(array.size)
@@ -185,94 +187,76 @@ def _entries(array, max_entries, rng):
     return [tuple(map(int, np.unravel_index(i, array.shape))) for i in chosen]
 
 
-class _Judge:
-    """Derivatives of a loss, and whether they can be trusted; it never looks at those by hand."""
+#: Rounding is measured along so many random directions.
+WAYS = 3
 
-    def __init__(self, loss, arrays, entries, tolerance):
-        self.loss, self.tolerance = loss, tolerance
-        self.middle = float(loss())
-        lines = [(arrays[name], index) for name in arrays for index in entries[name]]
-        self.rounding = self._rounding(lines)
-        self.sizes = {
-            name: max((abs(self._central(arrays[name], i)) for i in found), default=0.0)
-            for name, found in entries.items()
-        }
-        self.least = max(1e-4 * max(self.sizes.values(), default=0.0), 1e-12)
 
-    def at(self, array, move, t):
-        """L with the array moved by t · move; move is an index, or an array of that shape."""
-        before = array[move].item() if isinstance(move, tuple) else array.copy()
-        if isinstance(move, tuple):
-            array[move] = before + t
-        else:
-            array += t * move
+class _Comparison:
+    """One array's derivatives, by hand and numerical: along lines array[where] + t · way."""
+
+    def __init__(self, name, loss, middle, array, gradient, ways, tolerance):
+        self.name, self.loss, self.middle = name, loss, middle
+        self.array, self.gradient, self.tolerance = array, gradient, tolerance
+        size = math.sqrt(float((array * array).sum()) / max(array.size, 1))
+        self.size = min(max(size, 1e-2), 1e2) if size else 1.0
+        measured = sorted(self._rounding(way) for way in ways)[len(ways) // 2]
+        self.rounding = max(np.finfo(float).eps * abs(middle), measured)
+
+    def at(self, where, way, t):
+        """L at a point of a line."""
+        before = self.array[where].copy()
+        self.array[where] = before + t * way
         try:
             return float(self.loss())
         finally:
-            array[move if isinstance(move, tuple) else ...] = before
+            self.array[where] = before
 
-    def derivative(self, array, move, steps, floor):
+    def _rounding(self, way):
+        """How far rounding moves the loss.
+
+        On so short a line any function is straight, even at a kink, as only one side of it is
+        looked at. The fourth difference of five values is then rounding alone, √70 of one on
+        average (after Moré & Wild 2011, "Estimating computational noise").
+        """
+        values = [self.at(..., way, k * 1e-9 * self.size) for k in range(1, 6)]
+        return abs(np.diff(values, 4)[0]) / math.sqrt(70)
+
+    def derivative(self, where, way, steps, floor):
         """(dL/dt, whether it can be trusted, what rounding leaves open).
 
         Central differences at h, h/2 and h/4 give two estimates with an error of O(h⁴)
         (Richardson: (4 D(h/2) − D(h)) / 3), which must agree; and the slopes to the left and to
         the right must not jump. Otherwise a kink lies close by, and a smaller h may step around it.
         """
-        size = _size(array)
         for step in steps:
-            h = step * size
+            h = step * self.size
             sides = [
-                (self.at(array, move, d), self.at(array, move, -d), d) for d in (h, h / 2, h / 4)
+                (self.at(where, way, d), self.at(where, way, -d), d) for d in (h, h / 2, h / 4)
             ]
             wide, half, narrow = ((right - left) / (2 * d) for right, left, d in sides)
             bends = [(right - 2 * self.middle + left) / d for right, left, d in sides]
             estimate, closer = (4 * half - wide) / 3, (4 * narrow - half) / 3
             jump = (4 * bends[2] - bends[0]) / 3
-            open_ = 16 * self.rounding / h
+            open_ = 32 * self.rounding / h
             allowed = self.tolerance * max(abs(estimate), floor)
             if abs(estimate - closer) <= 0.1 * allowed + open_ and abs(jump) <= allowed + 2 * open_:
                 return estimate, True, open_
         return estimate, False, open_
 
-    def _central(self, array, index):
-        h = STEPS[0] * _size(array)
-        return (self.at(array, index, h) - self.at(array, index, -h)) / (2 * h)
-
-    def _rounding(self, lines):
-        """How far rounding moves the loss: eps |L|, or what a look at some entries finds.
-
-        Over points 1e-13 apart any function is a straight line or, at a kink, two: the fourth
-        difference of five values is then rounding alone, √70 of one on average (after Moré & Wild
-        2011, "Estimating computational noise").
-        """
-        found = []
-        for array, index in lines[:: max(1, len(lines) // 9)]:
-            d = 1e-13 * max(1.0, abs(array[index].item()))
-            far, near = (
-                self.at(array, index, k * d) + self.at(array, index, -k * d) for k in (2, 1)
-            )
-            found.append(abs(far - 4 * near + 6 * self.middle) / math.sqrt(70))
-        measured = sorted(found)[len(found) // 2] if found else 0.0
-        return max(np.finfo(float).eps * max(abs(self.middle), 1e-3), measured)
-
-
-def _size(array):
-    """The root mean square of an array's numbers, the unit of the steps: within 0.01 and 100."""
-    size = math.sqrt(float((array * array).sum()) / max(array.size, 1))
-    return min(max(size, 1e-2), 1e2) if size else 1.0
-
-
-def _row(name, array, places, by_hand, found, floor, tolerance, directions=False):
-    worst, checked, kinks = (-1.0, (), math.nan, math.nan), 0, 0
-    for place, mine, (numerical, trusted, open_) in zip(places, by_hand, found, strict=True):
-        if not trusted and math.isfinite(mine):
-            kinks += 1
-            continue
-        checked += 1
-        error = abs(mine - numerical) / max(abs(mine), abs(numerical), floor, open_ / tolerance)
-        error = math.inf if math.isnan(error) else error
-        worst = max(worst, (error, place, mine, numerical))
-    error, place, mine, numerical = worst
-    return GradientRow(
-        name, array.shape, directions, checked, kinks, place, mine, numerical, max(error, 0.0)
-    )
+    def row(self, lines, steps, floor):
+        """The comparison along lines (place, where, way)."""
+        worst, checked, kinks = (-1.0, (), math.nan, math.nan), 0, 0
+        for place, where, way in lines:
+            mine = float((self.gradient[where] * way).sum())
+            numerical, trusted, open_ = self.derivative(where, way, steps, floor)
+            if not trusted and math.isfinite(mine):
+                kinks += 1
+                continue
+            checked += 1
+            least = max(abs(mine), abs(numerical), floor, open_ / self.tolerance)
+            error = abs(mine - numerical) / least if mine != numerical else 0.0
+            worst = max(worst, (math.inf if math.isnan(error) else error, place, mine, numerical))
+        error, place, mine, numerical = worst
+        along = steps is STEPS_ALONG
+        return GradientRow(self.name, self.array.shape, along, checked, kinks, place, mine,
+                           numerical, max(error, 0.0))  # fmt: skip

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minigan.checks import as_generator, check_integer
+from minigan.diagnosis.contracts import arrays_in
 from minigan.diagnosis.gradcheck import GradientReport, gradcheck
 from minigan.layers import Sequential, SpectralNorm
 from minigan.layers.activations import Activation
@@ -142,51 +143,28 @@ def xray(network, x, loss=None, *, train=True, check=True, max_entries=8, rng=0)
     if not isinstance(network, Sequential):
         raise TypeError(f"xray: expected a Sequential, got {type(network).__name__}")
     rng, max_entries = as_generator(rng).spawn(1)[0], check_integer("max_entries", max_entries, 1)
+    options = {"max_entries": max_entries, "tolerance": TOLERANCE, "rng": rng} if check else None
     twin = network.clone()
     x = twin.backend.asarray(x, twin.dtype)
     check_array(twin, x, "x", twin.input_shape)
+    arrays, caches, seen, layers = [x], Caches(), set(), []
     with np.errstate(invalid="ignore", over="ignore"):
-        inputs, caches = _forward(twin, x, train)
-        value, dy = _loss(loss, inputs[-1], twin, rng)
-        check_array(twin, dy, "dy", twin.output_shape, caches.count)
-        gradients = _backward(twin, dy, caches)
-    seen, layers = set(), []
-    for i, layer in enumerate(twin.layers):
-        found = _look(twin, i, inputs[i + 1], gradients[i : i + 2], caches[i], seen)
-        report = None
-        if check and found.output.finite and Statistics.of(_host(twin, inputs[i])).finite:
-            mode = train and not isinstance(layer, SpectralNorm)
-            alone, given = _alone(network, i), _host(twin, inputs[i])
-            given = given / max(1, abs(given).max() / LARGEST)
-            options = {"max_entries": max_entries, "tolerance": TOLERANCE, "rng": rng}
-            report = gradcheck(alone, given, train=mode, **options)
-        layers.append(LayerXRay(**found.__dict__ | {"check": report}))
+        for step in twin.steps:
+            y, cache = step.forward(arrays[-1], train)
+            arrays.append(y)
+            caches.append(cache)
+        caches.count = len(y)
+        value, dy = _loss(loss, y, twin, rng)
+        dx, trace = twin.backward_trace(dy, caches)
+        twin.zero_gradients()
+        twin.add_gradients(dy, caches)
+    gradients = [dx, *trace]
+    for i in range(len(twin.layers)):
+        x, y = arrays[i : i + 2]
+        report = options and _report(network, i, _host(twin, x), _host(twin, y), train, options)
+        layers.append(_look(twin, i, y, gradients[i : i + 2], caches[i], seen, report))
     value = float(value)
-    return XRay(tuple(layers), value, tuple(_findings(layers, value, len(x))))
-
-
-# Forward and backward, remembering everything ---------------------------------------------------
-
-
-def _forward(network, x, train):
-    """The input of the first layer and the output of each, and the caches."""
-    arrays, caches = [x], Caches()
-    for step in network.steps:
-        x, cache = step.forward(x, train)
-        arrays.append(x)
-        caches.append(cache)
-    caches.count = len(x)
-    return arrays, caches
-
-
-def _backward(network, dy, caches):
-    """dL/dx of the network, and dL/dy of each layer."""
-    network.zero_gradients()
-    gradients = [dy]
-    for step, cache in zip(reversed(network.steps), reversed(caches), strict=True):
-        dy = step.backpropagate(dy, cache)
-        gradients.append(dy)
-    return gradients[::-1]
+    return XRay(tuple(layers), value, tuple(_findings(layers, value, len(arrays[0]))))
 
 
 def _loss(loss, y, network, rng):
@@ -197,20 +175,23 @@ def _loss(loss, y, network, rng):
     return (y * dy).sum(), dy
 
 
-def _alone(network, i):
-    """A float64 network of one layer, with the numbers that layer i has in `network`."""
-    alone = Sequential([network.layers[i].unbound()], network.shapes[i], rng=0, dtype="float64",
+def _report(network, i, x, y, train, options):
+    """gradcheck of a float64 network of layer i alone; None where numbers are not finite."""
+    if not (Statistics.of(x).finite and Statistics.of(y).finite):
+        return None
+    layer = network.layers[i]
+    alone = Sequential([layer.unbound()], network.shapes[i], rng=0, dtype="float64",
                        backend=network.backend)  # fmt: skip
-    named = {**network.named_parameters(), **network.named_buffers()}
-    for name, array in {**alone.named_parameters(), **alone.named_buffers()}.items():
-        array[...] = named[f"{i}.{name.removeprefix('0.')}"].astype("float64")
-    return alone
+    for name, view in layer.views.items():
+        alone.layers[0].views[name][...] = view.astype("float64")
+    train = train and not isinstance(layer, SpectralNorm)
+    return gradcheck(alone, x / max(1, abs(x).max() / LARGEST), train=train, **options)
 
 
 # What there is to see at one layer --------------------------------------------------------------
 
 
-def _look(network, i, y, gradients, cache, seen):
+def _look(network, i, y, gradients, cache, seen, report):
     layer = network.layers[i]
     dx, dy = (Statistics.of(_host(network, gradient)) for gradient in gradients)
     flat, dead = _flatness(network, layer, y, cache)
@@ -231,7 +212,7 @@ def _look(network, i, y, gradients, cache, seen):
         flat=flat,
         dead=dead,
         update=math.hypot(*(g.norm for g in updates)) / size if size else None,
-        check=None,
+        check=report,
     )
 
 
@@ -246,17 +227,15 @@ def _flatness(network, layer, y, cache):
 
 
 def _new_bytes(cache, seen):
-    """Bytes of the arrays in a cache (nested tuples) whose memory is not in `seen` yet."""
-    if isinstance(cache, list | tuple):
-        return sum(_new_bytes(item, seen) for item in cache)
-    if not hasattr(cache, "nbytes") or not getattr(cache, "ndim", 0):
-        return 0
-    owner = cache
-    while getattr(owner, "base", None) is not None:
-        owner = owner.base
-    new = id(owner) not in seen
-    seen.add(id(owner))
-    return cache.nbytes if new else 0
+    """Bytes of the arrays in a cache whose memory is not in `seen` yet."""
+    total = 0
+    for array in arrays_in(cache):
+        owner = array
+        while getattr(owner, "base", None) is not None:
+            owner = owner.base
+        total += 0 if id(owner) in seen else array.nbytes
+        seen.add(id(owner))
+    return total
 
 
 def _host(network, array):
@@ -274,13 +253,15 @@ def _findings(layers, loss, samples):
     if broken:
         yield f"the output of {_title(broken[0])} is not finite; all after it may follow from that"
     for layer in layers:
-        if layer.check is not None and not layer.check.passed:
+        if layer.check is not None and layer.check.verdict == "WRONG":
+            yield from (f"broken rule: {_title(layer)}: {rule}" for rule in _rules(layer.check))
             row = layer.check.worst
-            name = row.name.removeprefix("0.")
-            yield (
-                f"wrong gradient: {_title(layer)}, of {name}: {row.by_hand:+.6g} by hand, "
-                f"{row.numerical:+.6g} numerically"
-            )
+            if row.verdict(TOLERANCE) == "WRONG":
+                name = row.name.removeprefix("0.")
+                yield (
+                    f"wrong gradient: {_title(layer)}, of {name}: {row.by_hand:+.6g} by hand, "
+                    f"{row.numerical:+.6g} numerically"
+                )
         if len(layer.dead) >= MANY * layer.output_shape[-1]:
             units = ", ".join(map(str, layer.dead[:NAMED]))
             more = ", …" if len(layer.dead) > NAMED else ""
@@ -322,6 +303,11 @@ def _journey(what, factor, first, worst):
     )
 
 
+def _rules(check):
+    """What `check` says of its only layer, without the layer's name."""
+    return [sentence.partition("): ")[2] for sentence in check.broken]
+
+
 def _title(layer):
     return f"layer {layer.position}, {layer.name}"
 
@@ -334,7 +320,7 @@ def _cells(layer):
         "" if layer.flat is None else f"{layer.flat:.0%}", str(len(layer.dead) or ""),
         f"{dy.std:.2g}", f"{layer.gain:.2g}",
         "" if layer.update is None else f"{layer.update:.2g}",
-        "-" if check is None else "ok" if check.passed else "WRONG",
+        "-" if check is None else check.verdict,
     )  # fmt: skip
 
 

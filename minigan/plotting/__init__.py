@@ -12,7 +12,7 @@ that exist, so that the same function serves a picture and each frame of an anim
 """
 
 from minigan.plotting.confusion import draw_confusion
-from minigan.plotting.curves import draw_losses, draw_shares, summarize
+from minigan.plotting.curves import draw_losses, draw_shares, draw_stretches
 from minigan.plotting.images import draw_images, draw_progress, tile
 from minigan.plotting.lines import draw_densities
 from minigan.plotting.network import draw_gradient_flow, draw_units
@@ -52,6 +52,7 @@ __all__ = [
     "draw_moves",
     "draw_progress",
     "draw_shares",
+    "draw_stretches",
     "draw_translations",
     "draw_units",
     "picture",
@@ -59,6 +60,5 @@ __all__ = [
     "save_picture",
     "save_player",
     "styled",
-    "summarize",
     "tile",
 ]

@@ -4,13 +4,10 @@ import numpy as np
 
 from minigan.plotting.style import FAKE, INK, REAL, styled
 
-__all__ = ["draw_losses", "draw_shares", "summarize"]
-
-#: Points of a curve: a loss of thousands of steps is drawn as the means of so many stretches.
-STRETCHES = 150
+__all__ = ["draw_losses", "draw_shares", "draw_stretches", "summarize"]
 
 
-def summarize(values, stretches=STRETCHES):
+def summarize(values, stretches=150):
     """Values of steps 1, 2, … n in at most so many stretches of (nearly) equal length.
 
     Returns the last step, the mean, the minimum and the maximum of each stretch, four arrays.
@@ -19,13 +16,23 @@ def summarize(values, stretches=STRETCHES):
     ends = np.linspace(0, len(values), min(stretches, len(values)) + 1).round().astype(int)
     starts, ends = ends[:-1], ends[1:]
     mean = np.add.reduceat(values, starts) / (ends - starts)
-    low, high = np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)
-    return ends, mean, low, high
+    return ends, mean, np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)
+
+
+def draw_stretches(axes, values, colour, now=np.inf, label=None):
+    """Values of steps 1, 2, … n, up to `now`: the mean of each stretch and, shaded, its range."""
+    steps, *curves = summarize(values)
+    mean, low, high = (curve[steps <= now] for curve in curves)
+    steps = steps[steps <= now]
+    axes.fill_between(steps, low, high, color=colour, alpha=0.2, linewidth=0)
+    axes.plot(steps, mean, color=colour, label=label)
+    axes.set(xlim=(0, len(values)), xlabel="step")
+    axes.locator_params(axis="x", nbins=6)
 
 
 @styled
-def draw_losses(axes, discriminator, generator, *, balance=None, now=None, unit=""):
-    """Both players' losses at the steps 1, 2, … n: the mean of each stretch and, shaded, its range.
+def draw_losses(axes, discriminator, generator, *, balance=None, now=np.inf, unit=""):
+    """Both players' losses at the steps 1, 2, … n, as `draw_stretches` draws them.
 
     A player whose losses are all NaN is left out. balance: the losses (of D, of G) where D cannot
     tell fakes from real samples, drawn dotted. now: draw up to this step only, on axes that have
@@ -35,20 +42,17 @@ def draw_losses(axes, discriminator, generator, *, balance=None, now=None, unit=
     for (name, losses, colour), level in zip(players, balance or (None, None), strict=True):
         if np.isnan(losses).all():
             continue
-        steps, mean, low, high = summarize(losses)
-        shown = steps <= (len(losses) if now is None else now)
-        axes.fill_between(
-            steps[shown], low[shown], high[shown], color=colour, alpha=0.2, linewidth=0
-        )
-        axes.plot(steps[shown], mean[shown], color=colour, label=name)
+        draw_stretches(axes, losses, colour, now, name)
         if level is not None:
             axes.axhline(level, color=colour, linestyle=":", linewidth=1.5)
     if balance is not None:
         axes.plot([], [], color="gray", linestyle=":", linewidth=1.5, label="if D cannot tell")
-    axes.set(xlim=(0, len(discriminator)), xlabel="step", title="Losses")
-    axes.set_ylabel(f"loss [{unit}]" if unit else "loss")
-    axes.set_ylim(_limits(np.concatenate([discriminator, generator]), balance))
-    axes.locator_params(axis="x", nbins=6)
+    axes.set(title="Losses", ylabel=f"loss [{unit}]" if unit else "loss")
+    # A range that shows all but the most extreme 1 % of the losses, with room for the legend.
+    quantiles = np.nanquantile([discriminator, generator], [0.005, 0.995])
+    low, high = min([*quantiles, *(balance or [])]), max([*quantiles, *(balance or [])])
+    margin = max(high - low, 1e-6)
+    axes.set_ylim(low - 0.05 * margin, high + 0.5 * margin)
     axes.legend(loc="upper right")
 
 
@@ -62,11 +66,3 @@ def draw_shares(axes, shares):
     axes.set_title("Coverage of the modes")
     axes.locator_params(axis="x", nbins=6)
     axes.legend(loc="lower right")
-
-
-def _limits(losses, balance):
-    """A range that shows all but the most extreme 1 % of the losses, with room for the legend."""
-    low, high = np.nanquantile(losses, [0.005, 0.995])
-    low, high = min([low, *(balance or [])]), max([high, *(balance or [])])
-    margin = max(high - low, 1e-6)
-    return low - 0.05 * margin, high + 0.5 * margin

@@ -17,10 +17,9 @@ def tile(images, columns, gap=2):
     """
     n, height, width, channels = images.shape
     rows = math.ceil(n / columns)
-    sheet = np.ones((rows, height + gap, columns, width + gap, channels), images.dtype)
-    for i, image in enumerate(images):
-        row, column = divmod(i, columns)
-        sheet[row, :height, column, :width] = image
+    places = np.ones((rows * columns, height + gap, width + gap, channels), images.dtype)
+    places[:n, :height, :width] = images
+    sheet = places.reshape(rows, columns, *places.shape[1:]).swapaxes(1, 2)
     sheet = sheet.reshape(rows * (height + gap), columns * (width + gap), channels)
     return sheet[: -gap or None, : -gap or None]
 

@@ -28,7 +28,11 @@ def draw_gradient_flow(figure, names, networks):
     rows = np.arange(len(names))
     for (label, (outputs, gradients, flat)), look in zip(networks.items(), LOOKS, strict=False):
         for axes, values in zip(panels, (outputs, gradients), strict=False):
-            _trail(axes, np.asarray(values, np.float64), label, look)
+            values = np.asarray(values, np.float64)
+            axes.plot(np.where(values > 0, values, np.nan), rows, **look, label=label)
+            zeros = rows[values == 0]  # no place on a logarithmic axis: crosses at its left end
+            left = {"color": look["color"], "transform": axes.get_yaxis_transform()}
+            axes.plot(np.full(len(zeros), 0.01), zeros, "x", **left)
         known = [row for row in rows if flat[row] is not None]
         panels[2].plot([100 * flat[row] for row in known], known, **look, label=label)
     for axes in panels[:2]:
@@ -42,15 +46,6 @@ def draw_gradient_flow(figure, names, networks):
     if len(networks) > 1:
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), markerscale=1)
-
-
-def _trail(axes, values, label, look):
-    """One number per layer, on a logarithmic axis; a cross at its left end where it is zero."""
-    rows = np.arange(len(values))
-    axes.plot(np.where(values > 0, values, np.nan), rows, **look, label=label)
-    place = axes.get_yaxis_transform()
-    zeros = rows[values == 0]
-    axes.plot(np.full(len(zeros), 0.01), zeros, "x", color=look["color"], transform=place)
 
 
 @styled
@@ -85,8 +80,7 @@ def draw_units(axes, units, edges):
         arrow = {"arrowstyle": "->", "color": colour, "linewidth": 2}
         axes.annotate("", (end, top), (start, top), arrowprops=arrow)
         axes.text(start, top + 0.08, text, color=colour, ha=side)
-    axes.set_xlim(-0.7, right + 0.7)
-    axes.set_ylim(-(deepest - 1) * BELOW / 2 - 0.5, top + 0.4)
+    axes.set(xlim=(-0.7, right + 0.7), ylim=(-(deepest - 1) * BELOW / 2 - 0.5, top + 0.4))
     axes.set_axis_off()
 
 

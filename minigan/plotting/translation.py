@@ -5,7 +5,7 @@ A cycle is a triple of arrays: the originals, their translations, and these tran
 
 import numpy as np
 
-from minigan.plotting.curves import summarize
+from minigan.plotting.curves import draw_stretches
 from minigan.plotting.images import show_rows
 from minigan.plotting.style import FAKE, INK, styled
 
@@ -52,9 +52,6 @@ def draw_translations(figure, cycles, title=""):
 @styled
 def draw_cycle_error(figure, errors):
     """The cycle loss at the steps 1, 2, … n, on a logarithmic axis: mean and range of stretches."""
-    axes, (steps, mean, low, high) = figure.subplots(), summarize(errors)
-    axes.fill_between(steps, low, high, color=FAKE, alpha=0.2, linewidth=0)
-    axes.plot(steps, mean, color=FAKE)
-    axes.set(xlim=(0, len(errors)), yscale="log", xlabel="step", title="Cycle error")
-    axes.set_ylabel("mean |back − original|, both ways")
-    axes.locator_params(axis="x", nbins=6)
+    axes = figure.subplots()
+    draw_stretches(axes, errors, FAKE)
+    axes.set(yscale="log", title="Cycle error", ylabel="mean |back − original|, both ways")

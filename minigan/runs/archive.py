@@ -21,14 +21,13 @@ import zipfile
 
 import numpy as np
 
-from minigan.files import expanded, replacing
+from minigan.files import FileError, chunks, expanded, replacing
 
 __all__ = ["Archive", "CheckpointError", "open_archive", "write_archive"]
 
 HEADER = "header"
 DIGEST_LENGTH = 64  # of a SHA-256 in hexadecimal
 KINDS = "biuf"  # of dtypes: booleans, integers, floats; no objects, no text
-CHUNK = 1 << 20
 
 #: The npy format, version 1.0, for arrays of those kinds in rows. NumPy's own reader evaluates
 #: the header as a Python literal, which a hostile one answers with almost any exception.
@@ -45,15 +44,8 @@ MALFORMED = (
 )
 
 
-class CheckpointError(ValueError):
+class CheckpointError(FileError):
     """A checkpoint that cannot be used: `path` says which, `reason` says why."""
-
-    def __init__(self, path, reason):
-        super().__init__(path, reason)
-        self.path, self.reason = path, reason
-
-    def __str__(self):
-        return f"{self.path}: {self.reason}"
 
 
 def write_archive(path, header, arrays):
@@ -117,10 +109,9 @@ class Archive:
             raise CheckpointError(path, "its header is not text")
         self.header = json.loads(text.tobytes())
         self.shapes = {
-            name.removesuffix(".npy"): shape
-            for name, (_, shape, _) in self._headers.items()
-            if name != f"{HEADER}.npy"
+            name.removesuffix(".npy"): shape for name, (_, shape, _) in self._headers.items()
         }
+        del self.shapes[HEADER]
 
     def read(self, name):
         """The array of that name; CheckpointError if there is none."""
@@ -144,11 +135,8 @@ class Archive:
         dtype = np.dtype(found["dtype"])
         claimed, there = math.prod(shape) * dtype.itemsize, member.file_size - start
         if claimed != there:
-            raise CheckpointError(
-                self.path,
-                f"{member.filename!r}: shape {shape} of {dtype} takes {claimed} bytes, "
-                f"{there} are there",
-            )
+            text = f"shape {shape} of {dtype} takes {claimed} bytes, {there} are there"
+            raise CheckpointError(self.path, f"{member.filename!r}: {text}")
         return dtype, shape, start
 
 
@@ -165,18 +153,16 @@ def _check_digest(file, path):
     file.seek(0)
     found = _digest(file, size - DIGEST_LENGTH)
     if found != digest:
-        raise CheckpointError(
-            path, f"damaged: its SHA-256 is {found.decode()}, expected {digest.decode()}"
-        )
+        text = f"damaged: its SHA-256 is {found.decode()}, expected {digest.decode()}"
+        raise CheckpointError(path, text)
 
 
 def _digest(file, size):
     """SHA-256, as hexadecimal bytes, of the next `size` bytes."""
     digest = hashlib.sha256()
-    while size > 0:
-        chunk = file.read(min(CHUNK, size))
-        if not chunk:
-            raise EOFError("the file became shorter")
+    for chunk in chunks(file, size):
         digest.update(chunk)
         size -= len(chunk)
+    if size:
+        raise EOFError("the file became shorter")
     return digest.hexdigest().encode()

@@ -33,23 +33,16 @@ FORMAT, VERSION = "minigan checkpoint", 2
 def save_checkpoint(path, game, batches=None, *, configuration=None, history=None):
     """Write the state of `game`, and of its `batches`, to the npz file `path`.
 
-    Parameters
-    ----------
-    game : a `GAN`, or any other `Game`
-    batches : where its data come from, with `state()` and `restore()`, such as `data.Batches`
-    configuration : dict that must be the same when the run goes on, say, the options of a program
-    history : dict of whatever else is to be kept, say, the losses so far
+    game: a `GAN`, or any other `Game`. batches: where its data come
+    from, with `state()` and `restore()`, such as `data.Batches`. configuration: a dict that must
+    be the same when the run goes on, say, the options of a program. history: a dict of whatever
+    else is to be kept, say, the losses so far. Both dicts hold numbers, text, None, and lists,
+    tuples, dicts and dataclasses of these; the history also host arrays and `Record`s.
 
-    Both dicts hold numbers, text, None, and lists, tuples, dicts and dataclasses of these; the
-    history also host arrays and `Record`s. The file is written under a temporary name and renamed,
-    so that an earlier checkpoint of that name is kept until the new one is whole.
-
-    Raises
-    ------
-    CheckpointError : the game holds NaN or infinity; nothing was written
-    TrainingDiverged : an update that nobody had looked at yet was not finite; nothing was written
-    OSError : the file cannot be written; an earlier one is as it was
-    TypeError, ValueError : something cannot be part of a checkpoint
+    Raises CheckpointError if the game holds NaN or infinity, TrainingDiverged if an update that
+    nobody had looked at yet was not finite, TypeError or ValueError if something cannot be part
+    of a checkpoint, OSError if the file cannot be written. After each, an earlier file is as it
+    was.
     """
     if game.watch is not None:
         game.watch.look()  # whatever a GPU has not yet said about the updates so far
@@ -82,12 +75,9 @@ def load_checkpoint(path, game, batches=None, *, configuration=None, changed=())
     ("schedule", "generator_optimizer") to go on for longer and at another rate. A setting that is
     named there starts anew; all others take from the file what they remember.
 
-    Raises
-    ------
-    CheckpointError : the file is damaged, no checkpoint, of another version, or of another game
-        or configuration, whose first difference is named; nothing was changed
-    OSError : the file cannot be read
-    ValueError : `changed` holds what is no such name
+    Raises CheckpointError if the file is damaged, no checkpoint, of another version, or of another
+    game or configuration, whose first difference is named; OSError if it cannot be read; ValueError
+    if `changed` holds what is no such name. Then nothing was changed.
     """
     description, left_out = game.description(), {*changed}.intersection(game.settings)
     if batches is None:
@@ -128,14 +118,12 @@ def load_checkpoint(path, game, batches=None, *, configuration=None, changed=())
 
 
 def _parts(game, batches):
-    parts = game.parts() | {"batches": batches}
-    parts = {name: part for name, part in parts.items() if part is not None}
+    everything = game.parts() | {"batches": batches}
+    parts = {name: part for name, part in everything.items() if part is not None}
     for name, part in parts.items():
         if not isinstance(part, np.random.Generator) and not hasattr(part, "restore"):
-            raise TypeError(
-                f"{name}: expected something with state() and restore(), such as data.Batches, "
-                f"got {type(part).__name__}"
-            )
+            expected = "something with state() and restore(), such as data.Batches"
+            raise TypeError(f"{name}: expected {expected}, got {type(part).__name__}")
     return parts
 
 
@@ -207,15 +195,11 @@ def _check_finite(value, place):
     """NaN equals nothing, not even itself: a run with it could never be resumed."""
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{place}: expected a finite number, got {value}")
-    items = (
-        value.items()
-        if isinstance(value, dict)
-        else enumerate(value)
-        if isinstance(value, list)
-        else ()
-    )
-    for key, item in items:
-        _check_finite(item, f"{place}/{key}")
+    if isinstance(value, list):
+        value = dict(enumerate(value))
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _check_finite(item, f"{place}/{key}")
 
 
 def _attach(value, archive, place):
@@ -271,4 +255,6 @@ def _first_difference(theirs, mine, place):
 
 
 def _short(value):
-    return "nothing" if value is None else reprlib.repr(value)
+    if value is None:
+        return "nothing"
+    return value if isinstance(value, str) else reprlib.repr(value)

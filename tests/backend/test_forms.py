@@ -141,13 +141,11 @@ class Case:
 
 
 def adam_cases():
-    """Options, and how many parameters: less and more than a block, in one thread and in two."""
-    for size in (1, 7, forms.BLOCK + 3):
+    """Options, and how many parameters: less and more than a block."""
+    for size in (1, 7, forms.BLOCK + 3, 2 * forms.BLOCK):
         for betas in ((0.5, 0.999), (0.9, 0.99), (0.0, 0.9)):
-            yield {"betas": betas, "lr": 1e-2}, size, 1
-    for threads in (1, 2):
-        for betas in ((0.5, 0.999), (0.9, 0.99)):
-            yield {"betas": betas, "eps": 1e-3}, 4 * forms.BLOCK + 5, threads
+            yield {"betas": betas, "lr": 1e-2}, size
+    yield {"betas": (0.5, 0.99), "eps": 1e-3}, 3 * forms.BLOCK + 5
 
 
 def adam_run(options, size, backend, dtype):
@@ -163,18 +161,45 @@ def adam_run(options, size, backend, dtype):
     return {"parameters": network.parameters} | optimizer.state
 
 
+# --- The cases of a network ----------------------------------------------------------------------
+
+
+def network_cases():
+    yield [Dense(3, 4), Tanh(), Dense(4, 2, bias=False)], (3,)
+    yield [Dense(3, 4)], (3,)
+    layers = [Conv2d(1, 2, 2), BatchNorm(2), Tanh(), ConvTranspose2d(2, 1, 2), Flatten()]
+    yield [*layers, SpectralNorm(Dense(9, 3)), Dense(3, 2)], (3, 3, 1)
+
+
+def network_run(layers, shape, backend, dtype, train):
+    """The gradients that `set_gradients` leaves, from gradients that were not zero."""
+    layers = [layer.unbound() for layer in layers]
+    network = Sequential(layers, shape, rng=0, dtype=dtype, backend=backend)
+    rng = np.random.default_rng(1)
+    y, caches = network.forward(rng.normal(size=(5, *shape)).astype(dtype), train)
+    network.gradients[...] = 1
+    network.set_gradients(rng.normal(size=y.shape).astype(dtype), caches)
+    return network.named_gradients()
+
+
 # --- Comparing -----------------------------------------------------------------------------------
 
 
 def disagreements(kind, method, dtype, train, monkeypatch):
     """Where a form and its page differ by more than is allowed: sentences."""
     if short(kind) == "Adam":
-        for options, size, threads in adam_cases():
-            monkeypatch.setattr(forms, "product_threads", lambda threads=threads: threads)
+        for options, size in adam_cases():
             page, form = (
                 adam_run(options, size, backend, dtype) for backend in ("reference", "numpy")
             )
-            yield from differences(form, page, dtype, f"{options}, {size}, {threads} threads")
+            yield from differences(form, page, dtype, f"{options}, {size}")
+        return
+    if short(kind) == "Sequential":
+        for layers, shape in network_cases():
+            page, form = (
+                network_run(layers, shape, b, dtype, train) for b in ("reference", "numpy")
+            )
+            yield from differences(form, page, dtype, f"{layers}")
         return
     for layer, shape, n in LAYERS[short(kind)]():
         page, form = (Case(layer, shape, n, backend, dtype) for backend in ("reference", "numpy"))
@@ -202,7 +227,7 @@ def differences(found, expected, dtype, where):
 
 
 def test_every_form_has_cases():
-    assert {short(kind) for kind in FORMS} == {*LAYERS, "Adam"}
+    assert {short(kind) for kind in FORMS} == {*LAYERS, "Adam", "Sequential"}
 
 
 @pytest.mark.parametrize("table", [FORMS, cuda.forms.FORMS], ids=["numpy", "cupy"])
@@ -438,20 +463,30 @@ def no_correction_of_the_start(original, optimizer, w, g, lr):
         optimizer.steps = kept
 
 
-@breaks(forms, "_adam_blocks", on="Adam.update")
-def eps_not_rescaled(original, vectors, start, stop, scale, beta1, beta2, eps):
-    original(vectors, start, stop, scale, beta1, beta2, eps / 2)
+@breaks("Adam", "update")
+def eps_doubled(original, optimizer, w, g, lr):
+    eps, optimizer.eps = optimizer.eps, 2 * optimizer.eps
+    original(optimizer, w, g, lr)
+    optimizer.eps = eps
 
 
-@breaks(forms, "_adam_blocks", on="Adam.update")
-def last_block_forgotten(original, vectors, start, stop, *constants):
-    original(vectors, start, stop - stop % forms.BLOCK or stop, *constants)
+@breaks("Adam", "update")
+def last_block_forgotten(original, optimizer, w, g, lr):
+    rest = w[w.size - w.size % forms.BLOCK :] if w.size > forms.BLOCK else w[:0]
+    before = rest.copy()
+    original(optimizer, w, g, lr)
+    rest[...] = before
 
 
-@breaks(forms, "_adam_blocks", on="Adam.update")
-def halves_overlap(original, vectors, start, stop, *constants):
-    """The other thread's first element is updated twice."""
-    original(vectors, max(0, start - 1), stop, *constants)
+@breaks("Sequential", "set_gradients")
+def added_to_what_was_there(original, network, dy, caches):
+    network.add_gradients(dy, caches)
+
+
+@breaks("Sequential", "set_gradients")
+def first_layer_forgotten(original, network, dy, caches):
+    original(network, dy, caches)
+    network.named_gradients()["0.weight"][...] = 0
 
 
 def test_every_form_has_a_planted_error():

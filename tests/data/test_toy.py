@@ -11,7 +11,7 @@ from scipy import integrate, stats
 from scipy.spatial import cKDTree
 
 from minigan.data.distributions import GaussianMixture
-from minigan.data.toy import TOYS, NoisyCircles, NoisySegment, lattice_points, toy
+from minigan.data.toy import LATTICE, TOYS, NoisyCircles, NoisySegment, toy
 
 NAMES = list(TOYS)
 
@@ -126,7 +126,7 @@ def test_grids_have_twenty_five_modes():
     expected = {(i, j) for i in (-4, -2, 0, 2, 4) for j in (-4, -2, 0, 2, 4)}
     for name, scale in (("grid", 1), ("twenty-five-gaussians", 2.828)):
         means = toy(name).means
-        np.testing.assert_allclose(means * scale, lattice_points(), atol=1e-14)
+        np.testing.assert_allclose(means * scale, LATTICE, atol=1e-14)
         assert means.shape == (25, 2)
         assert {tuple(row) for row in np.round(means * scale, 9)} == expected
 
@@ -174,7 +174,7 @@ def test_scaled_toys_have_standard_deviation_one(name):
 
 def test_density_of_circles_is_the_integral_over_the_angle():
     radii, sigma = [1.0, 0.4], 0.2
-    distribution = NoisyCircles("c", radii, sigma, extent=(-2, 2, -2, 2))
+    distribution = NoisyCircles(radii, sigma, name="c", extent=(-2, 2, -2, 2))
     x = np.random.default_rng(0).normal(size=(20, 2))
 
     def along(angle, x, radius):
@@ -188,7 +188,7 @@ def test_density_of_circles_is_the_integral_over_the_angle():
 
 def test_density_of_the_segment_is_the_integral_along_it():
     start, end, sigma = np.array([1.0, 2.0]), np.array([-0.5, 1.0]), 0.3
-    distribution = NoisySegment("s", start, end, sigma, extent=(-2, 2, -2, 2))
+    distribution = NoisySegment(start, end, sigma, name="s", extent=(-2, 2, -2, 2))
     x = np.random.default_rng(0).normal(loc=[0, 1], size=(20, 2))
 
     def along(u, x):

@@ -1,5 +1,6 @@
 """Tests of the lab's demo where there is no display."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,9 +32,21 @@ def test_a_gif(run_demo, monkeypatch, tmp_path):
     assert saved == [(tmp_path / "session.gif", 1 + 7)]
 
 
-def test_settings_that_do_not_fit_are_a_message(run_demo, tmp_path):
-    with pytest.raises(SystemExit, match="Lipschitz"):
-        run_demo("lab", "--quick", "--objective", "wasserstein", "--out", tmp_path)
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--objective", "wasserstein"], "--objective wasserstein needs .* --regularizer"),
+        (["--batch", "abc"], "argument --batch: expected a whole number of at least 1"),
+        (["--batch", "0"], "argument --batch: expected a whole number of at least 1"),
+        (["--generator-lr", "0"], "argument --generator-lr: expected a number above 0"),
+        (["--html", "--gif"], "--gif"),
+    ],
+)
+def test_settings_that_do_not_fit_are_a_message(arguments, message, run_demo, tmp_path, capsys):
+    with pytest.raises(SystemExit) as exit:
+        run_demo("lab", "--quick", *arguments, "--out", tmp_path)
+    assert exit.value.code == 2 and re.search(message, capsys.readouterr().err)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_as_a_program_it_imports_the_package_of_its_own_name(tmp_path):

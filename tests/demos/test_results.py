@@ -1,6 +1,7 @@
 """Tests of the tables of results: what is run, what is kept, what is shown."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,6 +13,7 @@ from scipy import stats
 from scipy.spatial.distance import cdist
 
 import minigan.data
+import minigan.metrics
 from minigan.metrics import classifier
 
 pytestmark = [
@@ -109,14 +111,25 @@ def test_a_toy_table_is_trained_once(run_demo, runs, metrics, tmp_path, capsys):
     assert len(runs.started) == 2 + len(names)  # other options, other runs
 
 
-def test_a_failed_run_is_told_and_left_out(run_demo, runs, tmp_path, capsys):
+def test_a_failed_run_is_told_in_its_row_and_by_the_status(run_demo, runs, tmp_path, capsys):
     runs.run.fail = ["hinge"]
-    run_demo("results", "ring", "--quick", "--steps", 2, "--seeds", 1, "--out", tmp_path)
+    with pytest.raises(SystemExit, match="1 runs failed") as exit:
+        run_demo("results", "ring", "--quick", "--steps", 2, "--seeds", 1, "--out", tmp_path)
+    assert exit.value.code  # text or a number: not 0
     assert "--objective hinge" in (told := capsys.readouterr().out)
-    assert "failed, status 1" in told and "training diverged" in told
+    assert "failed: toy.py" in told and "training diverged (status 1)" in told
     table = rows(tmp_path)
-    assert table["hinge"] == ["–"] * 5 + ["0 of 1"]
-    assert table["minimax"][-1] == "1 of 1" and "± nan" in table["minimax"][0]
+    assert table["hinge"] == ["–"] * 5 + ["0 of 1; training diverged (status 1)"]
+    assert table["minimax"][-1] == "1 of 1"
+
+
+def test_one_run_has_no_error(run_demo, runs, tmp_path):
+    """Neither NaN nor infinity nor an empty cell: the figure alone."""
+    run_demo("results", "ring", "--quick", "--steps", 2, "--seeds", 1, "--out", tmp_path)
+    for name, cells in rows(tmp_path).items():
+        if name not in ("ring", "---"):
+            assert all(re.fullmatch(r"–|[\d.]+", text) for text in cells[:-1]), cells
+    assert not re.search("nan|inf", (tmp_path / "table.md").read_text(encoding="utf-8"))
 
 
 @pytest.mark.usefixtures("stand_in")
@@ -162,13 +175,35 @@ BROKEN = {
 }
 
 
+@pytest.mark.usefixtures("stand_in")
+def test_a_model_that_failed_has_a_row(run_demo, runs, tmp_path, monkeypatch):
+    runs.run.fail = ["--model"]  # all of them
+
+    class Judge:
+        digest, log_likelihood, standard_error = "0" * 64, 1.0, 1.0
+        score = frechet = precision = recall = density = coverage = 1.0
+
+        def __call__(self, images):
+            return None, None
+
+    for name in ("mnist_classifier", "image_scores", "parzen_score"):
+        monkeypatch.setattr(minigan.metrics, name, lambda *images, **options: Judge())
+    with pytest.raises(SystemExit, match="5 runs failed"):
+        run_demo("results", "mnist", "--quick", "--out", tmp_path / "out")
+    assert rows(tmp_path / "out")["WGAN-GP"][0] == "failed: training diverged (status 1)"
+
+
 @pytest.mark.parametrize("message", BROKEN)
-def test_what_is_no_image_file_is_refused_before_anything_runs(message, run_demo, runs, tmp_path):
+def test_what_is_no_image_file_is_refused_before_anything_runs(
+    message, run_demo, runs, tmp_path, capsys
+):
     path, content = tmp_path / "a.npy", BROKEN[message]
     content(path) if callable(content) else np.save(path, content)
-    with pytest.raises(SystemExit, match=message) as exit:
+    with pytest.raises(SystemExit) as exit:
         run_demo("results", "ring", path, "--out", tmp_path / "out")
-    assert str(path) in str(exit.value) and runs.started == []
+    told = capsys.readouterr().err
+    assert exit.value.code == 2 and re.search(message, told) and str(path) in told
+    assert runs.started == [] and not (tmp_path / "out").exists()
 
 
 @pytest.mark.skipif(not os.environ.get("MINIGAN_DATA"), reason="MINIGAN_DATA names no folder")

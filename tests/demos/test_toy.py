@@ -76,10 +76,16 @@ def test_presets(run_demo, tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("without_pictures")
 def test_a_pair_without_a_recipe_is_refused(run_demo, tmp_path, capsys):
+    """In the words of the command line; a finished run stays as it is."""
+    run_demo("toy", "--quick", "--steps", 2, "--out", tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     names = ["--objective", "minimax", "--regularizer", "clipping"]
     with pytest.raises(SystemExit) as exit:
         run_demo("toy", *names, "--out", tmp_path)
-    assert "minimax with clipping" in str(exit.value) and "wgan-gp" in str(exit.value)
+    message = capsys.readouterr().err
+    assert exit.value.code == 2 and "minimax goes with r1" in message
+    assert "--objective minimax with --regularizer clipping" in message
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 @pytest.mark.parametrize("data", ["moons", "ganlab-gaussians"])

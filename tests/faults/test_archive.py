@@ -10,6 +10,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from minigan import files
 from minigan.runs import archive
 from minigan.runs.archive import CheckpointError, open_archive, write_archive
 
@@ -88,7 +89,7 @@ def test_files_of_a_few_bytes_say_what_they_are(path, length):
 def test_the_checksum_is_of_everything_before_it_however_it_is_read(tmp_path, monkeypatch):
     """The last bytes count too, where the file is a little longer than some chunks."""
     for chunk in (1, 2, 7, 64, 1000):
-        monkeypatch.setattr(archive, "CHUNK", chunk)
+        monkeypatch.setattr(files, "CHUNK", chunk)
         for length in range(8):
             write_archive(tmp_path / "a.npz", {}, {"a": np.zeros(length, np.uint8)})
             content = (tmp_path / "a.npz").read_bytes()

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minigan.plotting import draw_losses, picture, summarize
-from minigan.plotting.curves import draw_shares
+from minigan.plotting import draw_losses, draw_shares, picture
+from minigan.plotting.curves import summarize
 
 
 @given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=60), st.integers(1, 20))

@@ -20,8 +20,8 @@ from .module import CompileException, RawModule
 #: Functions that NumPy and CuPy share, of those that the library and the tests need.
 SHARED = (
     "add any ascontiguousarray broadcast_to clip concatenate cos dot einsum exp expm1 full "
-    "isfinite log1p maximum minimum moveaxis multiply ones ones_like pad "
-    "shares_memory sign sin sqrt tanh where zeros zeros_like"
+    "isfinite log1p maximum minimum moveaxis multiply ones ones_like pad shares_memory sign "
+    "sin sqrt tanh where zeros zeros_like"
 ).split()
 globals().update({name: lifted(getattr(np, name)) for name in SHARED})
 

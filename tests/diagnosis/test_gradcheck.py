@@ -23,7 +23,6 @@ from minigan import (
     compare_gradients,
     gradcheck,
 )
-from minigan.diagnosis.gradcheck import _rounding
 
 # loss, gradient
 FUNCTIONS = {

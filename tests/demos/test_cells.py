@@ -1,0 +1,110 @@
+"""Every lesson as a notebook: cell by cell, each cell twice, the first training interrupted."""
+
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import minigan.data
+import minigan.metrics
+import minigan.plotting
+from minigan.optimizers import Optimizer
+
+DEMOS = Path(__file__).resolve().parents[2] / "demos"
+FEW = ["--steps", "4"]
+LESSONS = {
+    "density_estimation": [*FEW, "--points", "50"],
+    "pushforward": FEW,
+    "backprop_by_hand": [],
+    "transposed_convolution": [],
+    "xray": [],
+    "toy": FEW,
+    "vanishing_gradients": FEW,
+    "saddle_point": FEW,
+    "wasserstein": FEW,
+    "moment_matching": FEW,
+    "mode_collapse": FEW,
+    "mnist": [*FEW, "--model", "mlp", "--samples", "3"],
+    "conditional": FEW,
+    "translation": FEW,
+    "minimal_gan": FEW,
+}
+
+
+def cells(name):
+    """The cells of a demo, as an editor sees them: compiled, with their lines."""
+    path = DEMOS / f"{name}.py"
+    found, line = [], 1
+    for text in re.split(r"^(?=# %%)", path.read_text(encoding="utf-8"), flags=re.MULTILINE):
+        found.append(compile("\n" * (line - 1) + text, str(path), "exec", dont_inherit=True))
+        line += text.count("\n")
+    return found
+
+
+@pytest.fixture
+def stand_in(monkeypatch):
+    """Few images instead of all digits, and a classifier that reads zeros."""
+
+    def load(split, data_dir=None):
+        rng = np.random.default_rng(0)
+        return rng.uniform(-1, 1, (300, 28, 28, 1)).astype(np.float32), rng.integers(10, size=300)
+
+    class Reader:
+        accuracy, digest = 0.1, "0" * 64
+
+        def __call__(self, images):
+            return np.eye(10)[np.zeros(len(images), int)], None
+
+    monkeypatch.setattr(minigan.data, "load_mnist", load)
+    monkeypatch.setattr(minigan.metrics, "mnist_classifier", lambda **options: Reader())
+
+
+@pytest.fixture
+def undrawn(monkeypatch, without_pictures):
+    """Nor do the lessons' own `draw` draw."""
+    monkeypatch.setattr(minigan.plotting, "styled", lambda draw: lambda *args, **options: None)
+
+
+@pytest.fixture
+def interrupt(monkeypatch):
+    """interrupt.at = n: the n-th update of any player from now on is interrupted after it."""
+    step = Optimizer.step
+
+    def interrupted(optimizer, factor=1.0):
+        step(optimizer, factor)
+        interrupted.at -= 1
+        if interrupted.at == 0:
+            raise KeyboardInterrupt
+
+    interrupted.at = 0
+    monkeypatch.setattr(Optimizer, "step", interrupted)
+    return interrupted
+
+
+@pytest.mark.usefixtures("stand_in", "undrawn")
+@pytest.mark.parametrize("name", LESSONS)
+def test_cells_run_again_also_after_an_interrupt(name, interrupt, monkeypatch, metrics, tmp_path):
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(sys, "path", [str(DEMOS), *sys.path])
+    arguments = ["--quick", *LESSONS[name], "--out", str(tmp_path / "out")]
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments])
+    variables, interrupts = {"__name__": "__main__", "__doc__": "The lesson."}, 0
+    interrupt.at = 6  # of G in the third step, where each step is two updates
+    for cell in cells(name):
+        try:
+            exec(cell, variables)
+        except KeyboardInterrupt:
+            interrupts += 1
+            exec(cell, variables)
+        exec(cell, variables)
+    assert interrupts == (1 if "--steps" in LESSONS[name] else 0)
+    found = metrics(tmp_path / "out")
+    assert found["finished"]
+    if "--steps" in LESSONS[name]:
+        assert found["steps"] == 4
+    if name in ("toy", "mnist", "conditional", "translation"):  # one game, and a cell that trains
+        game = variables.get("gan") or variables["game"]
+        counts = {getattr(game, f"{player}_optimizer").steps for player in game.players}
+        assert game.steps == 4 and counts == {4}
