@@ -200,7 +200,7 @@ class _Comparison:
         size = math.sqrt(float((array * array).sum()) / max(array.size, 1))
         self.size = min(max(size, 1e-2), 1e2) if size else 1.0
         measured = sorted(self._rounding(way) for way in ways)[len(ways) // 2]
-        self.rounding = max(np.finfo(float).eps * abs(middle), measured)
+        self.rounding = float(max(np.finfo(float).eps * abs(middle), measured))
 
     def at(self, where, way, t):
         """L at a point of a line."""
