@@ -83,12 +83,12 @@ def test_every_objective(model, objective, run_demo, metrics, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "objective", "regularizer", "discriminator_steps"),
     [
-        ((), NonSaturating, "R1(1)", 1),
-        (("--objective=wasserstein",), Wasserstein, "R1(1)", 1),
+        ((), NonSaturating, "R1(1, every=8)", 1),
+        (("--objective=wasserstein",), Wasserstein, "R1(1, every=8)", 1),
         (("--model=dcgan",), NonSaturating, None, 1),
         (("--model=dcgan", "--objective=wasserstein"), Wasserstein, "WeightClipping(0.01)", 5),
-        (("--model=wgan-gp",), Wasserstein, "WGANGP(10)", 1),
-        (("--model=wgan-gp", "--objective=hinge"), Hinge, "WGANGP(10)", 1),
+        (("--model=wgan-gp",), Wasserstein, "WGANGP(10, every=4)", 1),
+        (("--model=wgan-gp", "--objective=hinge"), Hinge, "WGANGP(10, every=4)", 1),
     ],
 )
 def test_what_keeps_each_critic_in_bounds(
