@@ -270,7 +270,7 @@ def test_dead_units():
     assert "(1, 4)" in report.findings[0]
     net.layers[0].bias[...] = -100
     report = xray(net, X)
-    assert "(0, 1, 2, 3, 4, …)" in report.findings[0]
+    assert "(0, 1, 2, 3, 4, ...)" in report.findings[0]
     assert any(finding.startswith("vanishing gradient: times 0 on") for finding in report.findings)
 
 
