@@ -180,7 +180,7 @@ def test_forward_and_backward_check_their_arrays(name):
         net.forward(bad)
     with pytest.raises(error, match=f"^x: .*{message}"):
         net(bad)
-    of_output = r"dy: expected shape \(4, 2\), got"
+    of_output = r"expected shape \(4, 2\), got"
     for way_back in (net.backward, net.add_gradients, net.backpropagate, net.backward_trace):
         with pytest.raises(error, match=f"^dy: .*{message if error is TypeError else of_output}"):
             way_back(bad, caches)

@@ -68,3 +68,30 @@ def test_text_files_have_an_encoding(tree):
         position = {"read_text": 0, "write_text": 1}.get(name)
         if position is not None:
             assert "encoding" in given or len(call.args) > position, f"line {call.lineno}"
+
+
+LIBRARY = [path for path in PROGRAMS if path.relative_to(ROOT).parts[0] == "minigan"]
+
+
+@each([path for path in LIBRARY if "plotting" not in path.parts])
+def test_what_the_library_prints_is_ascii(tree):
+    """A pipe on Windows or a container may show nothing else, and print() then fails.
+
+    Demos replace what cannot be shown. What is raised goes to stderr, where Python replaces it.
+    """
+    unprinted = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Raise):
+            unprinted.update(ast.walk(node))
+        elif isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+            unprinted.update(ast.walk(node.body[0]) if ast.get_docstring(node) else ())
+    for node in set(ast.walk(tree)) - unprinted:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            assert node.value.isascii(), f"line {node.lineno}: {node.value!r}"
+
+
+@each(LIBRARY)
+def test_progress_bars_need_no_console(tree):
+    """Where there is none (pythonw), sys.stderr is None, and tqdm fails."""
+    if any(name == "tqdm" for name, _ in calls(tree)):
+        assert "sys.stderr is None" in ast.unparse(tree)

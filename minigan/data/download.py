@@ -12,6 +12,7 @@ limit under everything that is read, the header lines included.
 
 import http.client
 import io
+import sys
 import time
 import urllib.error
 import urllib.parse
@@ -97,9 +98,9 @@ def _fetch(url, target, label, max_bytes, timeout, deadline):
         announced, received = response.length, 0
         if announced is not None and announced > max_bytes:
             raise ValueError(f"too large: {announced} bytes announced, at most {max_bytes} taken")
-        # disable=None: no bar where the output is not a terminal.
+        disable = sys.stderr is None or None  # no bar without a terminal
         with tqdm(
-            total=announced, desc=label, unit="B", unit_scale=True, leave=False, disable=None
+            total=announced, desc=label, unit="B", unit_scale=True, leave=False, disable=disable
         ) as bar:
             # read1 returns what has come, so that the bar moves and the limit is seen at once.
             while chunk := response.read1(CHUNK):

@@ -76,7 +76,7 @@ class LayerXRay:
     already not counted again. output, gradient: `Statistics` of y and of dL/dy. gain: ‖dx‖ / ‖dy‖.
     flat: share of the outputs at which an activation's derivative is below 0.01 (None for other
     layers). dead: the units (along the last axis) that are flat for the whole batch. update:
-    ‖dL/dθ‖ / ‖θ‖ of the layer's parameters (None without). check: the numerical check of this
+    ‖dL/dw‖ / ‖w‖ of the layer's parameters w (None without). check: the numerical check of this
     layer alone, on the input that reached it, scaled down if it is huge (None if not asked for, or
     not finite).
     """
@@ -111,7 +111,7 @@ class XRay:
 
     def __str__(self):
         head = ("", "layer", "output", "parameters", "cache", "mean y", "std y", "zeros", "flat",
-                "dead", "std dy", "gain", "|dθ|/|θ|", "gradient")  # fmt: skip
+                "dead", "std dy", "gain", "|dw|/|w|", "gradient")  # fmt: skip
         table = [head, *map(_cells, self.layers)]
         lines = align(table, (1, 2))
         cache = _bytes(sum(layer.cache_bytes for layer in self.layers))
@@ -264,7 +264,7 @@ def _findings(layers, loss, samples):
                 )
         if len(layer.dead) >= MANY * layer.output_shape[-1]:
             units = ", ".join(map(str, layer.dead[:NAMED]))
-            more = ", …" if len(layer.dead) > NAMED else ""
+            more = ", ..." if len(layer.dead) > NAMED else ""
             yield (
                 f"dead units: {_title(layer)}, {len(layer.dead)} of {layer.output_shape[-1]} pass "
                 f"no gradient for any sample ({units}{more})"

@@ -128,9 +128,10 @@ class LayerNorm(_Normalization):
         super().__init__(num_features, eps=eps)
 
     def output_shape(self, input_shape):
-        if math.prod(input_shape) == 1:
+        shape = super().output_shape(input_shape)
+        if math.prod(shape) == 1:
             raise ValueError("LayerNorm needs more than one value per sample: x̂ would always be 0")
-        return super().output_shape(input_shape)
+        return shape
 
     def forward(self, x, train):
         centred = x - mean_per_sample(x)

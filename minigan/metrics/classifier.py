@@ -29,6 +29,7 @@ to compare close results use one file: copy it from cache to cache.
 
 import hashlib
 import json
+import sys
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
@@ -149,7 +150,8 @@ def train_classifier(network, images, labels, *, steps, seed=0):
     optimizer = Adam(network, LR, betas=(0.9, 0.999))
     schedule = LinearDecay(check_integer("steps", steps, 1), hold=0)
     with threadpool_limits(1, user_api="blas"):
-        for step in (bar := tqdm(range(steps), desc="training the classifier", disable=None)):
+        disable = sys.stderr is None or None  # no bar without a terminal
+        for step in (bar := tqdm(range(steps), desc="training the classifier", disable=disable)):
             x, y = next(batches)
             logits, caches = network.forward(x)
             loss, d_logits = softmax_cross_entropy(logits, y)

@@ -193,19 +193,24 @@ def test_bad_draws_are_refused(name):
     ("build", "error"),
     [
         (lambda: Gaussian(regularization=-1), ValueError),
+        (lambda: Gaussian(regularization=-1e-9), ValueError),
         (lambda: Gaussian(regularization="0"), TypeError),
         (lambda: EMMixture(0), ValueError),
         (lambda: EMMixture(2.5), TypeError),
         (lambda: EMMixture(2, regularization=np.nan), ValueError),
-        (lambda: EMMixture(2, tolerance=-1e-3), ValueError),
+        (lambda: EMMixture(2, regularization=-1e-9), ValueError),
+        (lambda: EMMixture(2, tolerance=-1e-9), ValueError),
         (lambda: EMMixture(2, max_iterations=0), ValueError),
         (lambda: BernoulliNaiveBayes(smoothing=0), ValueError),
-        (lambda: GaussianNaiveBayes(regularization=-1), ValueError),
+        (lambda: BernoulliNaiveBayes(smoothing=-1e-9), ValueError),
+        (lambda: GaussianNaiveBayes(regularization=-1e-9), ValueError),
         (lambda: Histogram(0), ValueError),
         (lambda: Histogram(4, [(1, 0)]), ValueError),
+        (lambda: Histogram(4, [(1, 1)]), ValueError),
         (lambda: Histogram(4, [(0, np.inf)]), ValueError),
         (lambda: Histogram(4, (0, 1)), ValueError),
         (lambda: ParzenWindow(0), ValueError),
+        (lambda: ParzenWindow(-1e-9), ValueError),
         (lambda: ParzenWindow(np.inf), ValueError),
         (lambda: NearestNeighbours(0), ValueError),
         (lambda: Known(3), TypeError),
@@ -226,3 +231,28 @@ def test_a_known_distribution_of_several_numbers():
     np.testing.assert_allclose(np.cov(samples.T), covariance, atol=0.06)
     peak = -np.log(2 * np.pi * np.sqrt(np.linalg.det(covariance)))
     np.testing.assert_allclose(known.log_density(np.array([[1.0, -1.0]])), [peak])
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        Gaussian(regularization=0),
+        EMMixture(1, regularization=0, tolerance=0, max_iterations=1),
+        BernoulliNaiveBayes(smoothing=1e-12),
+        GaussianNaiveBayes(regularization=0),
+        Histogram(1),
+        Histogram(1, [(0, 1)]),
+        ParzenWindow(1e-12),
+        NearestNeighbours(1),
+        NearestNeighbours(len(BINARY)),
+    ],
+    ids=repr,
+)
+def test_the_smallest_settings_are_taken(estimator):
+    log_density = fit(estimator, BINARY).log_density(BINARY)
+    assert log_density.shape == (len(BINARY),) and not np.isnan(log_density).any()
+
+
+@pytest.mark.parametrize("name", [name for name in ESTIMATORS if name != "neighbours"])
+def test_one_draw(name):
+    assert fit(ESTIMATORS[name](), BINARY).sample(1, np.random.default_rng(0)).shape == (1, 1)

@@ -4,7 +4,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minigan.density import Histogram
+from minigan.density import Histogram, histogram
 
 EXAMPLES = settings(derandomize=True, deadline=None, max_examples=40, database=None)
 
@@ -88,3 +88,11 @@ def test_bad_data(histogram, x, match):
     with pytest.raises(ValueError, match=match):
         histogram.fit(x)
     assert histogram.dimension is None
+
+
+def test_the_largest_number_of_cells(monkeypatch):
+    monkeypatch.setattr(histogram, "MAX_CELLS", 9)
+    x = np.random.default_rng(0).random((5, 2))
+    assert Histogram(3).fit(x).heights.size == 9
+    with pytest.raises(ValueError, match=r"at most 9 cells, got 4\^2"):
+        Histogram(4).fit(x)

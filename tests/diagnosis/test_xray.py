@@ -1,6 +1,7 @@
 """The X-ray: its figures against plain NumPy, its findings on networks that are ill on purpose."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -191,7 +192,7 @@ class Forgetful(Tanh):
 class Biased(Dense):
     def add_gradients(self, dy, x):
         super().add_gradients(dy, x)
-        self.dbias /= 2
+        self.dbias -= dy.sum(axis=0) / 2
 
 
 class Flipped(Dense):
@@ -209,6 +210,25 @@ def test_the_wrong_layer_is_named_and_no_other(wrong, of):
     (finding,) = report.findings
     assert finding.startswith(f"wrong gradient: layer 2, {wrong!r}, of {of}: ")
     assert str(report).count("WRONG") == 1 and not report.healthy
+
+
+class Setting(Dense):
+    def add_gradients(self, dy, x):
+        self.dweight[...], self.dbias[...] = x.T.dot(dy), dy.sum(axis=0)
+
+
+def test_a_layer_that_breaks_a_rule_is_named():
+    report = xray(network(Dense(6, 6), Tanh(), Setting(6, 6), Tanh(), Dense(6, 1)), X)
+    (finding,) = report.findings
+    assert finding.startswith("broken rule: layer 2, Setting(6, 6): add_gradients(dy, cache) does")
+    assert str(report).count("WRONG") == 1 and not report.healthy
+
+
+def test_no_derivative_here_is_no_finding():
+    """An input that is exactly at the kink of every unit."""
+    report = xray(network(ReLU()), np.zeros((3, 6)))
+    assert report.healthy and report.layers[0].check.verdict == "no derivative here"
+    assert "no derivative here" in str(report)
 
 
 def test_without_the_check():
@@ -250,7 +270,7 @@ def test_dead_units():
     assert "(1, 4)" in report.findings[0]
     net.layers[0].bias[...] = -100
     report = xray(net, X)
-    assert "(0, 1, 2, 3, 4, …)" in report.findings[0]
+    assert "(0, 1, 2, 3, 4, ...)" in report.findings[0]
     assert any(finding.startswith("vanishing gradient: times 0 on") for finding in report.findings)
 
 
@@ -304,10 +324,14 @@ def test_the_table():
     assert table[4].startswith("loss ") and table[4].endswith("caches 1.3 MB")
 
 
-def test_huge_memory_has_a_unit():
-    from minigan.diagnosis.xray import _bytes
-
-    assert [_bytes(n) for n in (999, 2048, 5e6, 3.2e9)] == ["999 B", "2.0 kB", "5.0 MB", "3.2 GB"]
+@pytest.mark.parametrize(
+    "count, shown", [(999, "999 B"), (2048, "2.0 kB"), (5e6, "5.0 MB"), (3.2e9, "3.2 GB")]
+)
+def test_memory_has_a_unit(count, shown):
+    report = xray(network(Dense(6, 1)), X, check=False)
+    layers = (replace(report.layers[0], cache_bytes=count),)
+    table = str(replace(report, layers=layers))
+    assert f"caches {shown}" in table and table.count(shown) == 2
 
 
 def test_what_is_refused():
@@ -316,9 +340,9 @@ def test_what_is_refused():
         xray(Dense(2, 2), X)
     with pytest.raises(ValueError, match=r"x: expected shape \(N, 6\), got \(32, 5\)"):
         xray(net, X[:, :5])
-    with pytest.raises(ValueError, match=r"dy: expected the shape .*, \(32, 1\), got \(32,\)"):
+    with pytest.raises(ValueError, match=r"dy: expected shape \(32, 1\), got \(32,\)"):
         xray(net, X, lambda y: (0.0, y[:, 0]))
-    with pytest.raises(ValueError, match=r"dy: expected the shape .*, \(32, 1\), got \(3, 1\)"):
+    with pytest.raises(ValueError, match=r"dy: expected shape \(32, 1\), got \(3, 1\)"):
         xray(net, X, lambda y: (0.0, y[:3]))
     with pytest.raises(ValueError, match="max_entries"):
         xray(net, X, max_entries=0)

@@ -66,15 +66,16 @@ def transposed(draw):
 ANY_SHAPE = st.lists(SMALL, min_size=1, max_size=3).map(tuple)
 
 
-def of_shape(make):
-    return ANY_SHAPE.map(lambda shape: (make(shape), shape))
+def of_shape(make, least=1):
+    shapes = ANY_SHAPE.filter(lambda shape: np.prod(shape) >= least)
+    return shapes.map(lambda shape: (make(shape), shape))
 
 
 LAYERS = {
     "Dense": dense(),
     "Conv2d": convolution(),
     "ConvTranspose2d": transposed(),
-    "LayerNorm": of_shape(lambda shape: LayerNorm(shape[-1], eps=0.1)),
+    "LayerNorm": of_shape(lambda shape: LayerNorm(shape[-1], eps=0.1), least=2),
     "SpectralNorm of Dense": dense().map(lambda pair: (SpectralNorm(pair[0]), pair[1])),
     "SpectralNorm of Conv2d": convolution().map(lambda pair: (SpectralNorm(pair[0]), pair[1])),
     "SpectralNorm of ConvTranspose2d": transposed().map(

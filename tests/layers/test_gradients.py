@@ -71,9 +71,10 @@ def transposed(draw):
     return layer, (*draw(pairs(1, 4)), channels)
 
 
-def of_features(make):
-    """Layers that take the number of features, the last axis of whatever shape."""
-    return any_shape().map(lambda shape: (make(shape[-1]), shape))
+def of_features(make, least=1):
+    """Layers that take the number of features, the last axis of a shape of `least` numbers."""
+    shapes = any_shape().filter(lambda shape: np.prod(shape) >= least)
+    return shapes.map(lambda shape: (make(shape[-1]), shape))
 
 
 def of_shape(make):
@@ -85,7 +86,7 @@ LAYERS = {
     "Conv2d": convolution(),
     "ConvTranspose2d": transposed(),
     "BatchNorm": of_features(BatchNorm),
-    "LayerNorm": of_features(lambda n: LayerNorm(n, eps=0.1)),
+    "LayerNorm": of_features(lambda n: LayerNorm(n, eps=0.1), least=2),
     "ReLU": of_shape(ReLU),
     "LeakyReLU": of_shape(lambda: LeakyReLU(0.3)),
     "Tanh": of_shape(Tanh),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from minigan import Conv2d, Dense, LayerNorm, Sequential, Tanh, gradcheck
 
 SHAPES = st.lists(st.integers(1, 4), min_size=1, max_size=3).map(tuple)
+SHAPES = SHAPES.filter(lambda shape: np.prod(shape) > 1)  # one value per sample is refused
 
 
 @given(shape=SHAPES, seed=st.integers(0, 99))
@@ -99,10 +100,17 @@ def test_gradients_are_added_or_left(of_gradient, randomized):
     np.testing.assert_allclose(network.gradients, once * (1 + (of_gradient == "added")))
 
 
-@pytest.mark.parametrize("shape", [(3,), (4, 4, 3), ()])
+@pytest.mark.parametrize("shape", [(3,), (4, 4, 3), (1,), ()])
 def test_a_shape_that_does_not_fit(shape):
     with pytest.raises(ValueError, match=r"LayerNorm\(4\).*last axis of 4"):
         Sequential([LayerNorm(4)], shape, rng=0)
+
+
+@pytest.mark.parametrize("shape", [(1,), (1, 1), (1, 1, 1)])
+def test_one_value_per_sample_is_refused(shape):
+    """x̂ would be 0 whatever x is: all logits β, and no gradient. Batch norm refuses the same."""
+    with pytest.raises(ValueError, match=r"LayerNorm\(1\).* more than one value per sample"):
+        Sequential([LayerNorm(1)], shape, rng=0)
 
 
 @pytest.mark.parametrize(

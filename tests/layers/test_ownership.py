@@ -150,7 +150,8 @@ def test_optimizer_clone_and_forward_go_on_from_what_was_assigned(network):
     assert bits(network) == bits(twin)
     assert not np.array_equal(network.layers[7].weight, weight)  # the optimizer has moved it
     network.parameters = twin.parameters / 2
-    twin.parameters /= 2
+    twin.parameters[...] = twin.parameters / 2
+    twin.derive()  # which an assignment asks for by itself
     for one, its in ((network, optimizer), (twin, other)):
         learn(one, its)
     assert bits(network) == bits(twin)
@@ -258,7 +259,7 @@ def test_a_network_in_another_process(network):
         again = pool.submit(copy.copy, network).result()
     expected, _ = twin.forward(batch(network))
     np.testing.assert_array_equal(y, expected)
-    assert caches.shape == y.shape
+    assert caches.count == len(y)
     learn(again, Adam(again))
     learn(network, Adam(network))
     assert bits(again) == bits(network)

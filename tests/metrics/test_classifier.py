@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 import warnings
 
 import numpy as np
@@ -140,6 +141,12 @@ def test_training_is_a_function_of_the_seed():
         train_classifier(network, *bars(200, 0), steps=3, seed=order)
         digests.append(Classifier(network, "none", 0.5).digest)
     assert digests[0] == digests[1] and len(set(digests)) == 3
+
+
+def test_training_needs_no_console(monkeypatch):
+    """pythonw has none, and its progress bar nowhere to go."""
+    monkeypatch.setattr(sys, "stderr", None)
+    train_classifier(digit_network(0), *bars(200, 0), steps=1)
 
 
 @pytest.mark.skipif(not os.environ.get("MINIGAN_DATA"), reason="MINIGAN_DATA names no folder")

@@ -186,6 +186,21 @@ def test_one_cell():
         Grid((0, 1, 0, 1), 0)
 
 
+def test_the_smallest_numbers_of_points():
+    """One point per cell, two samples of each distribution; not fewer."""
+    grid, spot = Grid((-1, 1, -1, 1), 2), Known(stats.multivariate_normal([0.5, 0.5], 0.1))
+    at_middles = spot.log_density(np.array([[-0.5, -0.5], [0.5, -0.5], [-0.5, 0.5], [0.5, 0.5]]))
+    masses = np.exp(at_middles).reshape(2, 2)
+    np.testing.assert_allclose(grid.from_density(spot, refine=1), masses / masses.sum())
+    with pytest.raises(ValueError, match="refine: expected at least 1"):
+        grid.from_density(spot, refine=0)
+    with pytest.raises(ValueError, match="smoothing"):
+        grid.from_density(spot, smoothing=-1e-9)
+    assert math.isfinite(estimate_divergences(spot, spot, 2, np.random.default_rng(0)).kl)
+    with pytest.raises(ValueError, match="n: expected at least 2"):
+        estimate_divergences(spot, spot, 1, np.random.default_rng(0))
+
+
 @pytest.mark.parametrize(
     "extent",
     [(0, 1, 0), (0, 1, 1, 0), (1, 1, 0, 1), (0, 1, 2, 2), (1, 0, 0, 1), (0, math.inf, 0, 1)],
