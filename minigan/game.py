@@ -45,10 +45,10 @@ class Game:
     def update(self, players, gradients, *inputs):
         """One update of the players by the gradients that `gradients(*inputs)` sets; its figures.
 
-        All or nothing: if a loss, a gradient or a running statistic is not finite, or a learning
-        rate is none, or whatever else is raised, no optimizer has stepped and running statistics
-        are what they were. Raises TrainingDiverged, naming the place where the first number was
-        not finite (on a GPU later: see `finite.py`), and ValueError for the rate.
+        All or nothing: if a loss, a gradient or a running statistic is not finite, or if anything
+        is raised on the way, then no optimizer has stepped, and running statistics are what they
+        were. Raises TrainingDiverged, naming the place where the first number was not finite (on a
+        GPU later: see `finite.py`), and ValueError for a learning rate that is negative, NaN or ∞.
         """
         before = self.statistics()
         optimizers = [getattr(self, f"{player}_optimizer") for player in players]
