@@ -88,18 +88,33 @@ def _check_network(target, x, *, rng, train, **options):
         rewind()
         return network.forward(x, train=train)
 
-    broken = broken_rules(network, x, train, rng, rewind)
-    y, caches = forward()
-    upstream = backend.asarray(rng.standard_normal(y.shape))
-    network.zero_gradients()
-    network.add_gradients(upstream, caches)
-    report = compare_gradients(
-        lambda: (forward()[0] * upstream).sum(),
-        {"x": x, **network.named_parameters()},
-        {"x": network.backward(upstream, caches), **network.named_gradients()},
-        rng=rng, backend=backend, **options,
-    )  # fmt: skip
-    return replace(report, broken=tuple(broken))
+    def numbers():
+        y, caches = forward()
+        upstream = backend.asarray(rng.standard_normal(y.shape))
+        network.zero_gradients()
+        network.add_gradients(upstream, caches)
+        return compare_gradients(
+            lambda: (forward()[0] * upstream).sum(),
+            {"x": x, **network.named_parameters()},
+            {"x": network.backward(upstream, caches), **network.named_gradients()},
+            rng=rng, backend=backend, **options,
+        )  # fmt: skip
+
+    return _with(broken_rules(network, x, train, rng, rewind), numbers, options["tolerance"])
+
+
+def _with(broken, numbers, tolerance):
+    """The report of `numbers`, and the rules that are broken; that alone, where it raises an error.
+
+    For whoever writes to what another pass needs may meet an array that is read-only.
+    """
+    try:
+        report = numbers()
+    except ValueError:
+        if not broken:
+            raise
+        report = GradientReport((), tolerance)
+    return replace(report, broken=(*broken, *report.broken))
 
 
 def _float64(target, input_shape, rng):
@@ -168,7 +183,7 @@ def _check_regularizer(regularizer, network, real, fake, *, rng, **options):
 def _check_game(game, *batch, rng, **options):
     """Each player's complete step: its gradients, and that no other player's are touched."""
     steps = game.gradient_steps(*batch, rng=rng.spawn(1)[0])
-    rewind, rows, broken = _rewinder(game.networks, game.rng), (), []
+    rewind, broken = _rewinder(game.networks, game.rng), []
     for player in game.players:
         network = getattr(game, player)
         x = game.asarray(rng.standard_normal((len(batch[0]), *network.input_shape)))
@@ -179,24 +194,30 @@ def _check_game(game, *batch, rng, **options):
         rewind()
         return step()
 
-    for step, losses in steps:
-        for network in game.networks:
-            network.gradients[...] = 1  # what a step must overwrite, or not touch
-        figures(step)
-        for player in game.players:
-            if player not in losses and (getattr(game, player).gradients != 1).any():
-                broken.append(f"the step of {', '.join(losses)} changes gradients of the {player}")
-        found = {player: _named_gradients(getattr(game, player), f"{player} ") for player in losses}
-        for player, loss in losses.items():
-            arrays = getattr(game, player).named_parameters()
-            report = compare_gradients(
-                lambda step=step, loss=loss: figures(step)[loss],
-                {f"{player} {name}": w for name, w in arrays.items()},
-                found[player],
-                rng=rng, backend=game.backend, **options,
-            )  # fmt: skip
-            rows += report.rows
-    return GradientReport(rows, report.tolerance, tuple(broken))
+    def numbers():
+        rows, touched = (), []
+        for step, losses in steps:
+            for network in game.networks:
+                network.gradients[...] = 1  # what a step must overwrite, or not touch
+            figures(step)
+            touched += [
+                f"the step of {', '.join(losses)} changes gradients of the {player}"
+                for player in game.players
+                if player not in losses and (getattr(game, player).gradients != 1).any()
+            ]
+            found = {name: _named_gradients(getattr(game, name), f"{name} ") for name in losses}
+            for player, loss in losses.items():
+                arrays = getattr(game, player).named_parameters()
+                report = compare_gradients(
+                    lambda step=step, loss=loss: figures(step)[loss],
+                    {f"{player} {name}": w for name, w in arrays.items()},
+                    found[player],
+                    rng=rng, backend=game.backend, **options,
+                )  # fmt: skip
+                rows += report.rows
+        return GradientReport(rows, report.tolerance, tuple(touched))
+
+    return _with(broken, numbers, options["tolerance"])
 
 
 def _named_gradients(network, prefix):

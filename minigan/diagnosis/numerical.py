@@ -76,13 +76,13 @@ class GradientReport:
 
     @property
     def worst(self):
-        """The row with the largest relative error."""
-        return max(self.rows, key=lambda row: row.relative_error)
+        """The row with the largest relative error; None without rows."""
+        return max(self.rows, key=lambda row: row.relative_error, default=None)
 
     @property
     def relative_error(self):
         """The largest relative error of all."""
-        return self.worst.relative_error
+        return self.worst.relative_error if self.rows else 0.0
 
     @property
     def verdict(self):
@@ -106,7 +106,7 @@ class GradientReport:
     def __str__(self):
         head = ("gradient of", "shape", "checked", "kinks", "worst at", "by hand", "numerical",
                 "rel. error", "")  # fmt: skip
-        lines = align([head, *map(self._cells, self.rows)], (0, 1))
+        lines = align([head, *map(self._cells, self.rows)], (0, 1)) if self.rows else []
         broken = [f"BROKEN: {sentence}" for sentence in self.broken]
         return "\n".join([*lines, *broken, f"{self._conclusion()} (tolerance {self.tolerance:g})"])
 

@@ -254,9 +254,10 @@ def _findings(layers, loss, samples):
         yield f"the output of {_title(broken[0])} is not finite; all after it may follow from that"
     for layer in layers:
         if layer.check is not None and layer.check.verdict == "WRONG":
-            yield from (f"broken rule: {_title(layer)}: {rule}" for rule in _rules(layer.check))
+            for sentence in layer.check.broken:
+                yield f"broken rule: {_title(layer)}: {sentence.partition('): ')[2]}"
             row = layer.check.worst
-            if row.verdict(TOLERANCE) == "WRONG":
+            if row and row.verdict(TOLERANCE) == "WRONG":
                 name = row.name.removeprefix("0.")
                 yield (
                     f"wrong gradient: {_title(layer)}, of {name}: {row.by_hand:+.6g} by hand, "
@@ -301,11 +302,6 @@ def _journey(what, factor, first, worst):
         f"{what} gradient: times {factor:.2g} on its way to {_title(first)} "
         f"(most at {_title(worst)}: times {worst.gain:.2g})"
     )
-
-
-def _rules(check):
-    """What `check` says of its only layer, without the layer's name."""
-    return [sentence.partition("): ")[2] for sentence in check.broken]
 
 
 def _title(layer):

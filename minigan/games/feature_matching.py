@@ -1,6 +1,7 @@
 """Feature matching: G learns to reproduce the mean of what D looks at, not to fool it."""
 
 from minigan.checks import check_integer
+from minigan.game_checks import check_not_centred
 from minigan.gan import GAN
 
 __all__ = ["FeatureMatchingGAN"]
@@ -22,6 +23,7 @@ class FeatureMatchingGAN(GAN):
             raise ValueError(
                 f"layer: expected 1 to {len(self.discriminator.layers) - 1}, got {layer}"
             )
+        check_not_centred(self.discriminator[: self.layer], "the features")
 
     def feedback(self, fake, x):
         """G's loss for fakes (N, ...) beside real samples x (M, ...), and d loss / d fake.
