@@ -129,3 +129,14 @@ def test_bad_data_does_not_enter_the_running_statistics(conv_gan):
         gan.step(iter([x]))
     for network in (gan.generator, gan.discriminator):
         assert np.isfinite(network.parameters).all() and np.isfinite(network.buffers).all()
+
+
+def test_bad_data_is_refused_on_the_host(make_gan):
+    """NaN, infinity, and what becomes infinite in the networks' dtype; good data arrive in it."""
+    gan = plain_gan(make_gan)
+    gan.steps = 8
+    good = gan.real(np.array([[1.0, 2.0]]))
+    assert good.dtype == np.float32 and good.shape == (1, 2)
+    for value in (np.nan, np.inf, 1e39):
+        with np.errstate(all="ignore"), pytest.raises(TrainingDiverged, match=r"step 9.*the batch"):
+            gan.real(np.full((1, 2), value))

@@ -182,6 +182,14 @@ def network_run(layers, shape, backend, dtype, train):
     return network.named_gradients()
 
 
+def test_setting_gradients_refuses_what_adding_refuses():
+    network = Sequential([Dense(3, 4), Tanh()], (3,), rng=0)
+    _, caches = network.forward(np.ones((5, 3), "float32"))
+    for dy in (np.ones((1, 4), "float32"), np.ones((5, 4)), np.ones((5, 1), "float32")):
+        with pytest.raises((ValueError, TypeError), match="dy: expected"):
+            network.set_gradients(dy, caches)
+
+
 # --- Comparing -----------------------------------------------------------------------------------
 
 

@@ -71,8 +71,9 @@ def test_bernoulli_refuses_what_is_no_toss():
     fitted = Bernoulli().fit(coin(1, 2))
     with pytest.raises(ValueError, match="only 0 and 1"):
         fitted.log_density(np.array([[2.0]]))
-    with pytest.raises(ValueError, match=r"\[0, 1\]"):
-        fitted.log_likelihood(np.array([0.5, 1.1]))
+    for p in (1.1, 1 + 1e-9, -1e-9, np.nan):
+        with pytest.raises(ValueError, match=r"\[0, 1\]"):
+            fitted.log_likelihood(np.array([0.5, p]))
 
 
 @EXAMPLES

@@ -200,3 +200,20 @@ def test_bad_input():
     for x in (np.ones((1, 2)), np.ones((5, 2))):
         with pytest.raises(ValueError, match="2 distinct samples"):
             silverman_bandwidth(x)
+
+
+def test_two_samples_are_enough():
+    """Each is scored by the window on the other; Silverman's rule has one degree of freedom."""
+    x = np.array([[0.0], [2.0]])
+    kernel = scipy.stats.norm(0, 0.7).logpdf(2.0)
+    np.testing.assert_allclose(leave_one_out(x, [0.7]), [kernel], rtol=1e-12)
+    np.testing.assert_allclose(k_fold(x, [0.7], 2, np.random.default_rng(0)), [kernel], rtol=1e-12)
+    assert silverman_bandwidth(x) == pytest.approx(2**0.5 * (4 / 6) ** 0.2, rel=1e-12)
+
+
+def test_a_choice_from_one_is_no_edge_and_from_two_it_is():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert best_bandwidth(np.array([0.3]), np.array([1.0])) == 0.3
+    with pytest.warns(UserWarning, match="edge"):
+        assert best_bandwidth(np.array([0.3, 0.4]), np.array([1.0, 2.0])) == 0.4

@@ -29,6 +29,8 @@ def dense_add_gradients(layer, dy, x):
 # Products written where they would be added to zeros: 8 % of W2.
 def set_gradients(network, dy, caches):
     """Set the gradients of all parameters, layer by layer on the way back."""
+    if dy.shape != (caches.count, *network.output_shape) or dy.dtype != network.dtype:
+        network.add_gradients(dy, caches)  # which refuses it
     first = network.steps[0]
     layers = zip(network.layers, network.steps, caches, strict=True)
     for layer, step, cache in reversed(list(layers)):
