@@ -12,7 +12,7 @@ from support.training import losses_of, progress, records_of, shown_losses
 class OnDevice:
     """A figure that is still on a GPU; it notes when it is waited for."""
 
-    read = []
+    read = None  # a list of steps
 
     def __init__(self, step):
         self.step = step
