@@ -54,14 +54,19 @@ from support.options import positive
 
 # %% Constants and data
 
-STEPS, QUICK_STEPS, BATCH, WIDTH, HELD_OUT = 4000, 20, 256, 64, 2000
+STEPS, QUICK_STEPS, BATCH, WIDTH, HELD_OUT, COMPONENTS = 4000, 20, 256, 64, 2000, 3
 
 
 def add_options(parser):
     parser.add_argument("--points", type=positive, default=1000, help="to learn from (1000)")
 
 
-options, out = start("density_estimation", __doc__, ["picture.png"], add_options)
+def check(options):
+    if options.points < COMPONENTS:
+        raise ValueError(f"--points: expected at least {COMPONENTS}, got {options.points}")
+
+
+options, out = start("density_estimation", __doc__, ["picture.png"], add_options, check)
 data_rng, fit_rng, batch_rng, noise_rng, weight_rng, view_rng = np.random.default_rng(
     options.seed
 ).spawn(6)
@@ -77,7 +82,7 @@ bandwidth = best_bandwidth(bandwidths, leave_one_out(x, bandwidths))
 k = max(2, round(len(x) ** 0.5))
 models = {
     "Gaussian": Gaussian().fit(x),
-    "mixture of 3 Gaussians": EMMixture(3).fit(x, fit_rng),
+    f"mixture of {COMPONENTS} Gaussians": EMMixture(COMPONENTS).fit(x, fit_rng),
     f"Parzen window, h = {bandwidth:.2f}": ParzenWindow(bandwidth).fit(x),
     f"{k} nearest neighbours": NearestNeighbours(k).fit(x),
 }

@@ -94,7 +94,12 @@ def add_options(parser):
 
 
 def check(options):
-    MODELS[options.model].recipe_for(options.objective)
+    chosen = MODELS[options.model]
+    chosen.recipe_for(options.objective)
+    try:
+        LATENTS[options.latent or chosen.latent](chosen.dimension)
+    except ValueError as error:
+        raise ValueError(f"--latent {options.latent}: of this model's noise, {error}") from None
 
 
 FILES = ["picture.png", "samples.png", "walk.png", "pieces.png", "animation.gif", "samples.npy"]

@@ -178,7 +178,9 @@ class Output:
                 f"another folder with --out"
             ) from None
         except OSError as error:
-            raise OutputRefused(f"cannot write to {self.folder}: {error}") from None
+            raise OutputRefused(
+                f"cannot write to {self.folder}: {error.strerror}: choose another folder with --out"
+            ) from None
 
     def _check_earlier_run(self, before, restart):
         if self.resume:

@@ -31,7 +31,7 @@ class Append(Layer):
         return self.joined(x, self.labels), None
 
     def backward(self, dy, cache):
-        return dy[..., : -self.labels.shape[1]]
+        return dy[..., : -self.labels.shape[1]].copy()
 
     def double_backward(self, u, dy, cache):
         return self.joined(u, 0 * self.labels), None

@@ -103,6 +103,15 @@ def test_density_estimation(found):
     assert abs(m["p"] - 0.4) < 3 * m["standard_error"]  # weights 0.3 and half of 0.2 lie above 0
 
 
+@pytest.mark.usefixtures("without_pictures")
+@pytest.mark.filterwarnings("ignore:the best bandwidth:UserWarning")
+def test_density_estimation_of_few_points(run_demo, tmp_path, capsys):
+    with pytest.raises(SystemExit) as exit:
+        run_demo("density_estimation", "--points", 2, "--out", tmp_path)
+    assert exit.value.code == 2 and "--points: expected at least 3" in capsys.readouterr().err
+    run_demo("density_estimation", "--quick", "--steps", 1, "--points", 3, "--out", tmp_path)
+
+
 def test_pushforward(found):
     distance = found("pushforward")["wasserstein"]
     assert all(distance[name] < 0.02 for name in distance if name != "network")

@@ -129,6 +129,14 @@ def test_without_a_discriminator_there_is_no_objective(objective, run_demo, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("stand_in")
+def test_noise_that_does_not_fit_is_refused(run_demo, tmp_path, capsys):
+    with pytest.raises(SystemExit) as exit:
+        run_demo("mnist", "--model", "gmmn", "--latent", "mixture", "--out", tmp_path)
+    assert exit.value.code == 2 and "--latent mixture: " in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.usefixtures("stand_in", "without_pictures")
 @pytest.mark.parametrize("model", ["dcgan-r1", "gmmn"])
 def test_interrupted_and_resumed_it_ends_the_same(model, run_demo, interrupt_at, tmp_path):
