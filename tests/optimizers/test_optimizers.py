@@ -188,3 +188,34 @@ def test_a_factor_that_gives_no_rate_changes_nothing(make):
     for factor in (0, largest):
         optimizer.step(factor)
     np.testing.assert_array_equal(net.parameters, before)
+
+
+@pytest.mark.parametrize(
+    "make, name, least, too_small, largest, too_large",
+    [
+        (lambda net, v: SGD(net, momentum=v), "momentum", 0, -1e-9, 1 - 1e-9, 1),
+        (lambda net, v: RMSProp(net, alpha=v), "alpha", 0, -1e-9, 1 - 1e-9, 1),
+        (lambda net, v: RMSProp(net, eps=v), "eps", 1e-30, 0, 1, 1 + 1e-9),
+        (lambda net, v: Adam(net, betas=(v, 0.9)), r"betas\[0\]", 0, -1e-9, 1 - 1e-9, 1),
+        (lambda net, v: Adam(net, betas=(0.9, v)), r"betas\[1\]", 0, -1e-9, 1 - 1e-9, 1),
+        (lambda net, v: Adam(net, eps=v), "eps", 1e-30, 0, 1, 1 + 1e-9),
+    ],
+)
+def test_bounds_of_the_settings(make, name, least, too_small, largest, too_large):
+    """A memory of 1 never takes anything new in; without eps 0 / 0 is NaN."""
+    for value in (least, largest):
+        make(network(), value).step()
+    for value in (too_small, too_large):
+        with pytest.raises(ValueError, match=f"{name}: expected a number in"):
+            make(network(), value)
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_restore_before_the_first_step_and_never_below(make):
+    optimizer = make(network())
+    before = optimizer.snapshot()
+    optimizer.step()
+    optimizer.restore(before)
+    assert optimizer.steps == 0
+    with pytest.raises(ValueError, match="steps: expected at least 0"):
+        optimizer.restore(before | {"steps": -1})
