@@ -89,6 +89,7 @@ def test_objectives(name, device):
     assert report.passed and report.relative_error < 1e-6, str(report)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dense", "DCGAN", "WGAN-GP"])
 def test_a_complete_step_of_both_players(name, device):
     game = GAMES[name](device, "float64")

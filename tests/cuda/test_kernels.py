@@ -58,6 +58,7 @@ def test_more_than_one_of_everything(case, dtype, device, own_kernels):
     check(own_kernels, LARGE[case], dtype)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", UNCHECKED)
 def test_shapes_of_a_real_network(case, device, own_kernels, emulator):
     """Without the emulator's checks, which the small shapes have passed: for the numbers alone."""

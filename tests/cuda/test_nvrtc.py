@@ -28,6 +28,7 @@ def machine_code(nvrtc):
         return dict(zip(ARCHITECTURES, pool.map(build, ARCHITECTURES), strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_every_kernel_becomes_machine_code(architecture, machine_code):
     code, symbols, _ = machine_code[architecture]

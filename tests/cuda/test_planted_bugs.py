@@ -223,6 +223,7 @@ def _small_grids(monkeypatch):
     monkeypatch.setattr(launch, "MOST_BLOCKS", 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", BUGS)
 def test_it_is_caught(title, module, emulator):
     bug, number = BUGS[title], list(BUGS).index(title)
@@ -336,6 +337,7 @@ def test_a_wrong_launch_is_caught(title, emulated, emulator, monkeypatch):
         operation.run(emulated, *make(emulated, operation.draw("float32")))
 
 
+@pytest.mark.slow
 def test_a_part_that_is_no_multiple_of_the_depth_is_caught(own_emulated, emulator, monkeypatch):
     """One order of threads, and no checks: it is a large sum, see `UNCHECKED`."""
     emulator.machine.checks = False

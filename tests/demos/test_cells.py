@@ -83,6 +83,7 @@ def interrupt(monkeypatch):
     return interrupted
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("stand_in", "undrawn")
 @pytest.mark.parametrize("name", LESSONS)
 def test_cells_run_again_also_after_an_interrupt(name, interrupt, monkeypatch, metrics, tmp_path):

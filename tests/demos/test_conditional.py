@@ -85,6 +85,7 @@ def test_every_objective(objective, run_demo, metrics, tmp_path):
     assert metrics(tmp_path)["objective"] == objective
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.environ.get("MINIGAN_DATA"), reason="MINIGAN_DATA names no folder")
 @pytest.mark.usefixtures("without_pictures")
 def test_on_the_real_digits_with_the_real_classifier(run_demo, metrics, tmp_path, monkeypatch):

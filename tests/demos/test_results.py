@@ -206,6 +206,7 @@ def test_what_is_no_image_file_is_refused_before_anything_runs(
     assert runs.started == [] and not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.environ.get("MINIGAN_DATA"), reason="MINIGAN_DATA names no folder")
 def test_on_the_real_images(run_demo, tmp_path):
     """Even twenty steps of the classifier see that blurred images are not the real ones."""

@@ -55,6 +55,7 @@ def test_the_plane_is_learnt(run_demo, metrics, tmp_path):
     assert np.abs(back - a).mean() < 0.1  # spread of a: 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_pictures")
 @pytest.mark.parametrize("data, steps", [("inverted", 60), ("rotated", 30)])
 def test_images_are_learnt(data, steps, stand_in, run_demo, metrics, tmp_path):

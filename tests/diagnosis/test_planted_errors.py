@@ -531,8 +531,8 @@ def one_of_two_equal_terms(original, *args, **options):
 
 
 @breaks(moment_matching, "_kernel_sums", on="moment matching")
-def kernel_without_its_width(original, *args):
-    total, gradient = original(*args)
+def kernel_without_its_width(original, *args, **options):
+    total, gradient = original(*args, **options)
     return total, gradient * 1.5
 
 

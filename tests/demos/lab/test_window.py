@@ -159,6 +159,7 @@ def test_a_view_draws_what_a_look_shows(dimension):
     assert changed == [True, True, True, True]
 
 
+@pytest.mark.slow
 def test_a_recording_as_one_html_file(tmp_path):
     figure, experiment = picture(5, 3), Experiment(Settings(**SMALL))
     recording, path = Recording(figure, experiment), tmp_path / "session.html"
