@@ -24,7 +24,7 @@ layers_of_G = [Dense(2, WIDTH), ReLU(), Dense(WIDTH, WIDTH), ReLU(), Dense(WIDTH
 layers_of_D = [Dense(2, WIDTH), LeakyReLU(), Dense(WIDTH, WIDTH), LeakyReLU(), Dense(WIDTH, 1)]
 G, D = (Sequential(x, (2,), rng=rng, backend=backend) for x in (layers_of_G, layers_of_D))
 objective, slower = NonSaturating(backend), LinearDecay(steps)
-adam_G, adam_D = Adam(G, lr=1e-3), Adam(D, lr=1e-3)
+adam_G, adam_D = (Adam(net, lr=1e-3, betas=(0.5, 0.99)) for net in (G, D))
 
 
 def noise(n):
