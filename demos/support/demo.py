@@ -240,6 +240,7 @@ class Output:
             every=self.every,
             configuration=configuration,
             history=history,
+            changed=("schedule",),  # which follows the number of steps; that is told below
         )
         if self.resume:
             missing = "" if session.resume() else ", as there is no checkpoint"

@@ -124,6 +124,14 @@ def test_interrupted_and_resumed_it_ends_the_same(run_demo, interrupt_at, metric
 
 
 @pytest.mark.usefixtures("without_pictures")
+def test_resumed_it_goes_on_for_more_steps(run_demo, tmp_path, capsys):
+    """Though its schedule, which ends at the last step, is then another."""
+    run_demo("toy", "--quick", "--steps", 6, "--out", tmp_path)
+    longer = run_demo("toy", "--quick", "--steps", 9, "--out", tmp_path, "--resume")
+    assert longer["gan"].steps == 9 and "Going on from step 6" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("without_pictures")
 @pytest.mark.parametrize(
     "objective", ["non-saturating", "wasserstein", "feature-matching", "moment-matching"]
 )
