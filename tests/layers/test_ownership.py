@@ -18,14 +18,18 @@ from minigan import (
     Adam,
     BatchNorm,
     Conv2d,
+    ConvTranspose2d,
     Dense,
     Dropout,
     Flatten,
     LayerNorm,
     LeakyReLU,
     NormalLatent,
+    ReLU,
     Sequential,
+    Softplus,
     SpectralNorm,
+    Tanh,
     train,
 )
 
@@ -358,3 +362,82 @@ def test_a_copy_of_a_game_plays_the_same_game(backend, copied, snapshot):
     of_twin = play(twin, snapshot)
     assert snapshot(gan) == before  # nothing is shared
     assert play(gan, snapshot) == of_twin
+
+
+# --- What a pass returns and remembers -----------------------------------------------------------
+
+ALONE = {
+    "dense": (lambda: [Dense(3, 4)], (3,)),
+    "an activation first": (lambda: [Tanh()], (3,)),
+    "an activation last": (lambda: [Dense(3, 4), LeakyReLU()], (3,)),
+    "the input itself": (lambda: [Flatten()], (2, 3)),
+    "convolutions": (lambda: [Conv2d(1, 2, 3), ReLU(), Conv2d(2, 2, 2)], (5, 5, 1)),
+    "transposed": (lambda: [ConvTranspose2d(2, 1, 3, 2, 1)], (3, 3, 2)),
+    "one pixel": (lambda: [Conv2d(2, 3, 1)], (3, 3, 2)),
+    "norms": (lambda: [BatchNorm(3), LayerNorm(3), Softplus()], (3,)),
+    "all kinds": (layers, SHAPE),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("train", [True, False], ids=["train", "eval"])
+@pytest.mark.parametrize("name", ALONE)
+def test_an_input_may_be_changed_after_the_pass(name, train, dtype, randomized):
+    """`x *= 0` in place, before the backward pass: the gradients are those of x as it was."""
+    make, shape = ALONE[name]
+    x = np.random.default_rng(1).normal(size=(6, *shape)).astype(dtype)
+    found = []
+    for changed in (False, True):
+        network = randomized(make(), shape, dtype=dtype)
+        given = x.copy()
+        y, caches = network.forward(given, train)
+        if changed:
+            given *= 0
+            given += 7
+        dy = np.random.default_rng(2).normal(size=y.shape).astype(dtype)
+        dx, trace = network.backward_trace(dy, caches)
+        found.append([network.backpropagate(dy, caches), dx, *trace, network.gradients])
+        assert given.flags.writeable and not np.shares_memory(given, y)
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("train", [True, False], ids=["train", "eval"])
+@pytest.mark.parametrize("name", ALONE)
+def test_an_output_is_read_only(name, train, randomized):
+    """`fake += noise` before the backward pass would change the cache: it is an error."""
+    make, shape = ALONE[name]
+    network = randomized(make(), shape)
+    x = np.random.default_rng(1).normal(size=(6, *shape))
+    parts = [network, network[: len(network.layers)], network[:1]]
+    for chain in parts:
+        y, caches = chain.forward(x, train)
+        for change in (lambda y: y.__iadd__(1), lambda y: y.fill(0), lambda y: y.sort()):
+            with pytest.raises(ValueError, match="read-only"):
+                change(y)
+        noisy = y + 1  # what is meant
+        assert noisy.flags.writeable
+        chain.backward(noisy, caches)
+    assert x.flags.writeable
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_the_output_of_a_call_is_the_callers(name, randomized):
+    """No backward pass belongs to it, so that it may be written to; the network keeps nothing."""
+    make, shape = ALONE[name]
+    network = randomized(make(), shape)
+    x = np.random.default_rng(1).normal(size=(6, *shape))
+    before, y = x.copy(), network(x)
+    kept = y.copy()
+    y += 1
+    np.testing.assert_array_equal(x, before)
+    np.testing.assert_array_equal(network(x), kept)
+
+
+def test_a_read_only_input_is_fine(network):
+    """Such as the output of another network: D is shown what G has made."""
+    x = batch(network)
+    expected = network(x)
+    x.flags.writeable = False
+    np.testing.assert_array_equal(network(x), expected)
+    assert not x.flags.writeable

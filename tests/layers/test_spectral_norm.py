@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from scipy.linalg import svdvals
 
 from minigan import (
+    SGD,
+    BatchNorm,
     Conv2d,
     ConvTranspose2d,
     Dense,
@@ -18,8 +20,10 @@ from minigan import (
     Sequential,
     SpectralNorm,
     Tanh,
+    WeightAverage,
     gradcheck,
 )
+from minigan.games import critic_difference
 
 KINDS = {
     "dense": (lambda: Dense(5, 4), (5,)),
@@ -274,3 +278,101 @@ def test_shapes_are_those_of_the_layer():
         Sequential([SpectralNorm(Dense(4, 3))], (5,), rng=0)
     network = Sequential([SpectralNorm(Conv2d(2, 3, 3, 2, 1))], (5, 4, 2), rng=0)
     assert network.output_shape == (3, 2, 3)
+
+
+# --- What is made of weights is made of the present ones -----------------------------------------
+
+EVERY_WAY = {
+    "made": lambda network, w: None,
+    "the weight assigned": lambda network, w: setattr(network.layers[0], "weight", w),
+    "all assigned": lambda network, w: setattr(network, "parameters", vector(network, w)),
+    "written in place": lambda network, w: network.layers[0].weight.__setitem__(..., w),
+    "turned": lambda network, w: setattr(network.layers[0], "weight", -w),
+    "tiny": lambda network, w: setattr(network.layers[0], "weight", 1e-9 * w),
+    "a checkpoint": lambda network, w: network.restore(loaded(network, w)),
+    "an update": lambda network, w: learnt(network),
+}
+
+
+def vector(network, w):
+    numbers = network.parameters.copy()
+    numbers[: w.size] = w.ravel()
+    return numbers
+
+
+def loaded(network, w):
+    other = network.clone()
+    other.layers[0].weight = w
+    return other.state()
+
+
+def learnt(network):
+    network.gradients = np.random.default_rng(3).normal(size=network.gradients.shape)
+    SGD(network, 1.0).step()
+
+
+@kinds
+@pytest.mark.parametrize("way", EVERY_WAY)
+@pytest.mark.parametrize("seed", range(3))
+def test_the_norm_is_1_in_evaluation_from_the_first(kind, way, seed, backend_name):
+    """And W̄ is W / σ with the sign of W: σ is the largest singular value, and positive."""
+    make, shape = KINDS[kind]
+    options = {"rng": seed, "dtype": "float64", "backend": backend_name}
+    network = Sequential([SpectralNorm(make())], shape, **options)
+    w = np.random.default_rng(seed + 9).normal(size=network.layers[0].weight.shape)
+    EVERY_WAY[way](network, w)
+    plain = Sequential([make()], shape, **options)
+    sigma = svdvals(matrix(network))[0]
+    for name, array in network.named_parameters().items():
+        plain.named_parameters()[name][...] = array / (sigma if name == "0.weight" else 1)
+    x = np.random.default_rng(1).normal(size=(4, *shape))
+    np.testing.assert_allclose(network(x), plain(x), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("way", ["made", "the weight assigned", "all assigned"])
+def test_the_norm_is_1_in_the_first_training_pass(way, randomized):
+    network = randomized([SpectralNorm(Dense(6, 5, bias=False))], (6,))
+    network.derive()
+    EVERY_WAY[way](network, np.random.default_rng(2).normal(size=(6, 5)))
+    y, _ = network.forward(np.eye(6))
+    assert svdvals(y)[0] == pytest.approx(1, abs=1e-9)
+
+
+def test_an_average_of_weights_has_a_norm_of_its_own(randomized):
+    """The average of unit vectors is none: u and v are those of the averaged weight."""
+    network = randomized([SpectralNorm(Dense(6, 5, bias=False))], (6,))
+    average = WeightAverage(network, 0.9)
+    for seed in range(30):
+        network.parameters = np.random.default_rng(seed).normal(size=30)
+        network.forward(np.ones((2, 6)))
+        average.update()
+    assert abs(average.network.parameters - network.parameters).max() > 0.1
+    assert svdvals(average.network(np.eye(6)))[0] == pytest.approx(1, abs=1e-9)
+    turned = np.vdot(average.network(np.eye(6)), average.network.parameters.reshape(6, 5))
+    assert turned > 0
+
+
+def test_an_average_that_was_begun_first_shows_the_loaded_weights(randomized):
+    network = randomized([SpectralNorm(Dense(3, 2)), BatchNorm(2), Dense(2, 1)], (3,))
+    average, x = WeightAverage(network, 0.9), np.random.default_rng(1).normal(size=(4, 3))
+    for seed in range(3):
+        network.parameters = np.random.default_rng(seed).normal(size=network.parameters.shape)
+        network.forward(x)
+        np.testing.assert_array_equal(average.network(x), network(x))
+    average.update()
+    np.testing.assert_array_equal(average.network.parameters, network.parameters)
+    shown = average.network(x)
+    network.parameters = 2 * network.parameters
+    np.testing.assert_array_equal(average.network(x), shown)  # it has begun
+
+
+def test_a_fresh_critic_tells_no_difference_of_equal_samples(randomized):
+    """In evaluation, before any training pass, a critic is 1-Lipschitz already."""
+    layers = [SpectralNorm(Dense(2, 16)), LeakyReLU(), SpectralNorm(Dense(16, 16)), LeakyReLU()]
+    layers.append(SpectralNorm(Dense(16, 1)))
+    x, y = np.random.default_rng(1).normal(size=(2, 50, 2))
+    for seed in range(6):
+        critic = randomized([layer.unbound() for layer in layers], (2,), seed)
+        assert abs(critic(x) - critic(y)).max() <= np.linalg.norm(x - y, axis=1).max()
+        shift = critic_difference(critic, x, x + np.array([0.1, 0]))
+        assert abs(shift) <= 0.1 + 1e-12
