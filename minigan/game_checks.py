@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minigan.layers import BatchNorm, Reshape, Sequential, Sigmoid, Tanh
+from minigan.layers import BatchNorm, Reshape, Sequential, Sigmoid, SpectralNorm, Tanh
 from minigan.layers.affine import Affine
 from minigan.optimizers import Optimizer
 from minigan.regularizers import Regularizer
@@ -96,7 +96,7 @@ def check_not_centred(chain, what):
                 f"{what} come from {layer!r} through linear layers alone, so that their mean over "
                 "a batch is the same for real samples and fakes: nothing can be learnt from it"
             )
-        if not isinstance(layer, Affine | Reshape):
+        if not isinstance(layer, Affine | SpectralNorm | Reshape):
             return
 
 

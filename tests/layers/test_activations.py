@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from scipy.special import expit, log_expit
 
-from minigan import LeakyReLU, ReLU, Sequential, Sigmoid, Softplus, Tanh
+from minigan import (
+    LeakyReLU,
+    Minimax,
+    NonSaturating,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Softplus,
+    Tanh,
+)
 from minigan.layers.activations import sigmoid, softplus
 
 SLOPE = 0.3
@@ -153,3 +162,67 @@ def test_nan_is_passed_on(name):
 
 def test_repr():
     assert repr(LeakyReLU(0.25)) == "LeakyReLU(0.25)" and repr(ReLU()) == "ReLU()"
+
+
+# --- Every digit that the dtype has --------------------------------------------------------------
+
+WIDE = np.concatenate([np.linspace(-80, 80, 3201), np.linspace(-1, 1, 201), [-17, -20, 1e-30]])
+RELATIVE = {"float32": 1e-6, "float64": 1e-14}
+# the layer; f, f', f'' in more digits than float64 has (where the machine's long double does)
+EXACT = {
+    "Sigmoid": (
+        Sigmoid,
+        lambda x: 1 / (1 + np.exp(-x)),
+        lambda x: np.exp(-abs(x)) / (1 + np.exp(-abs(x))) ** 2,
+    ),
+    "Softplus": (
+        Softplus,
+        lambda x: np.maximum(x, 0) + np.log1p(np.exp(-abs(x))),
+        lambda x: np.where(x < 0, np.exp(-abs(x)), 1) / (1 + np.exp(-abs(x))),
+    ),
+}
+
+
+@pytest.mark.parametrize("dtype", RELATIVE)
+@pytest.mark.parametrize("name", EXACT)
+def test_slopes_keep_their_digits(name, dtype, backend_name):
+    """Of softplus at −20, 2.06e-9 and not 0; of the sigmoid wherever its y has them left.
+
+    The sigmoid's slope is taken from y: above 0, where y comes close to 1, 1 − y has what
+    rounding has left of it, and no more.
+    """
+    make, value, slope = EXACT[name]
+    network = Sequential([make()], (1,), rng=0, dtype=dtype, backend=backend_name)
+    x = WIDE.astype(dtype).reshape(-1, 1)
+    exact = x.astype(np.longdouble)
+    y, caches = network.forward(x)
+    dx = network.backward(np.ones_like(x), caches)
+    allowed = RELATIVE[dtype]
+    assert (abs(y - value(exact)) <= allowed * value(exact)).all()
+    kept = np.finfo(dtype).eps * (x > 0) if name == "Sigmoid" else 0
+    assert (abs(dx - slope(exact)) <= allowed * slope(exact) + kept).all()
+
+
+@pytest.mark.parametrize("dtype", RELATIVE)
+def test_losses_slopes_keep_their_digits(dtype, backend_name):
+    """σ itself, by which the losses on logits are differentiated, at both ends."""
+    x = WIDE.astype(dtype).reshape(-1, 1)
+    exact = x.astype(np.longdouble)
+    expected = np.where(x < 0, np.exp(-abs(exact)), 1) / (1 + np.exp(-abs(exact)))
+    assert (abs(sigmoid(np, x) - expected) <= RELATIVE[dtype] * expected).all()
+    for objective in (Minimax(backend=backend_name), NonSaturating(backend=backend_name)):
+        loss, d_real, d_fake = objective.discriminator(-x, x)
+        for found in (-d_real, d_fake):
+            assert (abs(found * len(x) - expected) <= RELATIVE[dtype] * expected).all()
+        assert loss.dtype == dtype
+
+
+@pytest.mark.parametrize("slope", [0, 0.0, 0.2])
+def test_infinity_has_its_limit(slope, backend_name):
+    """0 · ∞ would be NaN."""
+    network = Sequential([LeakyReLU(slope)], (3,), rng=0, backend=backend_name)
+    x = np.array([[np.inf, -np.inf, np.nan]], "float32")
+    y, caches = network.forward(x)
+    np.testing.assert_array_equal(y, [[np.inf, -np.inf if slope else 0, np.nan]])
+    dx = network.backward(np.ones_like(x), caches)
+    np.testing.assert_array_equal(dx[:, :2], np.array([[1, slope]], "float32"))

@@ -159,3 +159,41 @@ def test_arguments_that_could_be_swapped_are_keyword_only():
     with pytest.raises(TypeError):
         BatchNorm(3, 0.8)
     assert repr(BatchNorm(3)) == "BatchNorm(3)" and repr(LayerNorm(3)) == "LayerNorm(3)"
+
+
+# --- Digits --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("constant", [33_333.3, -1e6, 0.1, 1 / 3, 1e-20, 0.0])
+@pytest.mark.parametrize("rows", [7, 1000, 100_000])
+def test_batch_norm_of_a_constant_feature_is_beta(constant, rows, randomized):
+    """Its mean is the constant to the last digit but one; what rounding leaves is no signal."""
+    network = randomized([BatchNorm(2)], (2,), dtype="float32")
+    gamma, beta = network.named_parameters().values()
+    x = np.full((rows, 2), constant, "float32")
+    x[:, 1] = np.random.default_rng(0).normal(size=rows)
+    y, _ = network.forward(x)
+    np.testing.assert_allclose(y[:, 0], beta[0], rtol=1e-5, atol=1e-5 * abs(gamma[0]))
+    assert np.ptp(y[:, 0]) <= 1e-5
+
+
+@pytest.mark.parametrize("make", [BatchNorm, LayerNorm])
+def test_sums_over_many_rows(make, randomized):
+    """In float32, one after the other, they would stop growing: 2²⁴ + 1 is 2²⁴."""
+    network = randomized([make(2)], (2,), dtype="float32")
+    network.parameters = np.array([1, 1, 0, 0], "float32")
+    before, momentum = network.buffers.copy(), 0.1
+    x = np.random.default_rng(0).standard_normal((1 << 21, 2), dtype="float32") * 3 + 20
+    y, caches = network.forward(x)
+    if make is BatchNorm:
+        wide = x.astype("float64")
+        assert abs(y - zscore(wide)).max() < 1e-5
+        statistics = np.concatenate([wide.mean(axis=0), wide.var(axis=0, ddof=1)])
+        expected = before + momentum * (statistics - before)
+        np.testing.assert_allclose(network.buffers, expected, rtol=1e-6)
+    dy = np.random.default_rng(1).random(x.shape, dtype="float32")
+    network.add_gradients(dy, caches)
+    dgamma, dbeta = network.named_gradients().values()
+    np.testing.assert_allclose(dbeta, dy.sum(axis=0, dtype="float64"), rtol=2e-6)
+    products = dy.astype("float64") * y
+    assert (abs(dgamma - products.sum(axis=0)) < 2e-6 * abs(products).sum(axis=0)).all()
