@@ -54,11 +54,14 @@ def batch_norm_forward(layer, x, train):
     count = total(len(rows))
     mean = (total(sums(rows)) / count).astype(x.dtype)
     normalized = rows - mean
-    var = total(sums(normalized, normalized)) / count
-    rest = total(sums(normalized)) / count  # what rounding has left of the mean
-    if (abs(rest) > 1e-6 * np.sqrt(var + layer.eps)).any():
-        normalized -= rest.astype(x.dtype)
-        mean, var = mean + rest.astype(x.dtype), var - rest * rest
+    for _ in range(3):  # a constant feature takes all three, where products round after each term
+        var = total(sums(normalized, normalized)) / count
+        rest = total(sums(normalized)) / count  # what rounding has left of the mean
+        if not (abs(rest) > 1e-6 * np.sqrt(var + layer.eps)).any():
+            break
+        rest = rest.astype(x.dtype)
+        normalized -= rest
+        mean = mean + rest
     var = var.astype(x.dtype)
     layer.remember(mean, var, count)
     sigma = np.sqrt(var + layer.eps)
