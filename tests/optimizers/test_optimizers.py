@@ -219,3 +219,17 @@ def test_restore_before_the_first_step_and_never_below(make):
     assert optimizer.steps == 0
     with pytest.raises(ValueError, match="steps: expected at least 0"):
         optimizer.restore(before | {"steps": -1})
+
+
+@pytest.mark.parametrize("backend", ["reference", "numpy"])
+@pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_a_parameter_moves_on_after_gradients_of_1e19(make, backend):
+    """Whose square is just within float32: the second moment stays finite, and nothing freezes."""
+    net = Sequential([Dense(3, 2)], (3,), rng=0, dtype="float32", backend=backend)
+    optimizer = make(net, 0.01)
+    for size in (1e19, -1e19, 1.8e19):
+        before = net.parameters.astype("float64")
+        net.gradients = np.full(8, size, "float32")
+        optimizer.step()
+        assert all(np.isfinite(vector).all() for vector in optimizer.state.values())
+        assert np.isfinite(net.parameters).all() and (net.parameters != before).all()

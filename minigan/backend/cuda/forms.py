@@ -152,7 +152,8 @@ def activation_double_backward(layer, u, dy, y):
 
 
 def _name(layer):
-    return ACTIVATION_NAMES[type(layer).__name__]
+    name = ACTIVATION_NAMES[type(layer).__name__]
+    return "relu" if name == "leaky_relu" and _slope(layer) == 0 else name  # 0 · ∞ would be NaN
 
 
 def _slope(layer):
