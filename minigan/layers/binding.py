@@ -3,8 +3,32 @@
 import math
 
 from minigan.layers.layer import Layer
+from minigan.layers.network import Chain
 
-__all__ = ["bind", "check_layers"]
+__all__ = ["bind", "check_are_layers", "check_layers", "shapes_through"]
+
+
+def check_are_layers(layers):
+    """TypeError, naming its position, for what is no layer."""
+    for i, layer in enumerate(layers):
+        if isinstance(layer, Chain):
+            raise TypeError(
+                f"layer {i}: expected a Layer, got {type(layer).__name__}, a network of its own: "
+                "as a layer of another, take Block([...]) of layers, or Block(network), a copy"
+            )
+        if not isinstance(layer, Layer):
+            raise TypeError(f"layer {i}: expected a Layer, got {type(layer).__name__}")
+
+
+def shapes_through(layers, shape):
+    """The shapes of a sample, before the first layer and after each; ValueError names a misfit."""
+    shapes = [shape]
+    for i, layer in enumerate(layers):
+        try:
+            shapes.append(tuple(layer.output_shape(shapes[-1])))
+        except ValueError as error:
+            raise ValueError(f"layer {i} ({layer!r}) does not fit: {error}") from None
+    return tuple(shapes)
 
 
 def check_layers(layers, input_shape):
@@ -15,49 +39,69 @@ def check_layers(layers, input_shape):
     """
     if not layers:
         raise ValueError("layers: expected at least one")
-    shapes, seen = [input_shape], []
+    check_are_layers(layers)
+    seen = []
     for i, layer in enumerate(layers):
-        if not isinstance(layer, Layer):
-            raise TypeError(f"layer {i}: expected a Layer, got {type(layer).__name__}")
         for part in (layer, *layer.inside()):
             if part.network is not None or any(part is other for other in seen):
                 raise ValueError(f"layer {i} ({layer!r}): {part!r} is already part of a network")
             seen.append(part)
-        if layer.parameters() and type(layer).add_gradients is Layer.add_gradients:
+            check_trains(i, part)
+    return shapes_through(layers, input_shape)
+
+
+def check_trains(i, layer):
+    """TypeError for a layer whose parameters, or a part's, would never get a gradient."""
+    for name, value in vars(layer).items():
+        if isinstance(value, Chain):
+            raise TypeError(
+                f"layer {i}: {type(layer).__name__}.{name} is a network of its own, whose "
+                "parameters would not be trained: hold Block([...]), or Block(network), a copy"
+            )
+    if type(layer).add_gradients is Layer.add_gradients:
+        if any(part.parameters() for part in (layer, *layer.inside())):
             raise TypeError(
                 f"layer {i} ({layer!r}) has parameters, but no add_gradients(dy, cache)"
             )
-        try:
-            shapes.append(tuple(layer.output_shape(shapes[-1])))
-        except ValueError as error:
-            raise ValueError(f"layer {i} ({layer!r}) does not fit: {error}") from None
-    return tuple(shapes)
+
+
+def all_parts(named, prefix=""):
+    """path -> layer, for these layers (name -> layer) and all their parts, each before its own."""
+    found = {}
+    for name, layer in named.items():
+        path = f"{prefix}{name}"
+        found |= {path: layer} | all_parts(layer.parts(), f"{path}.")
+    return found
 
 
 def bind(network, layers):
     """Give every layer its views and its place in `network`.
 
-    Returns for "parameters", "gradients" and "buffers" the vector, of zeros, and its named views.
+    Returns the layers and all their parts by their paths ("3", "3.residual.0"); and, for
+    "parameters", "gradients" and "buffers", the vector, of zeros, and its named views.
     """
-    specs = [(layer.parameters(), layer.buffers()) for layer in layers]
-    views = [{} for _ in layers]
-    parameters = _vector(network, [spec for spec, _ in specs], views, "")
-    gradients = _vector(network, [spec for spec, _ in specs], views, "d")
-    buffers = _vector(network, [spec for _, spec in specs], views, "")
-    for layer, of_layer in zip(layers, views, strict=True):
+    parts = all_parts({str(i): layer for i, layer in enumerate(layers)})
+    trained = {path: part.parameters() for path, part in parts.items()}
+    kept = {path: part.buffers() for path, part in parts.items()}
+    views = {path: {} for path in parts}
+    parameters = _vector(network, trained, views, "")
+    gradients = _vector(network, trained, views, "d")
+    buffers = _vector(network, kept, views, "")
+    for layer in layers:
         for part in (layer, *layer.inside()):
             part.network, part.backend = network, network.backend
-        layer.bind_views(of_layer)
-    return {"parameters": parameters, "gradients": gradients, "buffers": buffers}
+    for path, part in parts.items():
+        part.bind_views(views[path])
+    return parts, {"parameters": parameters, "gradients": gradients, "buffers": buffers}
 
 
 def _vector(network, specs, views, prefix):
-    """One vector for all of the specs (name -> shape, initial), and its views by their names."""
-    size = sum(math.prod(shape) for spec in specs for shape, _ in spec.values())
+    """One vector for all of the specs (path -> name -> shape, initial), and its named views."""
+    size = sum(math.prod(shape) for spec in specs.values() for shape, _ in spec.values())
     vector, named, start = network.backend.xp.zeros(size, network.dtype), {}, 0
-    for i, spec in enumerate(specs):
+    for path, spec in specs.items():
         for name, (shape, _) in spec.items():
             stop = start + math.prod(shape)
-            named[f"{i}.{name}"] = views[i][prefix + name] = vector[start:stop].reshape(shape)
+            named[f"{path}.{name}"] = views[path][prefix + name] = vector[start:stop].reshape(shape)
             start = stop
     return vector, named

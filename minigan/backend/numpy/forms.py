@@ -40,8 +40,9 @@ def set_gradients(network, dy, caches):
                 np.dot(np.ones(len(dy), dy.dtype), dy, out=layer.dbias)
             dy = None if step is first else step.backward(dy, cache)
             continue
-        for name in layer.parameters() if layer.views else ():
-            getattr(layer, f"d{name}").fill(0)
+        for part in (layer, *layer.inside()):
+            for name in part.parameters() if part.views else ():
+                getattr(part, f"d{name}").fill(0)
         dy = step.add_gradients(dy, cache) if step is first else step.backpropagate(dy, cache)
 
 
