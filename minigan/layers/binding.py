@@ -5,25 +5,36 @@ import math
 from minigan.layers.layer import Layer
 from minigan.layers.network import Chain
 
-__all__ = ["bind", "check_are_layers", "check_layers", "shapes_through"]
+__all__ = ["all_parts", "bind", "check_layers", "shapes_through"]
+
+NETWORK = "is a network of its own: inside another, write Block([...]), or Block(network), a copy"
 
 
-def check_are_layers(layers):
-    """TypeError, naming its position, for what is no layer."""
+def check_layers(layers, input_shape):
+    """The shapes of a sample, before the first layer and after each.
+
+    Raises TypeError or ValueError, naming the layer, for what is no layer, does not fit, would not
+    be trained, or has a place in a network already (also inside another layer).
+    """
+    if not layers:
+        raise ValueError("layers: expected at least one")
+    shapes, seen = shapes_through(layers, input_shape), []
     for i, layer in enumerate(layers):
-        if isinstance(layer, Chain):
-            raise TypeError(
-                f"layer {i}: expected a Layer, got {type(layer).__name__}, a network of its own: "
-                "as a layer of another, take Block([...]) of layers, or Block(network), a copy"
-            )
+        for part in (layer, *layer.inside()):
+            if part.network is not None or any(part is other for other in seen):
+                raise ValueError(f"layer {i} ({layer!r}): {part!r} is already part of a network")
+            seen.append(part)
+            check_trains(f"layer {i} ({layer!r})", part)
+    return shapes
+
+
+def shapes_through(layers, input_shape):
+    """The shapes of a sample, before the first of these layers and after each."""
+    shapes = [input_shape]
+    for i, layer in enumerate(layers):
         if not isinstance(layer, Layer):
-            raise TypeError(f"layer {i}: expected a Layer, got {type(layer).__name__}")
-
-
-def shapes_through(layers, shape):
-    """The shapes of a sample, before the first layer and after each; ValueError names a misfit."""
-    shapes = [shape]
-    for i, layer in enumerate(layers):
+            hint = f", which {NETWORK}" if isinstance(layer, Chain) else ""
+            raise TypeError(f"layer {i}: expected a Layer, got {type(layer).__name__}{hint}")
         try:
             shapes.append(tuple(layer.output_shape(shapes[-1])))
         except ValueError as error:
@@ -31,42 +42,18 @@ def shapes_through(layers, shape):
     return tuple(shapes)
 
 
-def check_layers(layers, input_shape):
-    """The shapes of a sample, before the first layer and after each.
-
-    Raises TypeError or ValueError, naming the layer, for what is no layer, does not fit, or has a
-    place in a network already (also inside another layer, as in `SpectralNorm`).
-    """
-    if not layers:
-        raise ValueError("layers: expected at least one")
-    check_are_layers(layers)
-    seen = []
-    for i, layer in enumerate(layers):
-        for part in (layer, *layer.inside()):
-            if part.network is not None or any(part is other for other in seen):
-                raise ValueError(f"layer {i} ({layer!r}): {part!r} is already part of a network")
-            seen.append(part)
-            check_trains(i, part)
-    return shapes_through(layers, input_shape)
-
-
-def check_trains(i, layer):
-    """TypeError for a layer whose parameters, or a part's, would never get a gradient."""
+def check_trains(where, layer):
+    """TypeError for a layer with parameters, its own or inside, that would get no gradient."""
     for name, value in vars(layer).items():
         if isinstance(value, Chain):
-            raise TypeError(
-                f"layer {i}: {type(layer).__name__}.{name} is a network of its own, whose "
-                "parameters would not be trained: hold Block([...]), or Block(network), a copy"
-            )
-    if type(layer).add_gradients is Layer.add_gradients:
-        if any(part.parameters() for part in (layer, *layer.inside())):
-            raise TypeError(
-                f"layer {i} ({layer!r}) has parameters, but no add_gradients(dy, cache)"
-            )
+            raise TypeError(f"{where}: its {name}, which would not be trained, {NETWORK}")
+    parameters = any(part.parameters() for part in (layer, *layer.inside()))
+    if parameters and type(layer).add_gradients is Layer.add_gradients:
+        raise TypeError(f"{where} has parameters, but no add_gradients(dy, cache)")
 
 
 def all_parts(named, prefix=""):
-    """path -> layer, for these layers (name -> layer) and all their parts, each before its own."""
+    """path -> layer: the named layers and all their parts, each before those inside it."""
     found = {}
     for name, layer in named.items():
         path = f"{prefix}{name}"

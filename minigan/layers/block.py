@@ -1,6 +1,6 @@
 """More than a chain: layers as one layer (`Block`), and two paths that meet (`Residual`)."""
 
-from minigan.layers.binding import all_parts, check_are_layers, shapes_through
+from minigan.layers.binding import all_parts, shapes_through
 from minigan.layers.layer import Layer
 from minigan.layers.network import Chain, Step, added
 
@@ -10,17 +10,15 @@ __all__ = ["Block", "Residual"]
 class Block(Layer):
     """Layers one after another, as one layer: the chain rule, as in `network.py`.
 
-    layers: a list of unbound layers; or a network (or `network[:k]`), of which the block is a copy
-    that starts with its numbers. Its layers belong to the network that the block is bound in, and
-    their faster forms run there. A layer of your own may hold blocks, and call the methods below.
+    layers: a list of unbound layers; or a network (also `network[:k]`), of which the block is a
+    copy that starts with its numbers. Faster forms of the layers run here, too.
     """
 
     def __init__(self, layers):
-        self.given = _numbers(layers) if isinstance(layers, Chain) else {}
+        self.layers, self.given = list(getattr(layers, "layers", layers)), []
         if isinstance(layers, Chain):
-            layers = [layer.unbound() for layer in layers.layers]
-        self.layers, self.steps = list(layers), []
-        check_are_layers(self.layers)
+            self.given = [layers.backend.to_numpy(view).copy() for view in self.numbers()]
+            self.layers = [layer.unbound() for layer in self.layers]
 
     def forward(self, x, train):
         caches = []
@@ -43,22 +41,16 @@ class Block(Layer):
         return dy
 
     def double_backward(self, u, dy, caches):
-        """As `Chain.double_backward`: up with u, then down with what each layer injects.
-
-        Here, the way down goes on to the block's input.
-        """
-        trace = []
+        """As `Chain.double_backward`, but that the way down goes on, to the block's own x."""
+        trace, curvatures, u_x = [], [], None
         for step, cache in zip(reversed(self.steps), reversed(caches), strict=True):
             trace.append(dy)
             dy = step.backward(dy, cache)
-        injected, u_x = [], None
         for step, dy, cache in zip(self.steps, reversed(trace), caches, strict=True):  # up
-            u, share = step.double_backward(u, dy, cache)
-            injected.append(share)
-        for step, cache, share in zip(
-            reversed(self.steps), reversed(caches), reversed(injected), strict=True
-        ):  # down
-            u_x = added(None if u_x is None else step.backpropagate(u_x, cache), share)
+            u, curvature = step.double_backward(u, dy, cache)
+            curvatures.append(curvature)
+        for step, cache in zip(reversed(self.steps), reversed(caches), strict=True):  # down
+            u_x = added(None if u_x is None else step.backpropagate(u_x, cache), curvatures.pop())
         return u, u_x
 
     def parts(self):
@@ -68,6 +60,17 @@ class Block(Layer):
         super().bind_views(views)
         self.steps = [Step(layer, self.backend) for layer in self.layers]
 
+    def numbers(self):
+        """The views of all parameters and buffers inside."""
+        parts = all_parts(self.parts()).values()
+        return [part.views[name] for part in parts for name in part.parameters() | part.buffers()]
+
+    def derive(self):
+        """The numbers of the network that this is a copy of, once."""
+        for view, array in zip(self.numbers(), self.given, strict=False):
+            view[...] = self.backend.asarray(array, view.dtype)
+        self.given = []
+
     def output_shape(self, input_shape):
         return shapes_through(self.layers, input_shape)[-1]
 
@@ -75,22 +78,21 @@ class Block(Layer):
         return ", ".join(map(repr, self.layers))
 
     def __getstate__(self):
-        return super().__getstate__() | {"steps": []}
+        return {k: v for k, v in super().__getstate__().items() if k != "steps"}
 
 
 class Residual(Layer):
-    """y = f(x) + s(x)      f: `layers`, s: the `shortcut`, without layers the identity, s(x) = x
+    """y = f(x) + s(x)      f: `layers`, s: the `shortcut`, which is the identity without layers
 
     dx = f's dx + s's dx
 
-    x goes two ways, so that a change of x changes y by both: gradients add where paths meet. With
-    s(x) = x, dx holds dy itself: however small the gradients inside f, none vanishes on its way
-    through many such layers. Where f changes the shape, s has to change it, too, such as by a
-    convolution of kernel 1 (a projection). He et al. 2016, arXiv:1512.03385, equations 1 and 2;
-    put ReLU and norms inside f, in front of its products (arXiv:1603.05027).
+    x goes two ways, and a change of x changes y by both: gradients add where paths meet. With
+    s(x) = x, dx holds dy itself, so that through many such layers, no gradient vanishes. Where f
+    changes the shape, s has to change it, too, such as by a convolution of kernel 1 (a
+    projection). He et al. 2016, arXiv:1512.03385, equations 1 and 2.
 
-    layers, shortcut: lists of unbound layers. Their parameters are called "residual.0.weight", ...,
-    and "shortcut.0.weight", ... Raises ValueError if the paths end in different shapes.
+    layers, shortcut: lists of unbound layers. Their parameters are "residual.0.weight", ..., and
+    "shortcut.0.weight", ... Raises ValueError if the paths end in different shapes.
     """
 
     def __init__(self, layers, shortcut=()):
@@ -98,45 +100,33 @@ class Residual(Layer):
 
     def forward(self, x, train):
         y, cache = self.residual.forward(x, train)
-        straight, cache_of_shortcut = self.shortcut.forward(x, train)
-        return y + straight, (cache, cache_of_shortcut)
+        straight, of_shortcut = self.shortcut.forward(x, train)
+        return y + straight, (cache, of_shortcut)
 
     def backward(self, dy, cache):
         return self.residual.backward(dy, cache[0]) + self.shortcut.backward(dy, cache[1])
 
     def add_gradients(self, dy, cache):
-        self.residual.add_gradients(dy, cache[0])
-        self.shortcut.add_gradients(dy, cache[1])
+        self.backpropagate(dy, cache)
 
     def backpropagate(self, dy, cache):
         return self.residual.backpropagate(dy, cache[0]) + self.shortcut.backpropagate(dy, cache[1])
 
     def double_backward(self, u, dy, cache):
-        """dx is a sum, and so are its gradients: each path's, added."""
+        """dx is a sum, and so are its gradients."""
         u_dy, u_x = self.residual.double_backward(u, dy, cache[0])
-        straight, u_x_of_shortcut = self.shortcut.double_backward(u, dy, cache[1])
-        return u_dy + straight, added(u_x, u_x_of_shortcut)
+        straight, of_shortcut = self.shortcut.double_backward(u, dy, cache[1])
+        return u_dy + straight, added(u_x, of_shortcut)
 
     def output_shape(self, input_shape):
-        shape, straight = (
-            path.output_shape(input_shape) for path in (self.residual, self.shortcut)
-        )
+        shape, straight = (p.output_shape(input_shape) for p in (self.residual, self.shortcut))
         if shape != straight:
             raise ValueError(
-                f"the residual path ends in {shape}, the shortcut in {straight}: they cannot be "
-                "added; give the shortcut a layer that projects, such as a convolution of kernel 1"
+                f"the residual path ends in {shape}, the shortcut in {straight}: give the shortcut "
+                "a layer that changes the shape likewise, such as a convolution of kernel 1"
             )
         return shape
 
     def describe(self):
         shortcut = f"; shortcut {self.shortcut.describe()}" if self.shortcut.layers else ""
         return self.residual.describe() + shortcut
-
-
-def _numbers(chain):
-    """The numbers of a bound chain's layers as host arrays, by the names that a block has."""
-    return {
-        f"{path}.{name}": chain.backend.to_numpy(layer.views[name]).copy()
-        for path, layer in all_parts(dict(enumerate(chain.layers))).items()
-        for name in (layer.parameters() | layer.buffers())
-    }

@@ -107,10 +107,7 @@ class Layer(Bound):
         return f"{self!r} has no double_backward"
 
     def parts(self):
-        """name -> layer, for the layers inside this one that have numbers of their own.
-
-        By default, each attribute that is a layer. They are bound together with this one.
-        """
+        """name -> layer, for those inside this one that have numbers of their own."""
         return held(self)
 
     def inside(self):
@@ -119,14 +116,7 @@ class Layer(Bound):
 
     def unbound(self):
         """A layer with the same arguments that is part of no network yet."""
-        twin = copy.copy(self)
-        for name, value in vars(twin).items():
-            if isinstance(value, Layer):
-                setattr(twin, name, value.unbound())
-            elif type(value) in (list, tuple):
-                several = [v.unbound() if isinstance(v, Layer) else v for v in value]
-                setattr(twin, name, type(value)(several))
-        return twin
+        return copy.deepcopy(self)
 
     def describe(self):
         """The layer's arguments as shown in a network's table."""

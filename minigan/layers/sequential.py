@@ -40,11 +40,6 @@ class Sequential(Chain, Bound):
             for name, (_, initial) in (layer.parameters() | layer.buffers()).items():
                 value = initial(layer.rng) if callable(initial) else initial
                 layer.views[name][...] = self.backend.asarray(value, self.dtype)
-        for path, layer in self.all_layers.items():
-            if isinstance(layer, Block):
-                targets = self.named["parameters"] | self.named["buffers"]
-                fill(self.backend, {n: targets[f"{path}.{n}"] for n in layer.given}, layer.given)
-                layer.given = {}
         self.derive()
 
     def _build(self, layers, input_shape, dtype, backend):
@@ -53,6 +48,10 @@ class Sequential(Chain, Bound):
         self.all_layers, vectors = bind(self, layers)
         self.named = {kind: named for kind, (_, named) in vectors.items()}
         self.bind_views({kind: vector for kind, (vector, _) in vectors.items()})
+        named = self.named["gradients"].items()
+        self.layer_gradients = [  # of each layer, with all that is inside it
+            [view for name, view in named if name.startswith(f"{i}.")] for i in range(len(layers))
+        ]
         self.steps = [Step(layer, backend) for layer in layers]
         self.set_gradients = fastest(backend, self, "set_gradients")
 
@@ -157,10 +156,10 @@ class Sequential(Chain, Bound):
 
     def forms(self):
         """ "<position>.<method>" -> the name of the faster form that runs in its place."""
-        blocks = {p: layer for p, layer in self.all_layers.items() if isinstance(layer, Block)}
         steps = {str(i): step for i, step in enumerate(self.steps)}
-        for path, block in blocks.items():
-            steps |= {f"{path}.{i}": step for i, step in enumerate(block.steps)}
+        for path, layer in self.all_layers.items():
+            if isinstance(layer, Block):
+                steps |= {f"{path}.{i}": step for i, step in enumerate(layer.steps)}
         return {
             f"{path}.{method}": run.func.__name__
             for path, step in steps.items()

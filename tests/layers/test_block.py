@@ -304,7 +304,7 @@ REFUSED = {
     "a network in a list": (
         lambda: [small()],
         TypeError,
-        r"^layer 0: expected a Layer, got Sequential, a network of its own: .* Block\(network\)",
+        r"^layer 0: expected a Layer, got Sequential, which is a network .* Block\(network\)",
     ),
     "a network inside a block": (
         lambda: [Block([ReLU(), small()])],
@@ -314,7 +314,7 @@ REFUSED = {
     "a network held by a layer": (
         lambda: [ReLU(), Adder(small())],
         TypeError,
-        r"^layer 1: Adder.held is a network of its own, whose parameters would not be trained",
+        r"^layer 1 \(Adder\(\)\): its held, which would not be trained, is a network of its own",
     ),
     "no add_gradients around a layer": (
         lambda: [Holder(Dense(3, 3))],
@@ -324,7 +324,7 @@ REFUSED = {
     "the same inside": (
         lambda: [Block([Holder(Dense(3, 3))])],
         TypeError,
-        r"^layer 0 \(Holder\(\)\) has parameters, but no add_gradients",
+        r"^layer 0 \(Block\(Holder\(\)\)\) has parameters, but no add_gradients",
     ),
     "paths of two shapes": (
         lambda: [Residual([Dense(3, 4)])],
