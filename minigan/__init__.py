@@ -5,6 +5,7 @@ the players minimise) and `diagnosis/gradcheck.py` (how every gradient is checke
 """
 
 from minigan.backend import BackendUnavailable, get_backend
+from minigan.data import Distribution
 from minigan.diagnosis import (
     GradientReport,
     TrainingWarning,
@@ -58,13 +59,24 @@ from minigan.objectives import (
     MaximumLikelihood,
     Minimax,
     NonSaturating,
+    Objective,
     Pearson,
+    Relativistic,
+    RelativisticAverage,
     ReverseKL,
     SquaredHellinger,
     Wasserstein,
 )
 from minigan.optimizers import SGD, Adam, LinearDecay, RMSProp, WeightAverage
-from minigan.regularizers import DRAGAN, R1, R2, WGANGP, OneSidedPenalty, WeightClipping
+from minigan.regularizers import (
+    DRAGAN,
+    R1,
+    R2,
+    WGANGP,
+    OneSidedPenalty,
+    Regularizer,
+    WeightClipping,
+)
 from minigan.runs import CheckpointError, Session, load_checkpoint, save_checkpoint
 
 __version__ = "0.1.0"
@@ -88,6 +100,7 @@ __all__ = [
     "ConvTranspose2d",
     "CycleGAN",
     "Dense",
+    "Distribution",
     "Dropout",
     "FeatureMatchingGAN",
     "Flatten",
@@ -109,6 +122,7 @@ __all__ = [
     "NonSaturating",
     "Normal",
     "NormalLatent",
+    "Objective",
     "OneSidedPenalty",
     "Pack",
     "Pearson",
@@ -116,6 +130,9 @@ __all__ = [
     "RMSProp",
     "ReLU",
     "Record",
+    "Regularizer",
+    "Relativistic",
+    "RelativisticAverage",
     "Reshape",
     "ReverseKL",
     "Sequential",
