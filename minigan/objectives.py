@@ -14,6 +14,7 @@ import copy
 from minigan.backend import fastest, get_backend
 from minigan.checks import check_number
 from minigan.layers.activations import sigmoid, softplus
+from minigan.trial import got, try_objective
 
 __all__ = [
     "KL",
@@ -382,7 +383,10 @@ OBJECTIVES = {
 def get_objective(objective, backend="numpy"):
     """The objective of that name, or the object itself; ValueError for an unknown name."""
     if isinstance(objective, Objective):
+        try_objective(objective)
         return objective
+    if not isinstance(objective, str):
+        raise TypeError(f"objective: expected a name or an Objective, got {got(objective)}")
     if objective not in OBJECTIVES:
         raise ValueError(f"unknown objective {objective!r}: expected one of {sorted(OBJECTIVES)}")
     return OBJECTIVES[objective](backend)

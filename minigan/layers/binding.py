@@ -3,6 +3,7 @@
 import math
 
 from minigan.layers.layer import Layer
+from minigan.trial import got
 
 __all__ = ["bind", "check_layers"]
 
@@ -18,7 +19,8 @@ def check_layers(layers, input_shape):
     shapes, seen = [input_shape], []
     for i, layer in enumerate(layers):
         if not isinstance(layer, Layer):
-            raise TypeError(f"layer {i}: expected a Layer, got {type(layer).__name__}")
+            found = got(layer) if isinstance(layer, type) else type(layer).__name__
+            raise TypeError(f"layer {i}: expected a Layer, got {found}")
         for part in (layer, *layer.inside()):
             if part.network is not None or any(part is other for other in seen):
                 raise ValueError(f"layer {i} ({layer!r}): {part!r} is already part of a network")
