@@ -5,6 +5,7 @@ the players minimise) and `diagnosis/gradcheck.py` (how every gradient is checke
 """
 
 from minigan.backend import BackendUnavailable, get_backend
+from minigan.data import Distribution
 from minigan.diagnosis import (
     GradientReport,
     TrainingWarning,
@@ -60,13 +61,24 @@ from minigan.objectives import (
     MaximumLikelihood,
     Minimax,
     NonSaturating,
+    Objective,
     Pearson,
+    Relativistic,
+    RelativisticAverage,
     ReverseKL,
     SquaredHellinger,
     Wasserstein,
 )
 from minigan.optimizers import SGD, Adam, LinearDecay, RMSProp, WeightAverage
-from minigan.regularizers import DRAGAN, R1, R2, WGANGP, OneSidedPenalty, WeightClipping
+from minigan.regularizers import (
+    DRAGAN,
+    R1,
+    R2,
+    WGANGP,
+    OneSidedPenalty,
+    Regularizer,
+    WeightClipping,
+)
 from minigan.runs import CheckpointError, Session, load_checkpoint, save_checkpoint
 
 __version__ = "0.1.0"
@@ -91,6 +103,7 @@ __all__ = [
     "ConvTranspose2d",
     "CycleGAN",
     "Dense",
+    "Distribution",
     "Dropout",
     "FeatureMatchingGAN",
     "Flatten",
@@ -112,6 +125,7 @@ __all__ = [
     "NonSaturating",
     "Normal",
     "NormalLatent",
+    "Objective",
     "OneSidedPenalty",
     "Pack",
     "Pearson",
@@ -119,6 +133,9 @@ __all__ = [
     "RMSProp",
     "ReLU",
     "Record",
+    "Regularizer",
+    "Relativistic",
+    "RelativisticAverage",
     "Reshape",
     "Residual",
     "ReverseKL",

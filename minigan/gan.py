@@ -117,11 +117,12 @@ class GAN(Game):
         """All that G learns about its fakes (N, ...): its loss, and d loss / d fake (N, ...).
 
         The gradient only passes through D, whose own gradients are neither changed nor computed.
-        The real samples x are for games in which G is to match them; here they are not used.
+        The real samples x are for losses that compare fakes with them.
         """
         D = self.discriminator
         logits, cache = D.forward(fake)
-        loss, d_logits = self.objective.generator(logits)
+        real_logits = D.forward(x)[0] if self.objective.relativistic else None
+        loss, d_logits = self.objective.generator(logits, real_logits)
         return loss, D.backward(d_logits, cache)
 
     # Checks --------------------------------------------------------------------------------

@@ -40,6 +40,9 @@ class Regularizer:
     def constrain(self, discriminator):
         """Change the discriminator's parameters after its update."""
 
+    def __repr__(self):
+        return f"{type(self).__name__}()"
+
 
 class WeightClipping(Regularizer):
     """Clip every parameter to [−limit, limit] after each step of the critic, limit > 0.

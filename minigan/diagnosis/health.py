@@ -75,8 +75,9 @@ class _Watch:
         undecided, _ = objective.undecided_losses()
         if undecided <= 0 or now["discriminator_loss"] > WON * undecided:
             return
-        logits = (objective.backend.xp.full((1, 1), f) for f in (now["fake_logit"], 0.0))
-        slopes = [abs(float(objective.generator(logit)[1].sum())) for logit in logits]
+        pairs = ((now["fake_logit"], now["real_logit"]), (0.0, 0.0))
+        logits = [[objective.backend.xp.full((1, 1), logit) for logit in pair] for pair in pairs]
+        slopes = [abs(float(objective.generator(*pair)[1].sum())) for pair in logits]
         share = self.share(now, "generator_gradient_norm")
         if slopes[0] < SATURATED * slopes[1] or share < VANISHED:
             yield (

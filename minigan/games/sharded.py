@@ -96,8 +96,8 @@ class ShardedGAN(GAN):
         try:
             for mine, copied in zip(self.networks, shard.networks, strict=True):
                 copied.parameters, copied.buffers = mine.parameters, mine.buffers
-            shard.steps, shard.objective = self.steps, self.objective
-            shard.regularizer = self.regularizer
+            shard.steps, shard.regularizer = self.steps, self.regularizer
+            shard.objective = self.objective.on(shard.backend)
             return getattr(shard, f"{player}_gradients")(x, z)
         except BaseException:
             self._team.barrier.abort()  # whoever waits for this shard must not wait for ever

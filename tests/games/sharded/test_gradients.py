@@ -49,8 +49,9 @@ def test_batch_norm_counts_the_whole_batch(build, numbers, in_time):
 
 @pytest.mark.parametrize(
     "objective",
-    ["wasserstein", "hinge", "least-squares", "absolute-error", "maximum-likelihood", "minimax"],
-)
+    ["wasserstein", "hinge", "least-squares", "absolute-error", "maximum-likelihood", "minimax",
+     "relativistic", "relativistic-average"],
+)  # fmt: skip
 def test_every_objective(objective, build, numbers, in_time):
     x, z = numbers("dense")
     clip = {"regularizer": WeightClipping(0.5)}
