@@ -138,7 +138,7 @@ class Ranks:
         return dict(zip(figures, game.backend.asarray(means, game.dtype), strict=True))
 
     def _average_gradients(self, network):
-        """g = 1/n Σ g_r, or only this rank's share of it; a number whose mean over ranks is ‖g‖²."""
+        """g = 1/n Σ g_r, or this rank's share of it; and a number whose mean over ranks is ‖g‖²."""
         gradients, mine = network.gradients, self.share(network.gradients.size)
         part = network.backend.to_numpy(gradients)
         if mine == slice(None):
@@ -190,7 +190,7 @@ class Ranks:
     # Agreement ------------------------------------------------------------------------------------
 
     def rows(self, game, batch):
-        """`part`, of a batch for this game; the first time, ranks compare the game and the batch."""
+        """`part`, of a game's batch; the first time, the ranks compare games and batches."""
         if self._compared is not game:
             self.compare(game)
             self.agree("the first batch", batch)
@@ -222,12 +222,14 @@ class Ranks:
                     f"{'another' if theirs[8:] == first[8:] else theirs[8:]} on rank {rank}"
                 )
 
-    def all(self, holds):
-        """Whether it holds on every rank."""
-        return bool(self.total(np.array(float(holds))) == self.size)
+    def largest(self, number):
+        """The largest of the ranks' integers."""
+        found = np.empty(1, int)
+        self._wait(self.comm.Iallreduce(np.array([number]), found, self.MPI.MAX))
+        return int(found[0])
 
-    def first(self, action):
-        """What `action()` gives on rank 0, where alone it is done; its error is raised on all."""
+    def on_first(self, action):
+        """What `action()` returns on rank 0, where alone it is done; its error is raised on all."""
         outcome = None
         if self.rank == 0:
             try:
@@ -268,7 +270,7 @@ class Ranks:
         return f"rank {status.source} has ended: {text.rstrip(bytes(1)).decode(errors='replace')}"
 
     def _leave(self):
-        """At the end of the program: tell the others, and wait for them; after an error, end all."""
+        """At the end of the program: tell the others and wait for them; after an error, end all."""
         error = getattr(sys, "last_value", None)
         self._failed |= error is not None
         news = f"{type(error).__name__}: {error}" if self._failed else "without an error"

@@ -227,7 +227,7 @@ class CupyBackend(CupyConvolution):
     def is_finite(self, x):
         """Whether every number of x is finite (on all ranks). Waits for the GPU."""
         found = bool(self.xp.isfinite(x).all())
-        return found if self.ranks is None else self.ranks.all(found)
+        return found if self.ranks is None else not self.ranks.largest(not found)
 
     def new_flag(self):
         """int32 (2,): whether all updates so far were finite, and the first that was not."""

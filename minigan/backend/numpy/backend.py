@@ -77,7 +77,7 @@ class NumpyBackend:
     def is_finite(self, x):
         """Whether every number of x is finite (on all ranks)."""
         found = bool(np.isfinite(x).all())
-        return found if self.ranks is None else self.ranks.all(found)
+        return found if self.ranks is None else not self.ranks.largest(not found)
 
     def random_uniform(self, shape, dtype, key):
         """U[0, 1), a function of the key (an integer below 2⁶⁴) and nothing else: see philox.py."""
