@@ -86,9 +86,9 @@ class Session:
         save, and raise SystemExit with the usual status, 130, 143 or 129. At a Python prompt and
         in a notebook they then act as ever: Ctrl-C is a KeyboardInterrupt, and all variables live
         on. A second signal acts at once. Where the loop is left, by `break` or by an error in it,
-        the game is saved as it is (not on several ranks: the others may not have left it). An error in
-        a step leaves the last checkpoint as it was. A checkpoint that cannot be written is reported
-        and training goes on: the next one may succeed. A signal to one rank stops all.
+        the game is saved as it is (not on several ranks: others may not have left it). An error
+        in a step leaves the last checkpoint as it was. A checkpoint that cannot be written is
+        reported and training goes on: the next one may succeed. A signal to one rank stops all.
         """
         return _Run(self, records)
 
@@ -136,7 +136,7 @@ class Session:
             raise SystemExit(128 + received[0])
 
     def _stopped(self, received):
-        """Whether a signal has come; on several ranks, to any of them, and then to this one, too."""
+        """Whether a signal has come; on several ranks, to any, and then to this one, too."""
         if self.ranks is None:
             return bool(received)
         number = self.ranks.largest(received[0] if received else 0)
