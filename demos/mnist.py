@@ -69,7 +69,6 @@ from minigan import (
 )
 from minigan.data import Batches, load_mnist
 from minigan.files import replacing
-from minigan.games.sharded import ShardedGAN
 from minigan.latent import LATENTS
 from support.demo import start
 from support.image_models import KERNELS, MODELS
@@ -174,10 +173,8 @@ shared = {"latent": latent, "rng": noise_rng, "schedule": recipe.schedule(steps)
 if layers_of_D is None:
     gan = MomentMatching(G, recipe.make_optimizer(G), bandwidths=KERNELS, **shared)
 else:
-    # Images are worth two threads, with half of each batch each; a GPU has threads of its own.
-    game = GAN if options.model == "mlp" or options.backend.name != "numpy" else ShardedGAN
     players = recipe.players(G, D)
-    gan = game(G, D, recipe.objective, average_decay=AVERAGE, **players, **shared)
+    gan = GAN(G, D, recipe.objective, average_decay=AVERAGE, **players, **shared)
 
 normal = latent.dimension - latent.components  # the dimensions before the choice of a piece
 

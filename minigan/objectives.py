@@ -251,7 +251,7 @@ class Relativistic(Objective):
         return value_fake + self.mean(value_real), d_fake
 
     def mean(self, values):
-        """Of the whole batch, also where it is cut into shards."""
+        """Of the whole batch, also where it is cut into parts (`ranks.py`)."""
         total = self.backend.batch_total
         return total(values.sum()) / total(len(values))
 

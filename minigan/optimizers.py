@@ -25,7 +25,8 @@ class Optimizer:
     """network: a `Sequential`. lr: the learning rate, > 0.
 
     `state` maps names to vectors as long as the network's parameters; `steps` counts the updates.
-    Both belong into a checkpoint. Subclasses name their `vectors` and write `update`.
+    Both belong into a checkpoint. On several ranks, `mine` may be this one's share of the vectors.
+    Subclasses name their `vectors` and write `update`.
     """
 
     vectors = ()
@@ -33,10 +34,12 @@ class Optimizer:
     def __init__(self, network, lr):
         self.network = network
         self.lr = check_number("lr", lr, 0, float("inf"), low_open=True)
-        self.steps = 0
-        shape, dtype = network.parameters.shape, network.dtype
-        self.state = {name: network.backend.xp.zeros(shape, dtype) for name in self.vectors}
-        self.largest_rate = float(network.backend.xp.finfo(dtype).max) ** 0.5
+        self.steps, self.ranks = 0, network.backend.ranks
+        size, dtype, xp = network.parameters.size, network.dtype, network.backend.xp
+        self.mine = slice(None) if self.ranks is None else self.ranks.share(size)
+        shape = network.parameters[self.mine].shape
+        self.state = {name: xp.zeros(shape, dtype) for name in self.vectors}
+        self.largest_rate = float(xp.finfo(dtype).max) ** 0.5
         self.guard = None  # on a GPU, the flag that forbids an update: see `finite.py`
         self._update = fastest(network.backend, self, "update")
 
@@ -47,7 +50,10 @@ class Optimizer:
         """
         rate = self.rate(factor)
         self.steps += 1
-        self._update(self.network.parameters, self.network.gradients, rate)
+        w, g = self.network.parameters, self.network.gradients
+        self._update(w[self.mine], g[self.mine], rate)
+        if self.ranks is not None:
+            self.ranks.hand_round(w, self.network.backend)
 
     def rate(self, factor, where=""):
         """lr · factor; ValueError if it is negative, NaN, or so large that w itself may overflow.
@@ -70,12 +76,16 @@ class Optimizer:
 
     def snapshot(self):
         """What a checkpoint holds."""
-        to_numpy = self.network.backend.to_numpy
-        return {"steps": self.steps, **{name: to_numpy(v) for name, v in self.state.items()}}
+        vectors = {name: self.network.backend.to_numpy(v) for name, v in self.state.items()}
+        if self.ranks is not None:
+            size = self.network.parameters.size
+            vectors = {name: self.ranks.joined(v, size) for name, v in vectors.items()}
+        return {"steps": self.steps, **vectors}
 
     def restore(self, snapshot):
         """Go back to a `snapshot`."""
-        fill(self.network.backend, self.state, snapshot)
+        vectors = {name: snapshot[name][self.mine] for name in self.state}
+        fill(self.network.backend, self.state, vectors)
         self.steps = check_integer("steps", snapshot["steps"], 0)
 
     def __repr__(self):

@@ -4,6 +4,7 @@ import numpy as np
 from tqdm import tqdm
 
 from minigan import Record
+from support.processes import only_the_first
 
 __all__ = ["looking_steps", "losses_of", "progress", "records_of", "shown_losses"]
 
@@ -19,14 +20,18 @@ def looking_steps(steps, count):
 def progress(records, game, steps, show):
     """The records of training up to so many steps, with a progress bar beside them.
 
-    show: record -> text for the bar. It is called at every tenth step and at the last.
+    show: record -> text for the bar. It is called at every tenth step and at the last. Of several
+    processes, the first alone has a bar, and goes on behind the loop.
     """
-    with tqdm(initial=game.steps, total=steps, unit="step") as bar:
+    ranks = game.backend.ranks
+    quiet = ranks is not None and ranks.rank > 0
+    with tqdm(initial=game.steps, total=steps, unit="step", disable=quiet) as bar:
         for record in records:
             yield record
             if record.step % READ == 0 or record.step == steps:
                 bar.set_postfix_str(show(record), refresh=False)
             bar.update()
+    only_the_first(ranks)
 
 
 def shown_losses(record):

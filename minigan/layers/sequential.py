@@ -99,10 +99,13 @@ class Sequential(Chain, Bound):
     # Copies ------------------------------------------------------------------------------------
 
     def clone(self, dtype=None, backend=None):
-        """A network of its own with the same layers and numbers, in another dtype or backend."""
+        """A network of its own with the same layers and numbers, in another dtype or backend.
+
+        It is of no `Ranks`.
+        """
         state = copy.deepcopy(self.__getstate__())
         state["dtype"] = self.dtype if dtype is None else check_dtype(dtype)
-        state["backend"] = self.backend if backend is None else backend
+        state["backend"] = self.backend.with_ranks(None) if backend is None else backend
         twin = object.__new__(type(self))
         twin.__setstate__(state)
         return twin

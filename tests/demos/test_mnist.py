@@ -11,7 +11,6 @@ from scipy.spatial.distance import cdist
 
 import minigan.data
 from minigan import OBJECTIVES, BatchNorm, Hinge, MomentMatching, NonSaturating, Wasserstein
-from minigan.games.sharded import ShardedGAN
 
 MODELS = ["mlp", "dcgan", "dcgan-r1", "wgan-gp", "gmmn"]
 IN_PIECES = {"dcgan-r1", "wgan-gp"}  # noise in pieces
@@ -96,7 +95,7 @@ def test_what_keeps_each_critic_in_bounds(
 ):
     demo = run_demo("mnist", *arguments, "--quick", "--steps", 1, "--out", tmp_path)
     game = demo["gan"]
-    assert type(game.objective) is objective and isinstance(game, ShardedGAN)
+    assert type(game.objective) is objective
     assert game.discriminator_steps == discriminator_steps
     if regularizer:
         assert repr(game.regularizer) == regularizer

@@ -32,7 +32,6 @@ from minigan import (
     WeightClipping,
     gradcheck,
 )
-from minigan.games.sharded import ShardedGAN
 from minigan.objectives import get_objective
 
 objectives = pytest.mark.parametrize("objective", OBJECTIVES)
@@ -182,8 +181,6 @@ MODES = {
     "feature matching": (FeatureMatchingGAN, {"layer": 3}),
     "conditional": (ConditionalGAN, {"classes": 3}),
     "conditional, penalty": (ConditionalGAN, {"classes": 3, "regularizer": R1(2.0)}),
-    "sharded": (ShardedGAN, {"shards": 2}),
-    "sharded, penalty": (ShardedGAN, {"shards": 2, "regularizer": WGANGP(2.0)}),
 }
 modes = pytest.mark.parametrize("mode", MODES)
 #: Real and fake terms pull a critic's last bias equally.
