@@ -23,7 +23,6 @@ Files: picture.png, metrics.json with all figures.
 """
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from minigan import (
     GAN,
@@ -102,9 +101,8 @@ players = {"generator_optimizer": Adam(G, 1e-3), "discriminator_optimizer": Adam
 chance = {"latent": NormalLatent(1), "rng": noise_rng}
 rest = {"regularizer": R1(0.1), "average_decay": 0.998, "schedule": LinearDecay(steps)}
 gan = GAN(G, D, "non-saturating", **players, **chance, **rest)
-with threadpool_limits(1):
-    for _ in train(gan, Batches(x, min(BATCH, len(x)), batch_rng), steps):
-        pass
+for _ in train(gan, Batches(x, min(BATCH, len(x)), batch_rng), steps):
+    pass
 
 # %% How good are they?
 

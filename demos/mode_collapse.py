@@ -24,7 +24,6 @@ Files: picture.png, metrics.json with the coverage of all games.
 """
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from minigan import (
     GAN,
@@ -81,11 +80,10 @@ def play(seen, front, regularizer):
     rest = {"regularizer": regularizer, "schedule": LinearDecay(steps)}
     gan = GAN(G, D, "non-saturating", **players, **chance, **rest)
     z, looks = gan.latent.sample(SAMPLES, view_rng), []
-    with threadpool_limits(1):
-        for record in train(gan, Batches(data, BATCH, data_rng), steps):
-            if record.step % max(1, steps // LOOKS) == 0:
-                samples = gan.generate(z)
-                looks.append((record.step, samples, mode_coverage(samples, data.means, SIGMA)))
+    for record in train(gan, Batches(data, BATCH, data_rng), steps):
+        if record.step % max(1, steps // LOOKS) == 0:
+            samples = gan.generate(z)
+            looks.append((record.step, samples, mode_coverage(samples, data.means, SIGMA)))
     return looks
 
 

@@ -26,7 +26,6 @@ Files: picture.png, metrics.json with the losses, their floors and the distance 
 """
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from minigan import (
     Adam,
@@ -90,8 +89,7 @@ for name, widths in KERNELS.items():
     G = generator()
     chance = {"latent": NormalLatent(LATENT), "rng": noise_rng, "schedule": LinearDecay(steps)}
     game = MomentMatching(G, Adam(G, 3e-3, betas=(0.9, 0.999)), bandwidths=widths, **chance)
-    with threadpool_limits(1):
-        losses = [record.generator_loss for record in train(game, batches, steps)]
+    losses = [record.generator_loss for record in train(game, batches, steps)]
     y = game.sample(SAMPLES, view_rng).astype(float)
     found[name] = {
         "samples": y,

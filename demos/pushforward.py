@@ -23,7 +23,6 @@ Files: picture.png, metrics.json with the distances between samples and formulas
 
 import numpy as np
 import scipy.stats
-from threadpoolctl import threadpool_limits
 
 from minigan import (
     GAN,
@@ -77,9 +76,8 @@ G, D = network(Tanh), network(LeakyReLU)
 players = {"generator_optimizer": Adam(G, 1e-3), "discriminator_optimizer": Adam(D, 1e-3)}
 rest = {"regularizer": R1(0.1), "average_decay": 0.998, "schedule": LinearDecay(steps)}
 gan = GAN(G, D, "non-saturating", latent=UniformLatent(1), rng=noise_rng, **players, **rest)
-with threadpool_limits(1):
-    for _ in train(gan, Batches(data, BATCH, data_rng), steps):
-        pass
+for _ in train(gan, Batches(data, BATCH, data_rng), steps):
+    pass
 
 
 def true_map(u):

@@ -23,7 +23,6 @@ Files: picture.png, metrics.json with errors, values and final distances.
 
 import numpy as np
 import scipy.stats
-from threadpoolctl import threadpool_limits
 
 from minigan import Adam, Dense, LinearDecay, Minimax, Sequential, Tanh, train
 from minigan.data import Batches, GaussianMixture
@@ -72,8 +71,7 @@ def learn(q):
     return D, np.transpose(found)
 
 
-with threadpool_limits(1):
-    (D, values), (_, values_equal) = learn(q), learn(p)
+(D, values), (_, values_equal) = learn(q), learn(p)
 log_ratio = p.log_density(x) - q.log_density(x)  # the logit of D* = p / (p + q)
 best, best_equal = value(log_ratio, q), value(0 * log_ratio, p)
 optimal, learned = (1 / (1 + np.exp(-r)) for r in (log_ratio, logits(D)))

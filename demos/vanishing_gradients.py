@@ -22,7 +22,6 @@ Files: picture.png, metrics.json with the gradients before and after.
 """
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from minigan import (
     WGANGP,
@@ -94,12 +93,11 @@ games = [
 ]
 stops = np.unique(np.geomspace(1, steps, LOOKS).round().astype(int)).tolist()
 norms = {name: [gradient_norm(*pair)] for name, pair in judged.items()}
-with threadpool_limits(1):
-    runs = [train(game, Batches(p, BATCH, game.rng.spawn(1)[0]), steps) for game in games]
-    for records in zip(*runs, strict=True):
-        if records[0].step in stops:
-            for name, pair in judged.items():
-                norms[name].append(gradient_norm(*pair))
+runs = [train(game, Batches(p, BATCH, game.rng.spawn(1)[0]), steps) for game in games]
+for records in zip(*runs, strict=True):
+    if records[0].step in stops:
+        for name, pair in judged.items():
+            norms[name].append(gradient_norm(*pair))
 factors = {name: found[-1] / found[0] for name, found in norms.items()}
 print("The norm of the generator's gradient has changed by these factors:", factors)
 
