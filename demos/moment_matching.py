@@ -42,6 +42,7 @@ from minigan.data import TOYS, Batches, toy
 from minigan.metrics import wasserstein_assignment
 from minigan.plotting import FAKE, INK, OTHERS, REAL, draw_stretches, picture, save_picture, styled
 from support.demo import start
+from support.training import progress
 
 # %% Constants
 
@@ -89,7 +90,8 @@ for name, widths in KERNELS.items():
     G = generator()
     chance = {"latent": NormalLatent(LATENT), "rng": noise_rng, "schedule": LinearDecay(steps)}
     game = MomentMatching(G, Adam(G, 3e-3, betas=(0.9, 0.999)), bandwidths=widths, **chance)
-    losses = [record.generator_loss for record in train(game, batches, steps)]
+    records = progress(train(game, batches, steps), game, steps, name=f"kernel {name}")
+    losses = [record.generator_loss for record in records]
     y = game.sample(SAMPLES, view_rng).astype(float)
     found[name] = {
         "samples": y,

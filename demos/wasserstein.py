@@ -42,6 +42,7 @@ from minigan.games.critic import CriticGame, critic_difference
 from minigan.metrics import wasserstein_assignment
 from minigan.plotting import FAKE, INK, OTHERS, REAL, SIGNED, picture, save_picture, styled
 from support.demo import start
+from support.training import progress
 
 # %% Constants
 
@@ -87,7 +88,8 @@ for name, (f, leash) in critics.items():
         f, "wasserstein", optimizer, fakes, rng=chance[1], regularizer=leash, **schedule
     )
     estimates[name].append(critic_difference(f, real, fake))
-    for record in train(game, Batches(real, POINTS, chance[2]), steps):
+    records = train(game, Batches(real, POINTS, chance[2]), steps)
+    for record in progress(records, game, steps, name=name):
         if record.step in stops:
             estimates[name].append(critic_difference(f, real, fake))
 
