@@ -52,7 +52,7 @@ from minigan.plotting import draw_confusion, picture, save_picture
 from support.demo import start
 from support.image_pictures import save_images, save_movie, save_progress
 from support.options import positive
-from support.training import looking_steps, losses_of, progress, shown_losses
+from support.training import looking_steps, losses_of, progress
 
 # %% Constants
 
@@ -118,15 +118,21 @@ def write(labels, columns=CLASSES):
     return gan.generate(np.tile(z[:columns], (len(labels), 1)), np.repeat(labels, columns))
 
 
+def save_digits():
+    title = "A row for each label, a column for each noise"
+    save_images(out.path("digits.png"), looks[-1][1], CLASSES, (6, 6.3), title)
+
+
 stops = looking_steps(steps, QUICK_FRAMES if options.quick else FRAMES)
 looks, records = [(0, write(digits))], []
 
 # %% Training
 
-for record in progress(train(gan, batches, steps - gan.steps), gan, steps, shown_losses):
+for record in progress(train(gan, batches, steps - gan.steps), gan, steps):
     records.append(record)
     if record.step in stops:
         looks.append((record.step, write(digits)))
+        save_digits()  # there is something to see as it goes
 losses, seconds = losses_of(records), sum(record.seconds for record in records)
 
 # %% Pictures: a row per digit, the digits over the steps, an animation
@@ -135,8 +141,6 @@ every_digit = slice(0, None, CLASSES)  # of the images of a look: 0 to 9, all fr
 title = "0 to 9 from the same noise, step by step"
 tens = [(step, images[every_digit]) for step, images in looks]
 save_progress(out.path("picture.png"), tens, losses, title)
-title = "A row for each label, a column for each noise"
-save_images(out.path("digits.png"), looks[-1][1], CLASSES, (6, 6.3), title)
 save_movie(out.path("animation.gif"), looks, CLASSES, (5, 5.3))
 
 # %% Does G do as it is asked?

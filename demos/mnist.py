@@ -35,10 +35,13 @@ What to try next:
   --model wgan-gp --objective non-saturating   is it the objective that helps, or the penalty?
   --latent normal           noise in one piece: what lies between the digits now?
   --spread 0.6              less noise for the samples: clearer digits, less variety
+  --data fashion-mnist --data-dir FOLDER   shirts and shoes, from idx files that you have
   --samples 10000           also write so many samples to samples.npy (float32 in [-1, 1],
                             shape (N, 28, 28, 1)), to measure them
 
-With --resume, an interrupted run goes on from its last checkpoint.
+The samples are drawn again and again as they get better. With --resume, an interrupted run goes on
+from its last checkpoint. At the end, the samples' score and distance from real digits are printed,
+if conditional.py or results.py has already trained the classifier of digits.
 
 The examples are looked for in --data-dir, in the folder that MINIGAN_DATA names, and in the cache,
 to which they are otherwise downloaded. Files: picture.png, samples.png, walk.png, pieces.png,
@@ -70,17 +73,20 @@ from minigan import (
 from minigan.data import Batches, load_mnist
 from minigan.files import replacing
 from minigan.latent import LATENTS
+from minigan.metrics import mnist_classifier
 from support.demo import start
+from support.digit_scores import digit_scores
 from support.image_models import KERNELS, MODELS
 from support.image_pictures import save_images, save_movie, save_progress
 from support.options import count, number
-from support.training import looking_steps, losses_of, progress, records_of, shown_losses
+from support.training import looking_steps, losses_of, progress, records_of
 from support.walks import between
 
 # %% Constants
 
 AVERAGE = 0.999  # decay of the running average of G's weights, which makes the samples
 FRAMES, QUICK_FRAMES = 24, 4
+JUDGED, QUICK_JUDGED = 10_000, 100  # images, by the classifier of digits
 
 
 def add_options(parser):
@@ -89,7 +95,16 @@ def add_options(parser):
     parser.add_argument("--latent", choices=sorted(LATENTS), help="(default: the model's)")
     parser.add_argument("--spread", type=number, help="of the samples' noise (the model's)")
     parser.add_argument("--samples", type=count, default=0, help="how many to write (default: 0)")
-    parser.add_argument("--data-dir", help="folder that holds the MNIST files")
+    parser.add_argument(
+        "--data",
+        default="mnist",
+        metavar="NAME",
+        help="mnist (the default), or another set of idx files of its form, whose files you have: "
+        "fashion-mnist, emnist-letters, qmnist, or any name",
+    )
+    parser.add_argument(
+        "--data-dir", help="folder that holds the files, or has a sub-folder NAME that does"
+    )
 
 
 def check(options):
@@ -112,7 +127,7 @@ batch_rng, noise_rng, weight_rng, view_rng = np.random.default_rng(options.seed)
 
 # %% The data: images (N, 28, 28, 1), -1 is background and 1 is ink; the labels are not needed
 
-images, _ = load_mnist("train", options.data_dir)
+images, _ = load_mnist("train", options.data_dir, name=options.data)
 batches = Batches(images, model.batch, batch_rng)
 
 # %% The networks
@@ -197,11 +212,17 @@ looks, records = history["looks"], records_of(history)
 
 # %% Training
 
+
+def save_samples(step, images):
+    save_images(out.path("samples.png"), images, 10, (6, 6.3), f"Samples after {step:,} steps")
+
+
 run = session.run(train(gan, batches, steps - gan.steps))
-for record in progress(run, gan, steps, shown_losses):
+for record in progress(run, gan, steps):
     records.append(record)
     if record.step in stops:
         looks.append((record.step, gan.generate(z)))
+        save_samples(*looks[-1])  # there is something to see as it goes
 losses, seconds = losses_of(records), sum(record.seconds for record in records)
 
 # %% Pictures: ten points of noise over the steps, samples, an animation
@@ -212,8 +233,7 @@ if layers_of_D and gan.objective.log_odds:  # the losses of a D that answers 1/2
     curves = {"balance": gan.objective.undecided_losses(), "unit": "nats"}
 tens = [(step, images[:10]) for step, images in looks]
 save_progress(out.path("picture.png"), tens, losses, title, **curves)
-title = f"Samples after {steps:,} steps"
-save_images(out.path("samples.png"), looks[-1][1], 10, (6, 6.3), title)
+save_samples(*looks[-1])
 save_movie(out.path("animation.gif"), [(step, x[:36]) for step, x in looks], 6, (4, 4.3))
 
 # %% A walk through the latent space; and noise in pieces: what has become of each?
@@ -230,17 +250,28 @@ if latent.components:
     pieces[:, normal:] = rows_of_pieces * pieces[:, normal:].max()
     save_images(out.path("pieces.png"), gan.generate(pieces), 12, size, title)
 
-# %% Samples and metrics
+# %% Samples; their score and distance, if the classifier of digits is at hand; metrics
 
 if options.samples:
     samples = gan.generate(noise(options.samples))
     with replacing(out.path("samples.npy")) as temporary:
         np.save(temporary, samples)
 
+score = distance = None
+classifier = mnist_classifier(train=False) if options.data == "mnist" else None
+if classifier is not None:
+    print("Asking the classifier ...")
+    judged = QUICK_JUDGED if options.quick else JUDGED
+    unseen, _ = load_mnist("test", options.data_dir)
+    sets = {"generated": gan.generate(noise(judged)), "real test images": unseen[:judged]}
+    score, distance = digit_scores(classifier, sets, images[:judged])["generated"]
+
 out.save_metrics(
     objective=recipe.objective,
     latent=repr(latent),
     spread=spread,
+    score=score,
+    frechet_distance=distance,
     discriminator_loss=losses[0, -1],
     generator_loss=losses[1, -1],
     steps=steps,

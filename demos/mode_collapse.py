@@ -24,7 +24,6 @@ Files: picture.png, metrics.json with the coverage of all games.
 """
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from minigan import (
     GAN,
@@ -44,6 +43,7 @@ from minigan.data import Batches, GaussianMixture, toy
 from minigan.metrics import mode_coverage
 from minigan.plotting import FAKE, INK, OTHERS, REAL, picture, save_picture, styled
 from support.demo import start
+from support.training import progress
 
 # %% Constants
 
@@ -69,7 +69,7 @@ def network(inputs, outputs, activation, rng, front=list):
     return Sequential(layers, (2,), rng=rng, backend=options.backend)
 
 
-def play(seen, front, regularizer):
+def play(name, seen, front, regularizer):
     """(step, samples, coverage) at about 40 moments."""
     data_rng, noise_rng, g_rng, d_rng, view_rng = np.random.default_rng(options.seed).spawn(5)
     G, D = network(2, 2, ReLU, g_rng), network(seen, 1, LeakyReLU, d_rng, front)
@@ -81,15 +81,15 @@ def play(seen, front, regularizer):
     rest = {"regularizer": regularizer, "schedule": LinearDecay(steps)}
     gan = GAN(G, D, "non-saturating", **players, **chance, **rest)
     z, looks = gan.latent.sample(SAMPLES, view_rng), []
-    with threadpool_limits(1):
-        for record in train(gan, Batches(data, BATCH, data_rng), steps):
-            if record.step % max(1, steps // LOOKS) == 0:
-                samples = gan.generate(z)
-                looks.append((record.step, samples, mode_coverage(samples, data.means, SIGMA)))
+    records = train(gan, Batches(data, BATCH, data_rng), steps)
+    for record in progress(records, gan, steps, name=name):
+        if record.step % max(1, steps // LOOKS) == 0:
+            samples = gan.generate(z)
+            looks.append((record.step, samples, mode_coverage(samples, data.means, SIGMA)))
     return looks
 
 
-games = {name: play(*cure) for name, cure in GAMES.items()}
+games = {name: play(name, *cure) for name, cure in GAMES.items()}
 for name, looks in games.items():
     c = looks[-1][2]
     print(f"{name:20} {c.modes}/{c.modes_total} modes, reverse KL {c.reverse_kl:.2f}")

@@ -23,13 +23,13 @@ Files: picture.png, metrics.json with errors, values and final distances.
 
 import numpy as np
 import scipy.stats
-from threadpoolctl import threadpool_limits
 
 from minigan import Adam, Dense, LinearDecay, Minimax, Sequential, Tanh, train
 from minigan.data import Batches, GaussianMixture
 from minigan.games.critic import CriticGame
 from minigan.plotting import INK, OTHERS, draw_densities, picture, save_picture, styled
 from support.demo import start
+from support.training import progress
 
 # %% Constants
 
@@ -66,14 +66,14 @@ def learn(q):
     fakes = Batches(q, BATCH, fake_rng)
     game = CriticGame(D, "minimax", optimizer, fakes, rng=weight_rng, schedule=schedule)
     found = [(0, value(logits(D), q))]
-    for record in train(game, Batches(p, BATCH, real_rng), steps):
+    records = train(game, Batches(p, BATCH, real_rng), steps)
+    for record in progress(records, game, steps):
         if record.step % max(1, steps // 40) == 0:
             found.append((record.step, value(logits(D), q)))
     return D, np.transpose(found)
 
 
-with threadpool_limits(1):
-    (D, values), (_, values_equal) = learn(q), learn(p)
+(D, values), (_, values_equal) = learn(q), learn(p)
 log_ratio = p.log_density(x) - q.log_density(x)  # the logit of D* = p / (p + q)
 best, best_equal = value(log_ratio, q), value(0 * log_ratio, p)
 optimal, learned = (1 / (1 + np.exp(-r)) for r in (log_ratio, logits(D)))
@@ -176,4 +176,10 @@ out.save_metrics(
     minus_log_4=best_equal,
     distances={name: float(found[-1]) for name, found in distances.items()},
 )
+print(f"The learned D is {error:.3f} from D* = p / (p + q), on average.")
+print(f"Value of the game: {values[1, -1]:.3f}, the best D's {best:.3f}; ", end="")
+print(f"if p = q: {values_equal[1, -1]:.3f}, −log 4 = {best_equal:.3f}")
+print("Distance from the equilibrium at the end:")
+for name, far in distances.items():
+    print(f"  {name:28}{far[-1]:.2g}")
 print(f"Files: {out.folder}")

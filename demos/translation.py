@@ -32,7 +32,6 @@ translations in which a classifier still sees the original's class (they are fir
 """
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from minigan import (
     Adam,
@@ -185,11 +184,10 @@ def shown(record):
     return f"cycle error {record.cycle_loss:.3f}"
 
 
-with threadpool_limits(1 if on_plane else None):
-    for record in progress(train(game, batches, steps - game.steps), game, steps, shown):
-        records.append(record)
-        if record.step in stops:
-            looks.append((record.step, cycles()))
+for record in progress(train(game, batches, steps - game.steps), game, steps, shown):
+    records.append(record)
+    if record.step in stops:
+        looks.append((record.step, cycles()))
 errors = [record.cycle_loss for record in records]
 seconds = sum(record.seconds for record in records)
 

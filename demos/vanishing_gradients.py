@@ -22,7 +22,6 @@ Files: picture.png, metrics.json with the gradients before and after.
 """
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from minigan import (
     WGANGP,
@@ -41,6 +40,7 @@ from minigan.games.critic import CriticGame
 from minigan.gan import norm
 from minigan.plotting import FAKE, INK, OTHERS, draw_densities, picture, save_picture, styled
 from support.demo import start
+from support.training import progress
 
 # %% Constants: real numbers around DISTANCE, fakes around −DISTANCE
 
@@ -94,14 +94,17 @@ games = [
 ]
 stops = np.unique(np.geomspace(1, steps, LOOKS).round().astype(int)).tolist()
 norms = {name: [gradient_norm(*pair)] for name, pair in judged.items()}
-with threadpool_limits(1):
-    runs = [train(game, Batches(p, BATCH, game.rng.spawn(1)[0]), steps) for game in games]
-    for records in zip(*runs, strict=True):
-        if records[0].step in stops:
-            for name, pair in judged.items():
-                norms[name].append(gradient_norm(*pair))
-factors = {name: found[-1] / found[0] for name, found in norms.items()}
-print("The norm of the generator's gradient has changed by these factors:", factors)
+runs = [train(game, Batches(p, BATCH, game.rng.spawn(1)[0]), steps) for game in games]
+watched = progress(runs[0], games[0], steps)
+for record, _ in zip(watched, runs[1], strict=True):
+    if record.step in stops:
+        for name, pair in judged.items():
+            norms[name].append(gradient_norm(*pair))
+print("The norm of the generator's gradient, before D and the critic learn and after:")
+for name, found in norms.items():
+    print(
+        f"  {name:16}{found[0]:9.2g} -> {found[-1]:.2g}, {found[-1] / found[0]:.2g} times as large"
+    )
 
 # %% What the networks say at each x, and how each loss would push a fake there
 

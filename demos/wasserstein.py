@@ -25,7 +25,6 @@ Files: picture.png, metrics.json with W, the estimates and the slopes.
 import itertools
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from minigan import (
     WGANGP,
@@ -43,6 +42,7 @@ from minigan.games.critic import CriticGame, critic_difference
 from minigan.metrics import wasserstein_assignment
 from minigan.plotting import FAKE, INK, OTHERS, REAL, SIGNED, picture, save_picture, styled
 from support.demo import start
+from support.training import progress
 
 # %% Constants
 
@@ -88,10 +88,10 @@ for name, (f, leash) in critics.items():
         f, "wasserstein", optimizer, fakes, rng=chance[1], regularizer=leash, **schedule
     )
     estimates[name].append(critic_difference(f, real, fake))
-    with threadpool_limits(1):
-        for record in train(game, Batches(real, POINTS, chance[2]), steps):
-            if record.step in stops:
-                estimates[name].append(critic_difference(f, real, fake))
+    records = train(game, Batches(real, POINTS, chance[2]), steps)
+    for record in progress(records, game, steps, name=name):
+        if record.step in stops:
+            estimates[name].append(critic_difference(f, real, fake))
 
 # %% Slopes on the lines from fakes to real points, and weights as the critics use them
 

@@ -26,6 +26,7 @@ from minigan.runs.session import Session
 from support.lock import FolderTaken, lock
 from support.options import Parser, arguments, count, positive, show_what_can_be
 from support.processes import start_again
+from support.threads import limit_threads
 
 __all__ = ["Output", "OutputRefused", "start"]
 
@@ -52,11 +53,11 @@ def start(name, lesson, files, add_options=None, check=None, argv=None):
     function of the options that raises ValueError, in the words of the command line, if they do
     not go together. argv: the arguments (None: those of the command line).
 
-    Returns options, with `seed`, `steps` (None if not given), `quick`, `out` and `backend` (the
-    backend itself), and an `Output`. Exits with status 2 and a message if an option is wrong, the
-    backend does not run here or the folder cannot be used; then nothing was written. From then on,
-    errors that a user can correct end the demo with their message instead of a traceback (status
-    1).
+    Returns options, with `seed`, `steps` (None if not given), `quick`, `threads`, `out` and
+    `backend` (the backend itself), and an `Output`. Exits with status 2 and a message if an option
+    is wrong, the backend does not run here or the folder cannot be used; then nothing was written.
+    From then on, errors that a user can correct end the demo with their message instead of a
+    traceback (status 1), and matrix products run on as many threads as was asked for.
     """
     show_what_can_be()
     parser = Parser(name, lesson)
@@ -82,6 +83,9 @@ def start(name, lesson, files, add_options=None, check=None, argv=None):
     except (BackendUnavailable, OutputRefused, RanksError, ValueError) as error:
         parser.error(str(error))
     options.steps = out.settings["steps"]  # with --resume, perhaps those of before
+    blas = limit_threads(options.threads)
+    if options.backend.name != "cupy":
+        print(blas)
     sys.excepthook = _message_for_expected
     return options, out
 
@@ -92,6 +96,9 @@ def _add_shared_options(parser, name):
     group.add_argument("--steps", type=positive, help="of training (default: see above)")
     group.add_argument("--quick", action="store_true", help="a run of a few seconds, to try it out")
     group.add_argument("--backend", choices=BACKENDS, default="auto", help="(default: auto)")
+    group.add_argument(
+        "--threads", type=positive, default=1, help="of matrix products (default: 1)"
+    )
     group.add_argument(
         "--out", type=Path, default=Path("out", name), help=f"folder to write to (out/{name})"
     )

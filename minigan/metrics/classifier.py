@@ -162,13 +162,14 @@ def train_classifier(network, images, labels, *, steps, seed=0):
                 bar.set_postfix_str(f"loss {loss:.3f}")
 
 
-def mnist_classifier(seed=0, *, steps=STEPS, data_dir=None, cache=None):
+def mnist_classifier(seed=0, *, steps=STEPS, data_dir=None, cache=None, train=True):
     """The classifier of digits of this seed: from the cache, or trained now and put there.
 
     seed: of the initial weights, the dropout and the order of the batches. steps: of training;
     6,000 reach 99 % on the test images. data_dir: where MNIST is, see `minigan.data.load_mnist`;
     needed only for training. cache: the folder for the weights; by default, `classifiers` in the
-    folder where `load_mnist` keeps its downloads.
+    folder where `load_mnist` keeps its downloads. train: whether to train one that is not there;
+    otherwise the result is then None.
 
     A file in the cache that is broken, or was made by another recipe, is reported by a
     RuntimeWarning and replaced. MnistError if MNIST is needed and missing.
@@ -182,7 +183,10 @@ def mnist_classifier(seed=0, *, steps=STEPS, data_dir=None, cache=None):
         try:
             return load_classifier(path, network, recipe)
         except ClassifierError as error:
-            warnings.warn(f"{error}\nTraining it again.", RuntimeWarning, stacklevel=2)
+            advice = "\nTraining it again." if train else ""
+            warnings.warn(f"{error}{advice}", RuntimeWarning, stacklevel=2)
+    if not train:
+        return None
     images, labels = load_mnist("train", data_dir)
     train_classifier(network, images, labels, steps=steps, seed=seed)
     images, labels = load_mnist("test", data_dir)

@@ -10,10 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from threadpoolctl import threadpool_limits
 
 import minigan.plotting
 
 DEMOS = Path(__file__).resolve().parents[2] / "demos"
+
+
+@pytest.fixture(autouse=True)
+def threads_as_before():
+    """A demo sets the number of threads for its whole process, which has other tests to run."""
+    with threadpool_limits({}):
+        yield
 
 
 @pytest.fixture

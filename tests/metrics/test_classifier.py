@@ -187,6 +187,15 @@ def test_the_users_cache_is_the_default(stand_in, tmp_path, monkeypatch):
     assert [p.name for p in (tmp_path / "classifiers").iterdir()] == ["mnist-0-1.npz"]
 
 
+def test_without_training_there_is_one_or_none(stand_in, tmp_path):
+    assert get(tmp_path, train=False) is None and stand_in == []
+    first = get(tmp_path)
+    assert get(tmp_path, train=False).digest == first.digest
+    (tmp_path / "mnist-0-1.npz").write_text("damaged")
+    with pytest.warns(RuntimeWarning, match="not an npz file"):
+        assert get(tmp_path, train=False) is None
+
+
 def rewrite(path, **changes):
     with open_archive(path) as archive:
         header = archive.header
