@@ -65,7 +65,7 @@ from minigan.objectives import (
 )
 from minigan.optimizers import SGD, Adam, LinearDecay, RMSProp, WeightAverage
 from minigan.regularizers import DRAGAN, R1, R2, WGANGP, OneSidedPenalty, WeightClipping
-from minigan.runs import CheckpointError, Session, load_checkpoint, save_checkpoint
+from minigan.runs import CheckpointError, Session, load, load_checkpoint, save, save_checkpoint
 
 __version__ = "0.1.0"
 
@@ -135,8 +135,10 @@ __all__ = [
     "compare_gradients",
     "get_backend",
     "gradcheck",
+    "load",
     "load_checkpoint",
     "mmd_squared",
+    "save",
     "save_checkpoint",
     "train",
     "watched",
