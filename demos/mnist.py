@@ -42,7 +42,9 @@ With --resume, an interrupted run goes on from its last checkpoint.
 
 The examples are looked for in --data-dir, in the folder that MINIGAN_DATA names, and in the cache,
 to which they are otherwise downloaded. Files: picture.png, samples.png, walk.png, pieces.png,
-animation.gif, checkpoint.npz, metrics.json, and samples.npy if asked for.
+animation.gif, checkpoint.npz, generator.npz (for `minigan.load`), metrics.json, and samples.npy if
+asked for. At the end, the classifier that comes with the package judges 10,000 samples; what real
+images score, README.md says.
 """
 
 import itertools
@@ -65,12 +67,14 @@ from minigan import (
     Reshape,
     Sequential,
     Tanh,
+    save,
     train,
 )
 from minigan.data import Batches, load_mnist
 from minigan.files import replacing
 from minigan.games.sharded import ShardedGAN
 from minigan.latent import LATENTS
+from minigan.metrics import image_scores, mnist_classifier
 from support.demo import start
 from support.image_models import KERNELS, MODELS
 from support.image_pictures import save_images, save_movie, save_progress
@@ -82,6 +86,7 @@ from support.walks import between
 
 AVERAGE = 0.999  # decay of the running average of G's weights, which makes the samples
 FRAMES, QUICK_FRAMES = 24, 4
+JUDGED, QUICK_JUDGED = 10000, 100  # samples whose score is measured
 
 
 def add_options(parser):
@@ -102,8 +107,10 @@ def check(options):
         raise ValueError(f"--latent {options.latent}: of this model's noise, {error}") from None
 
 
-FILES = ["picture.png", "samples.png", "walk.png", "pieces.png", "animation.gif", "samples.npy"]
-options, out = start("mnist", __doc__, [*FILES, "checkpoint.npz"], add_options, check)
+FILES = ["picture.png", "samples.png", "walk.png", "pieces.png", "animation.gif", "generator.npz"]
+options, out = start(
+    "mnist", __doc__, [*FILES, "samples.npy", "checkpoint.npz"], add_options, check
+)
 model = MODELS[options.model]  # its recipe, batch and noise
 recipe = model.recipe_for(options.objective)
 latent = LATENTS[options.latent or model.latent](model.dimension)
@@ -233,12 +240,24 @@ if latent.components:
     pieces[:, normal:] = rows_of_pieces * pieces[:, normal:].max()
     save_images(out.path("pieces.png"), gan.generate(pieces), 12, size, title)
 
-# %% Samples and metrics
+# %% The generator, samples, metrics
 
+network = G if gan.average is None else gan.average.network
+save(
+    network,
+    out.path("generator.npz"),
+    notes={"latent": options.latent or model.latent, "spread": spread},
+)
 if options.samples:
     samples = gan.generate(noise(options.samples))
     with replacing(out.path("samples.npy")) as temporary:
         np.save(temporary, samples)
+
+print("Asking the classifier ...")
+judged = QUICK_JUDGED if options.quick else JUDGED
+classifier = mnist_classifier()
+_, real_features = classifier(images[: 5 * judged] if options.quick else images)
+scores = image_scores(gan.generate(noise(judged)), real_features, classifier)
 
 out.save_metrics(
     objective=recipe.objective,
@@ -249,5 +268,9 @@ out.save_metrics(
     steps=steps,
     seconds=seconds,
     steps_per_second=steps / seconds,
+    classifier=classifier.digest,
+    **vars(scores),
 )
+print(f"Score {scores.score:.2f}, Fréchet distance {scores.frechet:.2f}, ", end="")
+print(f"precision {scores.precision:.3f}, recall {scores.recall:.3f}, by {classifier.digest[:8]}.")
 print(f"{steps} steps in {seconds:.1f} s. Files: {out.folder}")
