@@ -54,7 +54,11 @@ def test_functions_named_beside_a_file_exist():
     assert named >= 6
 
 
-@pytest.mark.parametrize("page", ["README.md", "demos/README.md", "tests/benchmarks/README.md"])
+PAGES = ["README.md", "tests/benchmarks/README.md"]
+PAGES += [f"demos/{page.name}" for page in sorted((ROOT / "demos").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page):
     here = (ROOT / page).parent
     links = [link for _, link in LINK.findall((ROOT / page).read_text()) if "://" not in link]
@@ -90,3 +94,26 @@ def test_the_package_says_where_to_begin():
 def test_where_to_begin_can_be_asked_from_python_too(capsys):
     main()
     assert capsys.readouterr().out.startswith(f"minigan {__version__}: ")
+
+
+# --- From paper to line: demos/PAPERS.md ---------------------------------------------------------
+
+PAPERS = re.findall(
+    r"^\| (.+?) \| `(.+?)` \| \[`([\w.]+)`\]\(([\w/.]+)\)(.*) \|$",
+    (ROOT / "demos" / "PAPERS.md").read_text(),
+    re.MULTILINE,
+)
+
+
+def test_the_algorithms_are_all_there():
+    text = (ROOT / "demos" / "PAPERS.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| ") and "---" not in line]
+    assert len(PAPERS) == len(rows) - text.count("| in the paper | is | in |") > 50
+
+
+@pytest.mark.parametrize("row", PAPERS, ids=[f"{row[2]}: {row[0]}"[:60] for row in PAPERS])
+def test_the_line_of_the_paper_is_there(row):
+    _, line, name, file, _ = row
+    path = ROOT / "demos" / file
+    source = path.read_text() if name == path.name else definition(path, name)
+    assert line in [text.strip() for text in source.splitlines()]
