@@ -25,7 +25,8 @@ import numpy as np
 
 from minigan.latent import LATENTS
 from minigan.metrics import mnist_classifier
-from minigan.plotting import picture, save_picture, show_rows
+from minigan.plotting import picture, save_picture
+from minigan.plotting.images import show_rows
 from minigan.runs.network_file import read_network
 from minigan.weights import GENERATOR
 from support.demo import start
