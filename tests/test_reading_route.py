@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import minigan
+import minigan.metrics
 from minigan import __version__
 from minigan.__main__ import main
 
@@ -117,3 +118,43 @@ def test_the_line_of_the_paper_is_there(row):
     path = ROOT / "demos" / file
     source = path.read_text() if name == path.name else definition(path, name)
     assert line in [text.strip() for text in source.splitlines()]
+
+
+# --- By symptom: demos/TROUBLE.md ----------------------------------------------------------------
+
+TROUBLE = (ROOT / "demos" / "TROUBLE.md").read_text()
+ENTRIES = re.findall(r"^## (.+)$", TROUBLE, re.MULTILINE)
+
+
+def test_every_symptom_has_an_entry_and_every_entry_causes():
+    table = re.findall(r"^\| .+ \| \[(.+)\]\(#(.+)\) \|$", TROUBLE, re.MULTILINE)
+    assert [name for name, _ in table] == ENTRIES and len(ENTRIES) == 8
+    for name, anchor in table:
+        assert anchor == re.sub(r"[^\w -]", "", name.lower()).replace(" ", "-")
+    for text in TROUBLE.split("\n## ")[1:]:
+        causes = re.findall(r"^(\d)\. ", text, re.MULTILINE)
+        assert causes == [str(k) for k in range(1, len(causes) + 1)] and len(causes) >= 2
+        assert "*Tell:*" in text and "*Do:*" in text, text[:40]
+    assert TROUBLE.count("*Lesson") >= len(ENTRIES)
+
+
+def test_messages_name_entries_of_the_page():
+    sources = [
+        (ROOT / "minigan" / file).read_text() for file in ("finite.py", "diagnosis/health.py")
+    ]
+    named = [n for source in sources for n in re.findall(r"\{entry\('(.+?)'\)\}", source)]
+    assert len(named) == 4 and set(named) <= set(ENTRIES)
+    message = str(minigan.TrainingDiverged(3, "generator", "the loss"))
+    assert message.endswith('the loss is not finite (what to do: demos/TROUBLE.md, "NaN")')
+
+
+def test_what_the_page_of_symptoms_names_is_there():
+    for name in re.findall(r"`(\w+)\(", TROUBLE):
+        known = hasattr(minigan, name) or hasattr(minigan.metrics, name)
+        assert known or name in ("G", "schedule"), name
+    for name in re.findall(r"`gan\.(\w+)", TROUBLE):
+        assert name in ("steps", "generator", "objective", "generator_optimizer") or hasattr(
+            minigan.GAN, name
+        ), name
+    for name in re.findall(r'`"([\w-]+)"`', TROUBLE):
+        assert name in minigan.OBJECTIVES
