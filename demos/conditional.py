@@ -4,8 +4,7 @@ The game is the one of mnist.py; the label y is new, and both players see it (Mi
 2014, arXiv:1411.1784). G takes it beside its noise, as ten numbers of which one is 1. D sees it
 beside the image, as ten further channels of which one is white. So a perfect 3 is a fake, too, if
 a 7 was asked for, and G learns to write what is asked for, although it is never told what a digit
-is. It takes about three minutes on two cores; the first time, also as long again for the
-classifier that judges the digits.
+is. It takes about three minutes on two cores.
 
 What to look at:
 - digits.png: a row for each digit, and the same noise in each column. The label says what is
@@ -60,7 +59,6 @@ CLASSES, BATCH, CHANNELS = 10, 32, 16  # channels at 14 x 14; twice as many at 7
 AVERAGE = 0.998  # decay of the running average of G's weights, which makes the samples
 STEPS, QUICK_STEPS = 8000, 6
 ASKED, QUICK_ASKED = 500, 10  # how many of each digit are asked for in the end, and classified
-CLASSIFIER_STEPS, QUICK_CLASSIFIER_STEPS = 6000, 20
 FRAMES, QUICK_FRAMES = 24, 4
 
 
@@ -146,8 +144,7 @@ save_movie(out.path("animation.gif"), looks, CLASSES, (5, 5.3))
 # %% Does G do as it is asked?
 
 print("Asking the classifier ...")
-steps_of_classifier = QUICK_CLASSIFIER_STEPS if options.quick else CLASSIFIER_STEPS
-classifier = mnist_classifier(steps=steps_of_classifier, data_dir=options.data_dir)
+classifier = mnist_classifier()
 asked = np.repeat(digits, QUICK_ASKED if options.quick else ASKED)
 seen = classifier(gan.sample(asked, view_rng))[0].argmax(axis=1)
 confusion = np.zeros((CLASSES, CLASSES))

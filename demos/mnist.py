@@ -40,12 +40,13 @@ What to try next:
                             shape (N, 28, 28, 1)), to measure them
 
 The samples are drawn again and again as they get better. With --resume, an interrupted run goes on
-from its last checkpoint. At the end, the samples' score and distance from real digits are printed,
-if conditional.py or results.py has already trained the classifier of digits.
+from its last checkpoint.
 
 The examples are looked for in --data-dir, in the folder that MINIGAN_DATA names, and in the cache,
 to which they are otherwise downloaded. Files: picture.png, samples.png, walk.png, pieces.png,
-animation.gif, checkpoint.npz, metrics.json, and samples.npy if asked for.
+animation.gif, checkpoint.npz, generator.npz (for `minigan.load`), metrics.json, and samples.npy if
+asked for. At the end, the classifier that comes with the package judges 10,000 samples; what real
+images score, README.md says.
 """
 
 import itertools
@@ -68,14 +69,14 @@ from minigan import (
     Reshape,
     Sequential,
     Tanh,
+    save,
     train,
 )
 from minigan.data import Batches, load_mnist
 from minigan.files import replacing
 from minigan.latent import LATENTS
-from minigan.metrics import mnist_classifier
+from minigan.metrics import image_scores, mnist_classifier
 from support.demo import start
-from support.digit_scores import digit_scores
 from support.image_models import KERNELS, MODELS
 from support.image_pictures import save_images, save_movie, save_progress
 from support.options import count, number
@@ -86,7 +87,7 @@ from support.walks import between
 
 AVERAGE = 0.999  # decay of the running average of G's weights, which makes the samples
 FRAMES, QUICK_FRAMES = 24, 4
-JUDGED, QUICK_JUDGED = 10_000, 100  # images, by the classifier of digits
+JUDGED, QUICK_JUDGED = 10_000, 100  # samples, by the classifier of digits
 
 
 def add_options(parser):
@@ -116,8 +117,10 @@ def check(options):
         raise ValueError(f"--latent {options.latent}: of this model's noise, {error}") from None
 
 
-FILES = ["picture.png", "samples.png", "walk.png", "pieces.png", "animation.gif", "samples.npy"]
-options, out = start("mnist", __doc__, [*FILES, "checkpoint.npz"], add_options, check)
+FILES = ["picture.png", "samples.png", "walk.png", "pieces.png", "animation.gif", "generator.npz"]
+options, out = start(
+    "mnist", __doc__, [*FILES, "samples.npy", "checkpoint.npz"], add_options, check
+)
 model = MODELS[options.model]  # its recipe, batch and noise
 recipe = model.recipe_for(options.objective)
 latent = LATENTS[options.latent or model.latent](model.dimension)
@@ -250,32 +253,41 @@ if latent.components:
     pieces[:, normal:] = rows_of_pieces * pieces[:, normal:].max()
     save_images(out.path("pieces.png"), gan.generate(pieces), 12, size, title)
 
-# %% Samples; their score and distance, if the classifier of digits is at hand; metrics
+# %% The generator, samples, what the classifier of digits thinks of them, metrics
 
+network = G if gan.average is None else gan.average.network
+save(
+    network,
+    out.path("generator.npz"),
+    notes={"latent": options.latent or model.latent, "spread": spread},
+)
 if options.samples:
     samples = gan.generate(noise(options.samples))
     with replacing(out.path("samples.npy")) as temporary:
         np.save(temporary, samples)
 
-score = distance = None
-classifier = mnist_classifier(train=False) if options.data == "mnist" else None
-if classifier is not None:
+judgement = {}
+if options.data == "mnist":  # the classifier knows digits alone
     print("Asking the classifier ...")
-    judged = QUICK_JUDGED if options.quick else JUDGED
-    unseen, _ = load_mnist("test", options.data_dir)
-    sets = {"generated": gan.generate(noise(judged)), "real test images": unseen[:judged]}
-    score, distance = digit_scores(classifier, sets, images[:judged])["generated"]
+    judged, classifier = QUICK_JUDGED if options.quick else JUDGED, mnist_classifier()
+    _, real_features = classifier(images[: 5 * judged] if options.quick else images)
+    scores = image_scores(gan.generate(noise(judged)), real_features, classifier)
+    judgement = vars(scores) | {"classifier": classifier.digest}
 
 out.save_metrics(
     objective=recipe.objective,
     latent=repr(latent),
     spread=spread,
-    score=score,
-    frechet_distance=distance,
     discriminator_loss=losses[0, -1],
     generator_loss=losses[1, -1],
     steps=steps,
     seconds=seconds,
     steps_per_second=steps / seconds,
+    **judgement,
 )
+if judgement:
+    print(f"Score {scores.score:.2f}, Fréchet distance {scores.frechet:.2f}, ", end="")
+    print(
+        f"precision {scores.precision:.3f}, recall {scores.recall:.3f}, by {classifier.digest[:8]}."
+    )
 print(f"{steps} steps in {seconds:.1f} s. Files: {out.folder}")

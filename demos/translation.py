@@ -66,7 +66,6 @@ from support.training import looking_steps, progress
 BATCH, WIDTH, CHANNELS = 64, 64, 16
 STEPS, QUICK_STEPS = {"plane": 4000, "inverted": 2000, "rotated": 2000}, 20
 POINTS, IMAGES, JUDGED, QUICK_JUDGED = 1000, 12, 2000, 50
-CLASSIFIER_STEPS, QUICK_CLASSIFIER_STEPS = 6000, 20
 FRAMES, QUICK_FRAMES = 12, 4
 
 
@@ -227,9 +226,8 @@ if on_plane:
     found["distance_of_real_samples"] = wasserstein_assignment(fresh, seen_b)
 else:
     judged = QUICK_JUDGED if options.quick else JUDGED
-    length = QUICK_CLASSIFIER_STEPS if options.quick else CLASSIFIER_STEPS
     print("Asking the classifier ...")
-    classifier = mnist_classifier(steps=length, data_dir=options.data_dir)
+    classifier = mnist_classifier()
     upright = turn_back(translate(F, unseen[:judged]))
     kept = classifier(upright)[0].argmax(axis=1) == labels[:judged]
     found |= {"class_kept": kept.mean(), "classifier_accuracy": classifier.accuracy}

@@ -79,7 +79,7 @@ from minigan.regularizers import (
     Regularizer,
     WeightClipping,
 )
-from minigan.runs import CheckpointError, Session, load_checkpoint, save_checkpoint
+from minigan.runs import CheckpointError, Session, load, load_checkpoint, save, save_checkpoint
 
 __version__ = "0.1.0"
 
@@ -156,8 +156,10 @@ __all__ = [
     "compare_gradients",
     "get_backend",
     "gradcheck",
+    "load",
     "load_checkpoint",
     "mmd_squared",
+    "save",
     "save_checkpoint",
     "train",
     "watched",

@@ -130,7 +130,7 @@ LAYERS = {
     ),
     "no output_shape": (
         {"forward": lambda self, x, train: (x[:, :2] * 2, None)},
-        r"forward: expected y of shape \(N, 4\), got \(12, 2\): does output_shape\(input_shape\) say what",
+        r"forward: expected y of shape \(N, 4\), got \(12, 2\): does output_shape\(input_shape\)",
     ),
     "dx summed": (
         {"backward": lambda self, dy, cache: dy.sum(axis=0)},

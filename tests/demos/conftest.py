@@ -73,14 +73,24 @@ def metrics():
 
 
 @pytest.fixture
-def check_pictures():
-    """check_pictures(folder): every picture there can be decoded and shows something."""
+def check_picture():
+    """check_picture(path): the picture can be decoded and shows something."""
+
+    def check(path):
+        with Image.open(path) as image:
+            pixels = np.asarray(image.convert("RGB"))
+        assert pixels.shape[0] >= 300 and pixels.std() > 5, path.name
+
+    return check
+
+
+@pytest.fixture
+def check_pictures(check_picture):
+    """check_pictures(folder): every picture there shows something, and the animation moves."""
 
     def check(folder):
         for path in folder.glob("*.png"):
-            with Image.open(path) as image:
-                pixels = np.asarray(image.convert("RGB"))
-            assert pixels.shape[0] >= 300 and pixels.std() > 5, path.name
+            check_picture(path)
         with Image.open(folder / "animation.gif") as image:
             frames = []
             for k in range(image.n_frames):
