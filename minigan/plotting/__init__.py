@@ -17,6 +17,7 @@ from minigan.plotting.plane import Moment, draw_frame, draw_moment, draw_moments
 from minigan.plotting.style import (
     FAKE,
     INK,
+    JUDGEMENT,
     OTHERS,
     REAL,
     SIGNED,
@@ -34,6 +35,7 @@ from minigan.plotting.translation import draw_cycle_error, draw_moves, draw_tran
 __all__ = [
     "FAKE",
     "INK",
+    "JUDGEMENT",
     "OTHERS",
     "REAL",
     "SIGNED",
