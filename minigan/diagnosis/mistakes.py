@@ -29,7 +29,7 @@ def likely_mistake(gradient, lines, batch):
         return ""
     ratio = found.dot(numerical) / size
     if (abs(found - ratio * numerical) <= max(1, abs(ratio)) * allowed).all():
-        return ", or: ".join(causes_of_ratio(ratio, batch, known=len(found) == 1))
+        return ", or: ".join(causes_of_ratio(ratio, batch, known=len(found) == 1).values())
     if gradient.ndim == 2 and gradient.shape[0] == gradient.shape[1]:
         if (abs(along(gradient.T) - numerical) <= allowed).all():
             return "it is transposed"
@@ -37,7 +37,7 @@ def likely_mistake(gradient, lines, batch):
 
 
 def causes_of_ratio(ratio, batch, known=False):
-    """What it may mean that a gradient is `ratio` times what it should be, in words.
+    """What it may mean that a gradient is `ratio` times what it should be: kind -> a sentence.
 
     batch: N, or None. known: nothing but what has a usual cause.
     """
@@ -46,21 +46,19 @@ def causes_of_ratio(ratio, batch, known=False):
         return math.isclose(abs(ratio), value, rel_tol=1e-5, abs_tol=1e-9)
 
     sign = "the sign is wrong, and it is " if ratio < 0 else ""
-    causes = []
+    causes = {}
     if near(0):
-        return ["it is zero: nothing arrives here"]
+        return {"zero": "it is zero: nothing arrives here"}
     if near(1):
-        return ["the sign is wrong"] if ratio < 0 else []
+        return {"sign": "the sign is wrong"} if ratio < 0 else {}
     if batch and near(batch):
-        causes += [f"{sign}{batch} times too large, the batch size: is a mean missing?"]
+        causes["N"] = f"{sign}{batch} times too large, the batch size: is a mean missing?"
     if batch and near(1 / batch):
-        causes += [
-            f"{sign}{batch} times too small, the batch size: is a sum averaged, or 1/N twice?"
-        ]
+        causes["1/N"] = f"{sign}{batch} times too small, the batch size: is there a 1/N too many?"
     if near(2):
-        causes += [f"{sign}twice too large: is something counted twice, or a ½ missing?"]
+        causes["2"] = f"{sign}twice too large: is something counted twice, or a ½ missing?"
     if near(1 / 2):
-        causes += [f"{sign}half of what it should be: is a factor 2 missing?"]
+        causes["½"] = f"{sign}half of what it should be: is a factor 2 missing?"
     if not causes and not known:
-        causes = [f"{sign}{abs(ratio):.4g} times what it should be, everywhere"]
+        causes[f"{ratio:.5g}"] = f"{sign}{abs(ratio):.4g} times what it should be, everywhere"
     return causes
