@@ -30,7 +30,7 @@ FACTS = {
 
 @dataclass
 class Row:
-    """One array that a piece gives: at `place` of the worst error, the student's number and ours."""
+    """One array that a piece gives: the student's number and ours at `place`, the worst error."""
 
     name: str
     shape: tuple

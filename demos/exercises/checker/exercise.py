@@ -1,4 +1,4 @@
-"""What an exercise consists of: pieces to write, each with what is right and what is often wrong."""
+"""What an exercise consists of: pieces to write, with what is right and what is often wrong."""
 
 import ast
 import importlib.util

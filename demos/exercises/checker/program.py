@@ -13,14 +13,14 @@ __all__ = ["check", "results"]
 
 
 def check(path):
-    """Check the exercise in this file, as the command line says; exit with 1 if it is not solved."""
+    """Do what the command line asks of this exercise's file; exit with 1 if it is not solved."""
     path = Path(path)
     exercise = answers(path.stem)
     lesson = inspect.getdoc(inspect.getmodule(inspect.stack()[1].frame)) or ""
     parser = argparse.ArgumentParser(description=lesson.split("\n")[0])
     asks = parser.add_mutually_exclusive_group()
-    asks.add_argument("--hint", type=int, choices=(1, 2, 3), nargs="?", const=1, metavar="LEVEL",
-                      help="a hint: 1 (a question), 2 (an idea) or 3 (nearly the line)")  # fmt: skip
+    level = {"type": int, "choices": (1, 2, 3), "nargs": "?", "const": 1, "metavar": "LEVEL"}
+    asks.add_argument("--hint", help="1 (a question), 2 (an idea), 3 (nearly the line)", **level)
     asks.add_argument("--solution", action="store_true", help="the library's own lines")
     options = parser.parse_args()
     if options.hint:
