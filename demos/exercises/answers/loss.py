@@ -120,16 +120,9 @@ def log_of_a_sigmoid(r, f):
 
 @of_d.mistake
 def labels_exchanged(r, f):
-    """real samples and fakes are exchanged: D is to give real samples large logits."""
+    """real samples and fakes are exchanged: this belongs to the term of the others."""
     loss, d_real, d_fake = objective.discriminator(-r, -f)
     return loss, -d_real, -d_fake
-
-
-@of_d.mistake
-def same_slope(r, f):
-    """that is σ(r): the slope of softplus(−r) is −σ(−r), while σ belongs to the fakes."""
-    loss, _, _ = objective.discriminator(r, f)
-    return loss, sigmoid(r) / len(r), -sigmoid(-f) / len(f)
 
 
 @of_d.mistake
@@ -154,7 +147,7 @@ def generator_log_of_a_sigmoid(f):
 
 @of_g.mistake
 def minimax(f):
-    """that is log(1 − σ(f)), the minimax loss: it is flat where D is sure of its case."""
+    """this belongs to log(1 − σ(f)), the minimax loss, which is flat where D is sure."""
     return minigan.Minimax("reference").generator(f)
 
 
@@ -162,12 +155,6 @@ def minimax(f):
 def as_discriminator(f):
     """that is D's loss for fakes: G wants its fakes to be taken for real."""
     return softplus(f).mean(), sigmoid(f) / len(f)
-
-
-@of_g.mistake
-def generator_mirrored_slope(f):
-    """σ of the wrong sign: the slope of softplus(−f) is −σ(−f)."""
-    return objective.generator(f)[0], -sigmoid(f) / len(f)
 
 
 @of_g.mistake
