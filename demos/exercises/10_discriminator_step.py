@@ -18,7 +18,7 @@ gradient go: to D's first layer, to the fakes, or into G?
     given       x (N, ...), z (N, d)
     to find     D's gradients, for both batches together; nothing else may change
 
-The optimizer is none of your business here: exercise 12.
+The optimizer, which makes the update, comes in exercise 12.
 """
 
 import minigan

@@ -34,10 +34,10 @@ class Row:
 
     name: str
     shape: tuple
-    place: tuple
-    yours: float
-    expected: float
     right: bool
+    place: tuple | None = None
+    yours: float = 0.0
+    expected: float = 0.0
     cause: str = ""
 
 
@@ -109,15 +109,15 @@ def row_of(name, runs):
             continue
         mine, ours = found[name], right[name]
         if close(mine, ours):
-            rows.append(Row(name, mine.shape, (), np.nan, np.nan, True))
+            rows.append(Row(name, mine.shape, True))
         elif mine.shape != ours.shape:
-            return Row(name, mine.shape, (), np.nan, np.nan, False)
+            return Row(name, mine.shape, False)
         else:
             with np.errstate(all="ignore"):
                 errors = np.nan_to_num(abs(mine - ours), nan=np.inf)
             place = np.unravel_index(np.argmax(errors), mine.shape)
             place = tuple(map(int, place))
-            return Row(name, mine.shape, place, float(mine[place]), float(ours[place]), False)
+            return Row(name, mine.shape, False, place, float(mine[place]), float(ours[place]))
     return rows[0] if rows else None
 
 

@@ -72,8 +72,8 @@ def lines_of(result):
             row.name,
             str(row.shape),
             str(list(row.place)) if row.place else "",
-            "" if row.right or row.yours != row.yours else f"{row.yours:+.6g}",
-            "" if row.right or row.yours != row.yours else f"{row.expected:+.6g}",
+            "" if row.place is None else f"{row.yours:+.6g}",
+            "" if row.place is None else f"{row.expected:+.6g}",
             "ok" if row.right else "WRONG",
         )
         for k, row in enumerate(shown)
@@ -90,7 +90,7 @@ def sentences(result):
             yield f"{result.piece}, {row.name}: {row.cause}".rstrip(".")
     if wrong and not any(row.cause for row in wrong):
         row = wrong[0]
-        where = f"entry {list(row.place)}" if row.place else "its shape"
+        where = "its shape" if row.place is None else f"entry {list(row.place)}"
         yield f"{result.piece}, {row.name}: not one of the classic mistakes. Look at {where}."
 
 
