@@ -51,7 +51,7 @@ forward, backward, add_gradients = layer_parts(exercise, "Conv2d", build, names)
 def windows_at(x, K, S, P, *, start=0, size=None, order=(0, 1, 2, 3, 4, 5)):
     """Windows that begin `start` pixels later, in an image of `size` zeros more on each side."""
     x = np.pad(x, ((0, 0), (P, P + start), (P, P + start), (0, 0)))
-    (n, h, _, c), oh = x.shape, size or (x.shape[1] - start - K) // S + 1
+    (n, _, _, c), oh = x.shape, size or (x.shape[1] - start - K) // S + 1
     columns = np.empty((n, oh, oh, K, K, c))
     for k, l in np.ndindex(K, K):
         columns[:, :, :, k, l] = x[:, k + start :: S, l + start :: S][:, :oh, :oh]

@@ -60,9 +60,7 @@ size_mistake(
     lambda H, K, S, P: (H - 1) * S - 2 * P + K - 1,
     "one pixel too small: the last stamp is a whole kernel.",
 )
-size_mistake(
-    lambda H, K, S, P: (H - 1) * S + K, "padding forgotten: it is cut off on both sides."
-)
+size_mistake(lambda H, K, S, P: (H - 1) * S + K, "padding forgotten: it is cut off on both sides.")
 size_mistake(lambda H, K, S, P: S * H, "stride times H: that holds for K = S + 2P alone.")
 
 

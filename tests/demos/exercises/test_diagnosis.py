@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from checker.diagnosis import examine
 from checker.exercise import answers, replaced
 
