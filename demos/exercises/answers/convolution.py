@@ -49,7 +49,7 @@ forward, backward, add_gradients = layer_parts(exercise, "Conv2d", build, names)
 
 
 def windows_at(x, K, S, P, *, start=0, size=None, order=(0, 1, 2, 3, 4, 5)):
-    """Windows that begin `start` pixels later, in an image of `size` zeros more on each side."""
+    """Windows that begin `start` pixels later, `size` of them along each axis, in another order."""
     x = np.pad(x, ((0, 0), (P, P + start), (P, P + start), (0, 0)))
     (n, _, _, c), oh = x.shape, size or (x.shape[1] - start - K) // S + 1
     columns = np.empty((n, oh, oh, K, K, c))
