@@ -27,6 +27,7 @@ from minigan.gan import GAN, Record, train
 from minigan.latent import MixtureLatent, NormalLatent, PhiloxLatent, UniformLatent
 from minigan.layers import (
     BatchNorm,
+    Block,
     Conv2d,
     ConvTranspose2d,
     Dense,
@@ -43,6 +44,7 @@ from minigan.layers import (
     Pack,
     ReLU,
     Reshape,
+    Residual,
     Sequential,
     Sigmoid,
     Softplus,
@@ -82,6 +84,7 @@ __all__ = [
     "Adam",
     "BackendUnavailable",
     "BatchNorm",
+    "Block",
     "CheckpointError",
     "ConditionalGAN",
     "Conv2d",
@@ -117,6 +120,7 @@ __all__ = [
     "ReLU",
     "Record",
     "Reshape",
+    "Residual",
     "ReverseKL",
     "Sequential",
     "Session",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minigan.layers import BatchNorm, Reshape, Sequential, Sigmoid, SpectralNorm, Tanh
+from minigan.layers import BatchNorm, Block, Reshape, Sequential, Sigmoid, SpectralNorm, Tanh
 from minigan.layers.affine import Affine
 from minigan.optimizers import Optimizer
 from minigan.regularizers import Regularizer
@@ -113,8 +113,11 @@ def check_reach(generator, x, what):
 
 
 def _acting_layers(chain):
-    """The layers that change numbers, not only shapes."""
-    return [layer for layer in chain.layers if not isinstance(layer, Reshape)]
+    """The layers that change numbers, not only shapes; of a block, those inside."""
+    layers = []
+    for layer in chain.layers:
+        layers += _acting_layers(layer) if isinstance(layer, Block) else [layer]
+    return [layer for layer in layers if not isinstance(layer, Reshape)]
 
 
 def check_pair_of(names, batch):

@@ -132,7 +132,7 @@ def _rewinder(networks, *generators):
 
     Dropout draws its masks again, and `SpectralNorm` starts from the same vectors.
     """
-    generators += tuple(layer.rng for network in networks for layer in network.layers)
+    generators += tuple(part.rng for network in networks for part in network.all_layers.values())
     states = [generator.bit_generator.state for generator in generators]
     buffers = [network.buffers.copy() for network in networks]
 

@@ -23,6 +23,7 @@ from minigan.diagnosis.contracts import arrays_in
 from minigan.diagnosis.gradcheck import GradientReport, gradcheck
 from minigan.layers import Sequential, SpectralNorm
 from minigan.layers.activations import Activation
+from minigan.layers.binding import all_parts
 from minigan.layers.network import Caches, check_array
 from minigan.tables import align
 
@@ -182,8 +183,9 @@ def _report(network, i, x, y, train, options):
     layer = network.layers[i]
     alone = Sequential([layer.unbound()], network.shapes[i], rng=0, dtype="float64",
                        backend=network.backend)  # fmt: skip
-    for name, view in layer.views.items():
-        alone.layers[0].views[name][...] = view.astype("float64")
+    for part, copied in zip(_with_parts(layer), _with_parts(alone.layers[0]), strict=True):
+        for name, view in part.views.items():
+            copied.views[name][...] = view.astype("float64")
     train = train and not isinstance(layer, SpectralNorm)
     return gradcheck(alone, x / max(1, abs(x).max() / LARGEST), train=train, **options)
 
@@ -196,7 +198,11 @@ def _look(network, i, y, gradients, cache, seen, report):
     dx, dy = (Statistics.of(_host(network, gradient)) for gradient in gradients)
     flat, dead = _flatness(network, layer, y, cache)
     weights, updates = (
-        [Statistics.of(_host(network, getattr(layer, d + name))) for name in layer.parameters()]
+        [
+            Statistics.of(_host(network, part.views[d + name]))
+            for part in _with_parts(layer)
+            for name in part.parameters()
+        ]
         for d in ("", "d")
     )
     size = math.hypot(*(w.norm for w in weights))
@@ -204,7 +210,11 @@ def _look(network, i, y, gradients, cache, seen, report):
         position=i,
         name=repr(layer),
         output_shape=tuple(y.shape),
-        parameters=sum(math.prod(shape) for shape, _ in layer.parameters().values()),
+        parameters=sum(
+            math.prod(shape)
+            for part in _with_parts(layer)
+            for shape, _ in part.parameters().values()
+        ),
         cache_bytes=_new_bytes(cache, seen),
         output=Statistics.of(_host(network, y)),
         gradient=dy,
@@ -214,6 +224,11 @@ def _look(network, i, y, gradients, cache, seen, report):
         update=math.hypot(*(g.norm for g in updates)) / size if size else None,
         check=report,
     )
+
+
+def _with_parts(layer):
+    """The layer, and all that have numbers of their own inside it."""
+    return all_parts({"": layer}).values()
 
 
 def _flatness(network, layer, y, cache):

@@ -69,7 +69,8 @@ class ShardedGAN(GAN):
         shard = self.clone(backend=ShardBackend(self._team, rank))
         shard.rng = self.rng.spawn(1)[0]
         for network, copied in zip(self.networks, shard.networks, strict=True):
-            for layer, twin in zip(network.layers, copied.layers, strict=True):
+            layers = network.all_layers.values()
+            for layer, twin in zip(layers, copied.all_layers.values(), strict=True):
                 twin.rng = layer.rng.spawn(1)[0]
         return shard
 
@@ -128,7 +129,7 @@ class _ShardGenerators:
         for game in self.games:
             yield game.rng
             for network in game.networks:
-                yield from (layer.rng for layer in network.layers)
+                yield from (layer.rng for layer in network.all_layers.values())
 
 
 class ShardBackend(NumpyBackend):

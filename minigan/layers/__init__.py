@@ -5,6 +5,7 @@ Begin with `layer.py` (what a layer is) and `network.py` (the chain rule), then 
 """
 
 from minigan.layers.activations import LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
+from minigan.layers.block import Block, Residual
 from minigan.layers.convolution import Conv2d, ConvTranspose2d
 from minigan.layers.dense import Dense
 from minigan.layers.dropout import Dropout
@@ -20,6 +21,7 @@ from minigan.layers.spectral_norm import SpectralNorm
 
 __all__ = [
     "BatchNorm",
+    "Block",
     "Chain",
     "Conv2d",
     "ConvTranspose2d",
@@ -38,6 +40,7 @@ __all__ = [
     "Pack",
     "ReLU",
     "Reshape",
+    "Residual",
     "Sequential",
     "Sigmoid",
     "Softplus",

@@ -3,30 +3,38 @@
 import math
 
 from minigan.layers.layer import Layer
+from minigan.layers.network import Chain
 
-__all__ = ["bind", "check_layers"]
+__all__ = ["all_parts", "bind", "check_layers", "shapes_through"]
+
+NETWORK = "is a network of its own: inside another, write Block([...]), or Block(network), a copy"
 
 
 def check_layers(layers, input_shape):
     """The shapes of a sample, before the first layer and after each.
 
-    Raises TypeError or ValueError, naming the layer, for what is no layer, does not fit, or has a
-    place in a network already (also inside another layer, as in `SpectralNorm`).
+    Raises TypeError or ValueError, naming the layer, for what is no layer, does not fit, would not
+    be trained, or has a place in a network already (also inside another layer).
     """
     if not layers:
         raise ValueError("layers: expected at least one")
-    shapes, seen = [input_shape], []
+    shapes, seen = shapes_through(layers, input_shape), []
     for i, layer in enumerate(layers):
-        if not isinstance(layer, Layer):
-            raise TypeError(f"layer {i}: expected a Layer, got {type(layer).__name__}")
         for part in (layer, *layer.inside()):
             if part.network is not None or any(part is other for other in seen):
                 raise ValueError(f"layer {i} ({layer!r}): {part!r} is already part of a network")
             seen.append(part)
-        if layer.parameters() and type(layer).add_gradients is Layer.add_gradients:
-            raise TypeError(
-                f"layer {i} ({layer!r}) has parameters, but no add_gradients(dy, cache)"
-            )
+            check_trains(f"layer {i} ({layer!r})", part)
+    return shapes
+
+
+def shapes_through(layers, input_shape):
+    """The shapes of a sample, before the first of these layers and after each."""
+    shapes = [input_shape]
+    for i, layer in enumerate(layers):
+        if not isinstance(layer, Layer):
+            hint = f", which {NETWORK}" if isinstance(layer, Chain) else ""
+            raise TypeError(f"layer {i}: expected a Layer, got {type(layer).__name__}{hint}")
         try:
             shapes.append(tuple(layer.output_shape(shapes[-1])))
         except ValueError as error:
@@ -34,30 +42,53 @@ def check_layers(layers, input_shape):
     return tuple(shapes)
 
 
+def check_trains(where, layer):
+    """TypeError for a layer with parameters, its own or inside, that would get no gradient."""
+    for name, value in vars(layer).items():
+        if isinstance(value, Chain):
+            raise TypeError(f"{where}: its {name}, which would not be trained, {NETWORK}")
+    parameters = any(part.parameters() for part in (layer, *layer.inside()))
+    if parameters and type(layer).add_gradients is Layer.add_gradients:
+        raise TypeError(f"{where} has parameters, but no add_gradients(dy, cache)")
+
+
+def all_parts(named, prefix=""):
+    """path -> layer: the named layers and all their parts, each before those inside it."""
+    found = {}
+    for name, layer in named.items():
+        path = f"{prefix}{name}"
+        found |= {path: layer} | all_parts(layer.parts(), f"{path}.")
+    return found
+
+
 def bind(network, layers):
     """Give every layer its views and its place in `network`.
 
-    Returns for "parameters", "gradients" and "buffers" the vector, of zeros, and its named views.
+    Returns the layers and all their parts by their paths ("3", "3.residual.0"); and, for
+    "parameters", "gradients" and "buffers", the vector, of zeros, and its named views.
     """
-    specs = [(layer.parameters(), layer.buffers()) for layer in layers]
-    views = [{} for _ in layers]
-    parameters = _vector(network, [spec for spec, _ in specs], views, "")
-    gradients = _vector(network, [spec for spec, _ in specs], views, "d")
-    buffers = _vector(network, [spec for _, spec in specs], views, "")
-    for layer, of_layer in zip(layers, views, strict=True):
+    parts = all_parts({str(i): layer for i, layer in enumerate(layers)})
+    trained = {path: part.parameters() for path, part in parts.items()}
+    kept = {path: part.buffers() for path, part in parts.items()}
+    views = {path: {} for path in parts}
+    parameters = _vector(network, trained, views, "")
+    gradients = _vector(network, trained, views, "d")
+    buffers = _vector(network, kept, views, "")
+    for layer in layers:
         for part in (layer, *layer.inside()):
             part.network, part.backend = network, network.backend
-        layer.bind_views(of_layer)
-    return {"parameters": parameters, "gradients": gradients, "buffers": buffers}
+    for path, part in parts.items():
+        part.bind_views(views[path])
+    return parts, {"parameters": parameters, "gradients": gradients, "buffers": buffers}
 
 
 def _vector(network, specs, views, prefix):
-    """One vector for all of the specs (name -> shape, initial), and its views by their names."""
-    size = sum(math.prod(shape) for spec in specs for shape, _ in spec.values())
+    """One vector for all of the specs (path -> name -> shape, initial), and its named views."""
+    size = sum(math.prod(shape) for spec in specs.values() for shape, _ in spec.values())
     vector, named, start = network.backend.xp.zeros(size, network.dtype), {}, 0
-    for i, spec in enumerate(specs):
+    for path, spec in specs.items():
         for name, (shape, _) in spec.items():
             stop = start + math.prod(shape)
-            named[f"{i}.{name}"] = views[i][prefix + name] = vector[start:stop].reshape(shape)
+            named[f"{path}.{name}"] = views[path][prefix + name] = vector[start:stop].reshape(shape)
             start = stop
     return vector, named

@@ -106,18 +106,17 @@ class Layer(Bound):
         """Why the method is missing, for the error message."""
         return f"{self!r} has no double_backward"
 
+    def parts(self):
+        """name -> layer, for those inside this one that have numbers of their own."""
+        return held(self)
+
     def inside(self):
         """The layers that this one is built around: they belong to its network, too."""
-        own = [value for value in vars(self).values() if isinstance(value, Layer)]
-        return [part for layer in own for part in (layer, *layer.inside())]
+        return [part for layer in held(self).values() for part in (layer, *layer.inside())]
 
     def unbound(self):
         """A layer with the same arguments that is part of no network yet."""
-        twin = copy.copy(self)
-        for name, value in vars(twin).items():
-            if isinstance(value, Layer):
-                setattr(twin, name, value.unbound())
-        return twin
+        return copy.deepcopy(self)
 
     def describe(self):
         """The layer's arguments as shown in a network's table."""
@@ -130,6 +129,15 @@ class Layer(Bound):
         """What a copy is made of: the arguments, and nothing that belongs to the network."""
         left_out = {"network", "backend", "rng", "views", *self.views}
         return {name: value for name, value in self.__dict__.items() if name not in left_out}
+
+
+def held(layer):
+    """name -> layer, for the attributes that are layers, or lists or tuples of layers."""
+    named = dict(vars(layer))
+    for name, value in vars(layer).items():
+        if type(value) in (list, tuple):
+            named |= {f"{name}.{i}": part for i, part in enumerate(value)}
+    return {name: value for name, value in named.items() if isinstance(value, Layer)}
 
 
 def assign(view, value, backend, what):

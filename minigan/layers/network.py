@@ -8,6 +8,7 @@ the output of the layer before. `Sequential` (`sequential.py`) is a chain that o
 """
 
 from minigan.backend import fastest
+from minigan.layers.layer import Layer
 
 __all__ = ["Caches", "Chain", "Step", "check_array"]
 
@@ -23,7 +24,7 @@ class Step:
         both = fastest(backend, layer, "backpropagate")
         if both is not None:
             self.backpropagate = both
-        elif not layer.parameters():
+        elif type(layer).add_gradients is Layer.add_gradients:  # it has no parameters
             self.backpropagate = self.backward
 
     def backpropagate(self, dy, cache):

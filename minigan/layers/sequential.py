@@ -7,6 +7,7 @@ from functools import partial
 from minigan.backend import fastest, get_backend
 from minigan.checks import as_generator, check_dtype, check_shape
 from minigan.layers.binding import bind, check_layers
+from minigan.layers.block import Block
 from minigan.layers.layer import Bound, Layer, NoDoubleBackward, fill
 from minigan.layers.network import Chain, Step
 from minigan.tables import align
@@ -33,7 +34,8 @@ class Sequential(Chain, Bound):
     def __init__(self, layers, input_shape, *, rng, dtype="float32", backend="numpy"):
         layers, rng = list(layers), as_generator(rng)
         self._build(layers, check_shape("input_shape", input_shape), check_dtype(dtype), backend)
-        for layer, of_layer in zip(layers, rng.spawn(len(layers)), strict=True):
+        rngs = rng.spawn(len(self.all_layers))
+        for layer, of_layer in zip(self.all_layers.values(), rngs, strict=True):
             layer.rng = of_layer  # a stream of its own, so that layers stay independent
             for name, (_, initial) in (layer.parameters() | layer.buffers()).items():
                 value = initial(layer.rng) if callable(initial) else initial
@@ -43,9 +45,13 @@ class Sequential(Chain, Bound):
     def _build(self, layers, input_shape, dtype, backend):
         backend, shapes = get_backend(backend), check_layers(layers, input_shape)
         super().__init__(layers, [], shapes, backend, dtype)
-        vectors = bind(self, layers)
+        self.all_layers, vectors = bind(self, layers)
         self.named = {kind: named for kind, (_, named) in vectors.items()}
         self.bind_views({kind: vector for kind, (vector, _) in vectors.items()})
+        named = self.named["gradients"].items()
+        self.layer_gradients = [  # of each layer, with all that is inside it
+            [view for name, view in named if name.startswith(f"{i}.")] for i in range(len(layers))
+        ]
         self.steps = [Step(layer, backend) for layer in layers]
         self.set_gradients = fastest(backend, self, "set_gradients")
 
@@ -65,7 +71,7 @@ class Sequential(Chain, Bound):
 
     def derive(self):
         """What layers compute of their weights, as for a spectral norm: of the present ones."""
-        for layer in self.layers:
+        for layer in self.all_layers.values():
             layer.derive()
 
     def written(self, name):
@@ -73,7 +79,10 @@ class Sequential(Chain, Bound):
             self.derive()
 
     def named_parameters(self):
-        """name -> view into `parameters`, in order; names are "<position>.<name>"."""
+        """name -> view into `parameters`, in order; names are "<position>.<name>".
+
+        Of layers inside a layer, "<position>.<name in it>.<name>", as "3.residual.0.weight".
+        """
         return dict(self.named["parameters"])
 
     def named_gradients(self):
@@ -103,14 +112,14 @@ class Sequential(Chain, Bound):
             "dtype": self.dtype,
             "backend": self.backend,
             "numbers": {kind: self.backend.to_numpy(view) for kind, view in self.views.items()},
-            "rngs": [copy.deepcopy(layer.rng) for layer in self.layers],
+            "rngs": [copy.deepcopy(layer.rng) for layer in self.all_layers.values()],
         }
 
     def __setstate__(self, state):
         self._build(*(state[name] for name in ("layers", "input_shape", "dtype", "backend")))
         for kind, numbers in state["numbers"].items():
             self.views[kind][...] = self.backend.asarray(numbers, self.dtype)
-        for layer, rng in zip(self.layers, state["rngs"], strict=True):
+        for layer, rng in zip(self.all_layers.values(), state["rngs"], strict=True):
             layer.rng = rng
 
     # Checkpoints -------------------------------------------------------------------------------
@@ -127,38 +136,46 @@ class Sequential(Chain, Bound):
         return {
             "parameters": {name: to_numpy(v) for name, v in self.named["parameters"].items()},
             "buffers": {name: to_numpy(v) for name, v in self.named["buffers"].items()},
-            "generators": [layer.rng.bit_generator.state for layer in self.layers],
+            "generators": [layer.rng.bit_generator.state for layer in self.all_layers.values()],
         }
 
     def restore(self, state):
         """Go back to a `state`; an error may leave it half done."""
         fill(self.backend, self.named["parameters"], state["parameters"])
         fill(self.backend, self.named["buffers"], state["buffers"])
-        for layer, of_layer in zip(self.layers, state["generators"], strict=True):
+        for layer, of_layer in zip(self.all_layers.values(), state["generators"], strict=True):
             layer.rng.bit_generator.state = of_layer
 
     # Questions ---------------------------------------------------------------------------------
 
     def check_double_backward(self):
         """Raise NoDoubleBackward, naming the layer, unless every layer has `double_backward`."""
-        for i, layer in enumerate(self.layers):
+        for path, layer in self.all_layers.items():
             if type(layer).double_backward is Layer.double_backward:
-                raise NoDoubleBackward(f"layer {i}: {layer.why_no_double_backward()}")
+                raise NoDoubleBackward(f"layer {path}: {layer.why_no_double_backward()}")
 
     def forms(self):
         """ "<position>.<method>" -> the name of the faster form that runs in its place."""
+        steps = {str(i): step for i, step in enumerate(self.steps)}
+        for path, layer in self.all_layers.items():
+            if isinstance(layer, Block):
+                steps |= {f"{path}.{i}": step for i, step in enumerate(layer.steps)}
         return {
-            f"{i}.{method}": run.func.__name__
-            for i, step in enumerate(self.steps)
+            f"{path}.{method}": run.func.__name__
+            for path, step in steps.items()
             for method, run in vars(step).items()
             if isinstance(run, partial)
         }
 
     def __str__(self):
         rows = [("", "layer", "output", "parameters"), ("", "input", str(self.input_shape), "")]
-        for i, (layer, shape) in enumerate(zip(self.layers, self.shapes[1:], strict=True)):
+        shapes = dict(zip(map(id, self.layers), map(str, self.shapes[1:]), strict=True))
+        for path, layer in self.all_layers.items():
+            if isinstance(layer, Block) and "." in path:  # a path of a residual layer
+                continue
             count = sum(math.prod(s) for s, _ in layer.parameters().values())
-            rows.append((str(i), repr(layer), str(shape), f"{count:,}" if count else ""))
+            name = type(layer).__name__ if layer.parts() else repr(layer)
+            rows.append((path, name, shapes.get(id(layer), ""), f"{count:,}" if count else ""))
         rows.append(("", "total", "", f"{self.parameters.size:,}"))
         return "\n".join([*align(rows, (1, 2)), f"{self.dtype} on {self.backend.name}"])
 

@@ -37,6 +37,9 @@ class SpectralNorm(Layer):
     def parameters(self):
         return self.layer.parameters()
 
+    def parts(self):
+        return {}  # the parameters of the layer inside are this one's own
+
     def buffers(self):
         *inputs, outputs = self.layer.weight_shape
         return {"left": ((math.prod(inputs),), 0), "right": ((outputs,), 0)}

@@ -16,6 +16,7 @@ from minigan import (
     SGD,
     WGANGP,
     BatchNorm,
+    Block,
     Conv2d,
     ConvTranspose2d,
     Dense,
@@ -31,6 +32,7 @@ from minigan import (
     NormalLatent,
     Pack,
     ReLU,
+    Residual,
     Sequential,
     Sigmoid,
     Softplus,
@@ -322,6 +324,30 @@ def sigma_taken_for_a_constant(original, self, layer, sigma, left, right):
 @breaks(SpectralNorm, "add_weight_gradient", on="spectral norm")
 def not_divided_by_sigma(original, self, layer, sigma, left, right):
     original(self, layer, sigma / sigma, left, right)
+
+
+@breaks(Residual, "backward", on=("residual", "projection"))
+@breaks(Residual, "backpropagate", on="network of blocks")
+def gradient_of_the_shortcut_forgotten(original, self, dy, cache):
+    return self.residual.backward(dy, cache[0])
+
+
+@breaks(Residual, "backward", on=("residual", "projection"))
+def gradient_passed_on_by_the_identity_alone(original, self, dy, cache):
+    return self.shortcut.backward(dy, cache[1]).copy()
+
+
+@breaks(Residual, "add_gradients", on="projection")
+def projection_not_trained(original, self, dy, cache):
+    self.residual.add_gradients(dy, cache[0])
+    return self.backward(dy, cache)
+
+
+@breaks(Block, "backpropagate", on=("residual", "network of blocks"))
+def block_forgets_its_first_layer(original, self, dy, caches):
+    for step, cache in zip(self.steps[:0:-1], caches[:0:-1], strict=True):
+        dy = step.backpropagate(dy, cache)
+    return self.steps[0].backward(dy, caches[0]) if self.steps else dy
 
 
 @breaks(FourierFeatures, "backward", on="fourier")
@@ -913,6 +939,11 @@ def check(randomized, dense_gan, conv_gan):
         "layer norm": lambda: layer(LayerNorm(4), 4),
         "layer norm of images": lambda: layer(LayerNorm(3), 2, 2, 3),
         "spectral norm": lambda: layer(SpectralNorm(Dense(3, 4)), 3),
+        "residual": lambda: layer(Residual([Dense(3, 3), Tanh(), Dense(3, 3)]), 3),
+        "projection": lambda: layer(Residual([Dense(3, 2), Tanh()], [Dense(3, 2)]), 3),
+        "network of blocks": lambda: layer(
+            Block([Dense(3, 3), Residual([Tanh(), Dense(3, 3)])]), 3
+        ),
         "fourier": lambda: layer(FourierFeatures(2, 3), 2),
         "minibatch std": lambda: layer(MinibatchStd(), 3),
         "pack": lambda: layer(Pack(2), 3, n=4),

@@ -12,6 +12,7 @@ from scipy.optimize import approx_fprime
 
 from minigan import (
     BatchNorm,
+    Block,
     Conv2d,
     ConvTranspose2d,
     Dense,
@@ -23,6 +24,7 @@ from minigan import (
     Pack,
     ReLU,
     Reshape,
+    Residual,
     Sequential,
     Sigmoid,
     Softplus,
@@ -71,6 +73,16 @@ def of_shape(make, least=1):
     return shapes.map(lambda shape: (make(shape), shape))
 
 
+@st.composite
+def residual(draw, smooth):
+    """Residual, with the identity or a projection; its paths are linear, or smooth."""
+    features, width, out = draw(SMALL), draw(SMALL), draw(SMALL)
+    path = [Dense(features, width), Tanh() if smooth else LeakyReLU()]
+    if draw(st.booleans()):
+        return Residual([*path, Dense(width, features)]), (features,)
+    return Residual([*path, Dense(width, out)], [Dense(features, out)]), (features,)
+
+
 LAYERS = {
     "Dense": dense(),
     "Conv2d": convolution(),
@@ -89,9 +101,15 @@ LAYERS = {
     "Flatten": of_shape(lambda shape: Flatten()),
     "Reshape": of_shape(lambda shape: Reshape(*shape[::-1])),
     "Pack": of_shape(lambda shape: Pack(2)),
+    "Residual": residual(smooth=False),
+    "Residual, smooth": residual(smooth=True),
+    "Block, smooth": residual(smooth=True).map(
+        lambda pair: (Block([Sigmoid(), pair[0], Softplus()]), pair[1])
+    ),
     "FourierFeatures": PAIRS.map(lambda pair: (FourierFeatures(*pair), pair[:1])),
 }
 CURVED = {"FourierFeatures", "LayerNorm", "Tanh", "Sigmoid", "Softplus"}  # whose dx depends on x
+CURVED |= {"Residual, smooth", "Block, smooth"}
 
 
 class Phi:

@@ -12,6 +12,7 @@ from scipy.optimize import approx_fprime, check_grad
 
 from minigan import (
     BatchNorm,
+    Block,
     Conv2d,
     ConvTranspose2d,
     Dense,
@@ -21,6 +22,7 @@ from minigan import (
     LeakyReLU,
     ReLU,
     Reshape,
+    Residual,
     Sigmoid,
     Softplus,
     Tanh,
@@ -71,6 +73,16 @@ def transposed(draw):
     return layer, (*draw(pairs(1, 4)), channels)
 
 
+@st.composite
+def residual(draw):
+    """With the identity, or with a projection, beside a path of one or two products."""
+    features, width, out = draw(SMALL), draw(SMALL), draw(SMALL)
+    path = [Dense(features, width), Tanh()]
+    if draw(st.booleans()):
+        return Residual([*path, Dense(width, features)]), (features,)
+    return Residual([*path, Dense(width, out)], [Dense(features, out)]), (features,)
+
+
 def of_features(make, least=1):
     """Layers that take the number of features, the last axis of a shape of `least` numbers."""
     shapes = any_shape().filter(lambda shape: np.prod(shape) >= least)
@@ -92,6 +104,8 @@ LAYERS = {
     "Tanh": of_shape(Tanh),
     "Sigmoid": of_shape(Sigmoid),
     "Softplus": of_shape(Softplus),
+    "Residual": residual(),
+    "Block": residual().map(lambda pair: (Block([Tanh(), pair[0], Dropout(0.4)]), pair[1])),
     "Dropout": of_shape(lambda: Dropout(0.4)),
     "Flatten": of_shape(Flatten),
     "Reshape": any_shape().map(lambda shape: (Reshape(*shape[::-1]), shape)),
@@ -138,6 +152,15 @@ CHAINS = {
             Tanh(),
         ],
         (3,),
+    ),
+    "residual": lambda: (
+        [
+            Residual([BatchNorm(2), ReLU(), Conv2d(2, 3, 3, padding=1)], [Conv2d(2, 3, 1)]),
+            Block([Residual([Dropout(0.3), Conv2d(3, 3, 3, padding=1), BatchNorm(3)]), Tanh()]),
+            Flatten(),
+            Dense(48, 1),
+        ],
+        (4, 4, 2),
     ),
 }
 

@@ -11,10 +11,12 @@ import pytest
 from minigan import (
     R1,
     WGANGP,
+    Block,
     Dense,
     FourierFeatures,
     LayerNorm,
     LeakyReLU,
+    Residual,
     Sequential,
     Sigmoid,
     Softplus,
@@ -169,6 +171,30 @@ def fourier(tangent_terms=(1, 1), phase_terms=(1, 1), whole=True):
     return double_backward
 
 
+def up_only(self, u, dy, caches):
+    """`Block.double_backward` without its way down."""
+    trace = []
+    for step, cache in zip(reversed(self.steps), reversed(caches), strict=True):
+        trace.append(dy)
+        dy = step.backward(dy, cache)
+    for step, cache in zip(self.steps, caches, strict=True):
+        u, _ = step.double_backward(u, trace.pop(), cache)
+    return u, None
+
+
+def residual(paths=(1, 1), curvatures=(1, 1)):
+    """`Residual.double_backward` with a path or its curvature left out."""
+
+    def double_backward(self, u, dy, cache):
+        f = self.residual.double_backward(u, dy, cache[0])
+        s = self.shortcut.double_backward(u, dy, cache[1])
+        u_xs = [share for k, (_, share) in zip(curvatures, (f, s), strict=True) if k]
+        u_xs = [share for share in u_xs if share is not None]
+        return paths[0] * f[0] + paths[1] * s[0], sum(u_xs) if u_xs else None
+
+    return double_backward
+
+
 def no_change_of_sigma(self, layer, sigma, left, right):
     self.dweight += layer.dweight / sigma
 
@@ -186,6 +212,10 @@ CHECKS = {
     "sigmoid": gradient_with(Sigmoid),
     "LayerNorm": gradient_with(LeakyReLU, norm=True),
     "FourierFeatures": penalty_gradient(lambda: [FourierFeatures(5, 2), Dense(9, 4), LeakyReLU()]),
+    "Residual": penalty_gradient(
+        lambda: [Tanh(), Residual([Tanh(), Dense(5, 4), Tanh()], [Dense(5, 4), Sigmoid()])]
+    ),
+    "Block": penalty_gradient(lambda: [Tanh(), Block([Dense(5, 4), Softplus()])]),
     "R1's gradient": gradient_with(Tanh, penalty=R1(2.0)),
     "SpectralNorm": spectral_norm_gradient,
     "SpectralNorm, second order": spectral_norm_second_gradient,
@@ -248,6 +278,22 @@ MUTANTS = {
             ("without u_x", {"whole": False}),
         )
     },
+    "Block without its way down": (
+        *(Block, "double_backward", up_only),
+        ["Block", "Residual"],
+    ),
+    **{
+        f"Residual without {name}": (
+            *(Residual, "double_backward", residual(**wrong)),
+            ["Residual"],
+        )
+        for name, wrong in (
+            ("its residual path", {"paths": (0, 1)}),
+            ("its shortcut", {"paths": (1, 0)}),
+            ("the curvature of the residual path", {"curvatures": (0, 1)}),
+            ("the curvature of the shortcut", {"curvatures": (1, 0)}),
+        )
+    },
     "σ taken as a constant": (
         *(SpectralNorm, "add_weight_gradient", no_change_of_sigma),
         ["SpectralNorm", "SpectralNorm, second order"],
@@ -267,6 +313,7 @@ def test_the_code_as_it_is(check, randomized):
 def test_the_form_to_be_broken_is_right_as_long_as_it_is_whole(randomized, monkeypatch):
     monkeypatch.setattr(LayerNorm, "double_backward", layer_norm())
     monkeypatch.setattr(FourierFeatures, "double_backward", fourier())
+    monkeypatch.setattr(Residual, "double_backward", residual())
     assert all(check(randomized) for check in CHECKS.values())
 
 

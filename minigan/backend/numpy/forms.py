@@ -32,16 +32,16 @@ def set_gradients(network, dy, caches):
     if dy.shape != (caches.count, *network.output_shape) or dy.dtype != network.dtype:
         network.add_gradients(dy, caches)  # which refuses it
     first = network.steps[0]
-    layers = zip(network.layers, network.steps, caches, strict=True)
-    for layer, step, cache in reversed(list(layers)):
+    layers = zip(network.layers, network.steps, network.layer_gradients, caches, strict=True)
+    for layer, step, gradients, cache in reversed(list(layers)):
         if getattr(step.add_gradients, "func", None) is dense_add_gradients:
             np.dot(cache.T, dy, out=layer.dweight)
             if layer.has_bias:
                 np.dot(np.ones(len(dy), dy.dtype), dy, out=layer.dbias)
             dy = None if step is first else step.backward(dy, cache)
             continue
-        for name in layer.parameters() if layer.views else ():
-            getattr(layer, f"d{name}").fill(0)
+        for gradient in gradients:
+            gradient.fill(0)
         dy = step.add_gradients(dy, cache) if step is first else step.backpropagate(dy, cache)
 
 
