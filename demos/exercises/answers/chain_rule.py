@@ -1,10 +1,8 @@
 """Exercise 5, the chain rule: hints, and the classic mistakes."""
 
-import numpy as np
-
 import minigan
 from checker.exercise import Exercise
-from checker.observation import GRADIENT_TWISTS, chosen, rounded
+from checker.observation import layer_parts
 from minigan.layers.network import Caches
 
 exercise = Exercise(Sequential=minigan.Sequential)
@@ -19,60 +17,16 @@ exercise.hints = (
 )
 
 
-def prepare(its, draw, twist):
+def build(its, draw):
     """A network of five layers of one width, and a batch for it."""
     width = draw.inputs
     layers = [minigan.Dense(width, width) if k % 2 == 0 else minigan.Tanh() for k in range(5)]
     network = its.Sequential(layers, (width,), rng=0, dtype="float64", backend="reference")
     network.parameters[...] = draw.normal(network.parameters.size)
-    return network, rounded(draw.normal(draw.batch, width), twist == "x in float32")
+    return network, draw.normal(draw.batch, width)
 
 
-def observe_forward(its, draw, twist):
-    network, x = prepare(its, draw, twist)
-    given = x.copy()
-    y, caches = network.forward(given)
-    if len(caches) != len(network.layers):
-        raise ValueError(f"caches: expected {len(network.layers)}, got {len(caches)}")
-    return {"y": chosen(y, twist), "x afterwards": given}
-
-
-def open_pass(its, draw, twist):
-    """Two forward passes; the network, dy for the first, and its caches."""
-    network, x = prepare(its, draw, twist)
-    y, caches = network.forward(x.copy())
-    _, later = network.forward(draw.normal(*x.shape))
-    dy = chosen(rounded(draw.normal(*y.shape), twist == "dy in float32"), twist)
-    return network, dy, later if twist == "stale" else caches
-
-
-def observe_backward(its, draw, twist):
-    network, dy, caches = open_pass(its, draw, twist)
-    before = network.gradients[...] = draw.normal(network.gradients.size)
-    given = dy.copy()
-    seen = {"dx": np.copy(network.backward(given, caches)), "dy afterwards": given}
-    seen["dx, a second time"] = network.backward(dy.copy(), caches)
-    return seen | {"parameters' gradients afterwards": network.gradients - before}
-
-
-def observe_gradients(its, draw, twist):
-    network, dy, caches = open_pass(its, draw, twist)
-    network.zero_gradients()
-    network.add_gradients(dy.copy(), caches)
-    seen, before = {"gradients": network.gradients.copy()}, draw.normal(network.gradients.size)
-    network.gradients[...] = before * (twist != "set")
-    network.add_gradients(dy.copy(), caches)
-    return seen | {"gradients, added to others": network.gradients.copy()}
-
-
-needs = ("Sequential.forward",)
-forward = exercise.part("Sequential.forward", observe_forward)
-backward = exercise.part(
-    "Sequential.backward", observe_backward, needs=needs, twists=GRADIENT_TWISTS
-)
-add_gradients = exercise.part(
-    "Sequential.add_gradients", observe_gradients, needs=needs, twists=GRADIENT_TWISTS
-)
+forward, backward, add_gradients = layer_parts(exercise, "Sequential", build, "gradients")
 
 
 @forward.mistake

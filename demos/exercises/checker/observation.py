@@ -34,19 +34,16 @@ def bound(layers, draw, shape):
 def layer_parts(exercise, name, build, parameters=(), shown=None):
     """The parts `forward`, `backward` and, with parameters, `add_gradients` of a layer.
 
-    build(its, draw): the layer, and a batch x for it. parameters: the gradients' names.
+    build(its, draw): the layer, or a network, and a batch x for it. parameters: the names of the
+    gradients in the layer; "gradients" for all of them, as one vector.
     """
     shown = shown or {}
 
-    def forward(its, draw, twist):
-        _, layer, x = prepare(its, draw, twist)
-        given = x.copy()
-        y, _ = layer.forward(given, True)
-        return {"y": chosen(y, twist), "x afterwards": given}
-
     def prepare(its, draw, twist):
         layer, x = build(its, draw)
-        return bound([layer], draw, x.shape[1:]), layer, rounded(x, twist == "x in float32")
+        whole = isinstance(layer, minigan.Sequential)
+        network = layer if whole else bound([layer], draw, x.shape[1:])
+        return network, layer, rounded(x, twist == "x in float32")
 
     def open_pass(its, draw, twist):
         """Two forward passes; the network, the layer, dy for the first, and its cache."""
@@ -56,27 +53,36 @@ def layer_parts(exercise, name, build, parameters=(), shown=None):
         dy = rounded(draw.normal(*y.shape), twist == "dy in float32")
         return network, layer, chosen(dy, twist), later if twist == "stale" else cache
 
+    def gradients_of(network, layer):
+        if parameters == "gradients":
+            return {"gradients": network.gradients.copy()}
+        return {what: getattr(layer, what).copy() for what in parameters}
+
+    def forward(its, draw, twist):
+        _, layer, x = prepare(its, draw, twist)
+        given = x.copy()
+        y, _ = layer.forward(given, True)
+        return {"y": chosen(y, twist), "x afterwards": given}
+
     def backward(its, draw, twist):
         network, layer, dy, cache = open_pass(its, draw, twist)
         before = network.gradients[...] = draw.normal(network.gradients.size)
-        given, again = dy.copy(), dy.copy()
-        seen = {"dx": np.copy(layer.backward(given, cache))}
-        seen |= {"dy afterwards": given, "dx, a second time": layer.backward(again, cache)}
+        given = dy.copy()
+        seen = {"dx": np.copy(layer.backward(given, cache)), "dy afterwards": given}
+        seen["dx, a second time"] = layer.backward(dy.copy(), cache)
         change = network.gradients - before
         return seen | ({"parameters' gradients afterwards": change} if change.size else {})
 
     def add_gradients(its, draw, twist):
         network, layer, dy, cache = open_pass(its, draw, twist)
-        given, seen = dy.copy(), {}
+        given, before = dy.copy(), draw.normal(network.gradients.size)
+        network.zero_gradients()
         layer.add_gradients(given, cache)
-        for what in parameters:
-            seen[what] = getattr(layer, what).copy()
-        before = draw.normal(network.gradients.size)
+        seen = gradients_of(network, layer) | {"dy afterwards": given}
         network.gradients[...] = before * (twist != "set")
         layer.add_gradients(dy.copy(), cache)
-        for what in parameters:
-            seen[f"{what}, added to another"] = getattr(layer, what).copy()
-        return seen | {"dy afterwards": given}
+        again = gradients_of(network, layer)
+        return seen | {f"{what}, added to others": array for what, array in again.items()}
 
     methods = [("forward", forward, VALUE_TWISTS), ("backward", backward, GRADIENT_TWISTS)]
     if parameters:

@@ -56,9 +56,9 @@ SOLUTIONS = {
         ),
     },
     "06_residual": {
-        "forward": "y, caches = f.forward(x, train)\nreturn y + x, (x, caches)",
-        "backward": "return f.backward(dy, cache[1]) + dy",
-        "add_gradients": "f.add_gradients(dy, cache[1])",
+        "Residual.forward": "y, cache = self.residual.forward(x, train)\nreturn y + x, cache",
+        "Residual.backward": "return self.residual.backward(dy, cache) + dy",
+        "Residual.add_gradients": "self.residual.add_gradients(dy, cache)",
     },
     "07_batch_norm": {
         "BatchNorm.forward": (
