@@ -5,7 +5,8 @@ backward pass for dy = R must give dL/dx; a constant R, such as all ones, would 
 pass. How a numerical gradient is made, and when it can be trusted: `numerical.py`. The rules that
 a layer keeps beside: `contracts.py`.
 
-`print(gradcheck(network, x))` shows a table. Nothing that is passed in is changed.
+`print(gradcheck(network, x))` shows a table, and below it what a wrong gradient's numbers tell of
+the mistake (`mistakes.py`). Nothing that is passed in is changed.
 """
 
 import copy
@@ -97,7 +98,7 @@ def _check_network(target, x, *, rng, train, **options):
             lambda: (forward()[0] * upstream).sum(),
             {"x": x, **network.named_parameters()},
             {"x": network.backward(upstream, caches), **network.named_gradients()},
-            rng=rng, backend=backend, **options,
+            rng=rng, backend=backend, batch=len(x), **options,
         )  # fmt: skip
 
     return _with(broken_rules(network, x, train, rng, rewind), numbers, options["tolerance"])
@@ -146,7 +147,7 @@ def _rewinder(networks, *generators):
 
 def _check_objective(objective, real_logits, fake_logits, **options):
     r, f = map(objective.backend.asarray, (real_logits, fake_logits))
-    options["backend"] = objective.backend
+    options |= {"backend": objective.backend, "batch": len(f)}
     _, d_real, d_fake = objective.discriminator(r, f)
     report = compare_gradients(
         lambda: objective.discriminator(r, f)[0],
@@ -158,7 +159,7 @@ def _check_objective(objective, real_logits, fake_logits, **options):
     of_generator = compare_gradients(
         lambda: objective.generator(f, r)[0], {name: f}, {name: d_fake}, **options
     )
-    return replace(report, rows=report.rows + of_generator.rows)
+    return report + of_generator
 
 
 def _check_regularizer(regularizer, network, real, fake, *, rng, **options):
@@ -175,8 +176,8 @@ def _check_regularizer(regularizer, network, real, fake, *, rng, **options):
     gradients, once = _named_gradients(network, ""), network.gradients.copy()
     penalty()
     adds = not differ(network.gradients - once, once)
-    arrays = network.named_parameters()
-    report = compare_gradients(penalty, arrays, gradients, rng=rng, backend=backend, **options)
+    arrays, options = network.named_parameters(), options | {"rng": rng, "batch": len(real)}
+    report = compare_gradients(penalty, arrays, gradients, backend=backend, **options)
     return replace(report, broken=() if adds else ("the penalty does not add to the gradients",))
 
 
@@ -195,7 +196,7 @@ def _check_game(game, *batch, rng, **options):
         return step()
 
     def numbers():
-        rows, touched = (), []
+        report, touched = GradientReport((), options["tolerance"]), []
         for step, losses in steps:
             for network in game.networks:
                 network.gradients[...] = 1  # what a step must overwrite, or not touch
@@ -208,14 +209,13 @@ def _check_game(game, *batch, rng, **options):
             found = {name: _named_gradients(getattr(game, name), f"{name} ") for name in losses}
             for player, loss in losses.items():
                 arrays = getattr(game, player).named_parameters()
-                report = compare_gradients(
+                report += compare_gradients(
                     lambda step=step, loss=loss: figures(step)[loss],
                     {f"{player} {name}": w for name, w in arrays.items()},
                     found[player],
-                    rng=rng, backend=game.backend, **options,
+                    rng=rng, backend=game.backend, batch=len(batch[0]), **options,
                 )  # fmt: skip
-                rows += report.rows
-        return GradientReport(rows, report.tolerance, tuple(touched))
+        return replace(report, broken=tuple(touched))
 
     return _with(broken, numbers, options["tolerance"])
 

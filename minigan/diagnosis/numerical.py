@@ -29,6 +29,7 @@ import numpy as np
 
 from minigan.backend import get_backend
 from minigan.checks import as_generator, check_integer, check_number
+from minigan.diagnosis.mistakes import likely_mistake
 from minigan.tables import align
 
 __all__ = ["GradientReport", "GradientRow", "compare_gradients"]
@@ -68,11 +69,22 @@ class GradientRow:
 @dataclass(frozen=True)
 class GradientReport:
     """The comparison of all arrays: `rows`, `tolerance`, and `broken`, sentences about rules that a
-    layer has broken. `verdict`, `passed`, `worst` (the row), and a table when printed."""
+    layer has broken. `likely`: sentences on what may have made a gradient so wrong. `verdict`,
+    `passed`, `worst` (the row), and a table when printed."""
 
     rows: tuple
     tolerance: float
     broken: tuple = ()
+    likely: tuple = ()
+
+    def __add__(self, other):
+        """Both reports in one, with the tolerance of the first."""
+        return GradientReport(
+            self.rows + other.rows,
+            self.tolerance,
+            self.broken + other.broken,
+            self.likely + other.likely,
+        )
 
     @property
     def worst(self):
@@ -108,7 +120,8 @@ class GradientReport:
                 "rel. error", "")  # fmt: skip
         lines = align([head, *map(self._cells, self.rows)], (0, 1)) if self.rows else []
         broken = [f"BROKEN: {sentence}" for sentence in self.broken]
-        return "\n".join([*lines, *broken, f"{self._conclusion()} (tolerance {self.tolerance:g})"])
+        conclusion = f"{self._conclusion()} (tolerance {self.tolerance:g})"
+        return "\n".join([*lines, *broken, *self.likely, conclusion])
 
     def _conclusion(self):
         if self.verdict == "WRONG":
@@ -136,6 +149,7 @@ def compare_gradients(
     tolerance=1e-6,
     max_entries=64,
     directions=3,
+    batch=None,
     backend="numpy",
 ):
     """Compare gradients that were computed by hand with numerical ones.
@@ -145,7 +159,7 @@ def compare_gradients(
     the same names -> what the backward pass said. max_entries: of larger arrays, that many random
     entries are compared one by one (`rng`). directions: so many derivatives ⟨gradient, v⟩ along
     random directions v ~ N(0, 1) of each array are compared, too: no entry can hide from them.
-    Returns a GradientReport.
+    batch: the N of a mean over samples, to tell where it is missing. Returns a GradientReport.
 
     The relative error is |by hand − numerical| / max(|by hand|, |numerical|, floor). The floor
     keeps rounding in entries that should be zero from counting as an error: 1e-3 of the array's
@@ -160,6 +174,7 @@ def compare_gradients(
         _check_array(name, array, gradients.get(name))
     largest = {name: _finite(abs(gradients[name]).max()) for name in arrays if arrays[name].size}
     least, middle, rows = 1e-4 * max(largest.values(), default=0.0), float(loss()), []
+    likely = []
     for name, array in arrays.items():
         ways = [asarray(rng.standard_normal(array.shape)) for _ in range(max(directions, WAYS))]
         one = _Comparison(name, loss, middle, arrays, gradients[name], ways, tolerance, asarray)
@@ -169,7 +184,9 @@ def compare_gradients(
             along = [((i,), ..., way) for i, way in enumerate(ways[:directions])]
             norm = _finite((one.gradient * one.gradient).sum() ** 0.5)
             rows.append(one.row(along, STEPS_ALONG, max(least, norm)))
-    return GradientReport(tuple(rows), tolerance)
+        if one.wrong:
+            likely += [f"{name}: {cause}" for cause in [one.likely_mistake(batch)] if cause]
+    return GradientReport(tuple(rows), tolerance, (), tuple(likely))
 
 
 def _check_array(name, array, gradient):
@@ -210,6 +227,7 @@ class _Comparison:
         self.name, self.loss, self.middle, self.arrays = name, loss, middle, arrays
         self.array, self.gradient, self.tolerance = arrays[name], gradient, tolerance
         self.size, self.asarray = _size(self.array), asarray
+        self.compared, self.wrong = [], False
         measured = sorted(self._rounding(way) for way in ways)[len(ways) // 2]
         self.rounding = float(max(np.finfo(float).eps * abs(middle), measured))
 
@@ -272,6 +290,10 @@ class _Comparison:
                 return True
         return False
 
+    def likely_mistake(self, batch):
+        """What explains the derivatives of all rows so far, "" if nothing simple does."""
+        return likely_mistake(self.gradient, self.compared, batch)
+
     def row(self, lines, steps, floor):
         """The comparison along lines (place, where, way)."""
         worst, checked, kinks = (-1.0, (), math.nan, math.nan), 0, 0
@@ -288,6 +310,9 @@ class _Comparison:
                 kinks += 1
                 continue
             checked += 1
+            scale = max(abs(numerical), floor, open_ / self.tolerance)
+            self.compared.append((where, way, numerical, self.tolerance * scale))
+            self.wrong |= relative > self.tolerance
             worst = max(worst, (relative, place, mine, numerical))
         error, place, mine, numerical = worst
         along = steps is STEPS_ALONG

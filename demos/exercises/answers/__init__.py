@@ -1,0 +1,1 @@
+"""What the checker knows of each exercise: solution, hints, classic mistakes. First, try it."""

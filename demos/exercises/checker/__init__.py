@@ -1,0 +1,10 @@
+"""The checker of the exercises: is it right, and if not, which mistake is it?
+
+`exercise.py` says what an exercise consists of, `observation.py` what is looked at when a layer
+runs, `diagnosis.py` names the mistake, `program.py` is the command line. What is right and wrong in
+each exercise stands in `answers/`, beside this folder.
+"""
+
+from checker.program import check
+
+__all__ = ["check"]
