@@ -20,6 +20,7 @@ from lab.inspection import architecture
 from lab.scenes import SCENES
 from lab.settings import CHOICES, LIMITS, LIVE, MOST_POINTS, Settings
 from lab.words import DATA_WORDS, LABELS, OBJECTIVE_WORDS, REGULARIZER_WORDS
+from minigan.objectives import OBJECTIVES
 
 __all__ = ["as_json", "frame", "game", "options", "packed"]
 
@@ -62,6 +63,7 @@ def options():
         "choices": CHOICES,
         "limits": LIMITS,
         "live": LIVE,
+        "constrained": [name for name, kind in OBJECTIVES.items() if kind.needs_constraint],
         "defaults": defaults,
         "labels": LABELS,
         "words": {
@@ -74,12 +76,14 @@ def options():
     }  # fmt: skip
 
 
-def game(experiment, *, undo=False, scene=""):
-    """A new game. undo: whether the one before can be called back."""
+def game(experiment, *, number=1, undo=False, scene=""):
+    """A game, or new settings in the midst of it. number: which game of the page it is; undo:
+    whether the one before can be called back."""
     settings, gan = experiment.settings, experiment.gan
     balance = gan.objective.undecided_losses() if not settings.is_critic else None
     return {
         "kind": "game",
+        "number": number,
         "settings": {name: getattr(settings, name) for name in (*CHOICES, *LIMITS)},
         "link": f"scene={scene}" if scene else settings.link(),
         "scene": scene,
@@ -119,7 +123,7 @@ def frame(look, extent, *, rows, stage=None, flow=None, **state):
 def to_window(points, extent):
     """Points in shares of the window, (0, 0) at the lower left; far away becomes the edge of 3."""
     low, high = np.array(extent[::2]), np.array(extent[1::2])
-    return ((np.asarray(points, np.float64).reshape(-1, 2) - low) / (high - low)).clip(-2, 3)
+    return ((np.asarray(points, np.float64) - low) / (high - low)).clip(-2, 3)
 
 
 def thinned(rows):

@@ -24,6 +24,9 @@ __all__ = ["CHOICES", "DRAWN", "LIMITS", "LIVE", "NOISES", "Settings"]
 #: Points drawn with the brush become the centres of narrow Gaussians, so they have a density.
 DRAWN, DRAWN_SIGMA, MOST_POINTS = "drawn", 0.03, 400
 
+#: The most products of samples and weights in one step.
+MOST_WORK = 3e8
+
 NOISES = {"normal": NormalLatent, "uniform": UniformLatent}
 
 #: Regularizers of the lab: those of the recipes, and a clipping that is never reached, to see what
@@ -101,10 +104,24 @@ class Settings:
             elif check_integer(name, value, low) > high:
                 raise ValueError(f"{name}: expected at most {high}, got {shortened(value)}")
         self._check_points()
+        self._check_work()
         if OBJECTIVES[self.objective].needs_constraint and self.regularizer == "none":
             raise ValueError(
                 f"objective: {self.objective} needs a regularizer, a limit on D's slope "
                 "(Lipschitz): choose clipping or wgan-gp, say; or no-leash, to see why"
+            )
+
+    def _check_work(self):
+        """A step should take no longer than about a tenth of a second."""
+        weights = sum(
+            getattr(self, f"{player}_width") ** 2 * getattr(self, f"{player}_layers")
+            for player in ("generator", "discriminator")
+        )
+        work = self.batch * (self.generator_steps + self.discriminator_steps) * weights
+        if work > MOST_WORK:
+            raise ValueError(
+                f"settings: one step would be {work / MOST_WORK:.1f} times the work that the lab "
+                "does between two pictures: choose fewer units, layers, samples or updates"
             )
 
     def _check_points(self):
@@ -129,15 +146,15 @@ class Settings:
             raise ValueError(f"settings: expected {', '.join(kinds)}, got {shortened(unknown)}")
         return cls(**{name: parsed(name, kinds[name], value) for name, value in raw.items()})
 
+    def raw(self):
+        """The settings as `parse` takes them."""
+        pairs = (f"{round(99 * x):02}{round(99 * y):02}" for x, y in self.points)
+        return {**vars(self), "points": ".".join(pairs)}
+
     def link(self):
         """What differs from the defaults, as the part of an address after "#"."""
-        default = Settings()
-        found = {f.name: getattr(self, f.name) for f in fields(self)}
-        found = {name: v for name, v in found.items() if v != getattr(default, name)}
-        if self.points:
-            pairs = (f"{round(99 * x):02}{round(99 * y):02}" for x, y in self.points)
-            found["points"] = ".".join(pairs)
-        return urlencode(found)
+        default = Settings().raw()
+        return urlencode({name: v for name, v in self.raw().items() if v != default[name]})
 
     @property
     def is_critic(self):
