@@ -4,6 +4,7 @@ Begin with `gan.py` (the game), then `layers/` (forward above backward), `object
 the players minimise) and `diagnosis/gradcheck.py` (how every gradient is checked).
 """
 
+from minigan.averaging import WeightAverage
 from minigan.backend import BackendUnavailable, get_backend
 from minigan.data import Distribution
 from minigan.diagnosis import (
@@ -69,7 +70,7 @@ from minigan.objectives import (
     SquaredHellinger,
     Wasserstein,
 )
-from minigan.optimizers import SGD, Adam, LinearDecay, RMSProp, WeightAverage
+from minigan.optimizers import SGD, Adam, LinearDecay, RMSProp
 from minigan.regularizers import (
     DRAGAN,
     R1,

@@ -8,6 +8,7 @@ beside algorithm 1 of Goodfellow et al. 2014 (arXiv:1406.2661): they are that al
 import math
 import time
 
+from minigan.averaging import WeightAverage
 from minigan.backend import get_backend
 from minigan.checks import check_integer
 from minigan.finite import walk_through
@@ -15,7 +16,7 @@ from minigan.game import Game
 from minigan.game_checks import check_discriminator, check_kinds, check_networks, check_optimizers
 from minigan.layers.network import check_array
 from minigan.objectives import get_objective
-from minigan.optimizers import WeightAverage, constant
+from minigan.optimizers import constant
 
 __all__ = ["GAN", "Record", "discriminator_gradients", "norm", "train"]
 
