@@ -385,15 +385,16 @@ def test_a_network_that_overflows_on_the_way(player, position, game, kind):
     player = game.players[player]
     network = getattr(game, player)
     layer = network.layers[position]
-    kept, buffers = layer.weight.copy(), network.buffers.copy()
-    with np.errstate(all="ignore"):
-        layer.weight = np.full_like(kept, 3e38)
+    kept, buffers = network.parameters.copy(), network.buffers.copy()
+    with np.errstate(all="ignore"):  # with the bias, whatever the order of the sum
+        layer.weight = np.full_like(layer.weight, 3e38)
+        layer.bias = np.full_like(layer.bias, 3e38)
     before = state(game)
     place = rf"{player}'s (layer|running statistic) {network.layers.index(layer)}"
     with pytest.raises(TrainingDiverged, match=place) as caught:
         play(game, kind, samples_of(game))
     assert caught.value.step == 3 and state(game) == before
-    layer.weight, network.buffers = kept, buffers
+    network.parameters, network.buffers = kept, buffers
     goes_on(game, kind)
 
 
