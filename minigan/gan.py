@@ -9,6 +9,7 @@ import math
 import time
 
 from minigan.averaging import WeightAverage
+from minigan.asked import warn_unless
 from minigan.backend import get_backend
 from minigan.checks import check_integer
 from minigan.finite import walk_through
@@ -232,17 +233,24 @@ def train(game, batches, steps):
     """Train for `steps` more steps, yielding a `Record` after each.
 
     game: a `GAN`, or anything with `step(batches)`, `steps` and `watch`. batches: an iterator of
-    real batches, host arrays (N, ...), such as `data.Batches`. Being a generator, it trains only
-    while it is asked for records. A step that Ctrl-C interrupts counts for nobody: game and
+    real batches, host arrays (N, ...), such as `data.Batches`. It trains only while it is asked for
+    records, and warns if it never was. A step that Ctrl-C interrupts counts for nobody: game and
     optimizers have the numbers of the last whole step, and the game can go on.
 
     Raises TrainingDiverged when a loss, a gradient or a running statistic is not finite, before it
     enters anything; on a GPU up to `backend.patience` updates later, none of which changed
     anything but counters and the state of `rng`. Raises ValueError when the batches run out.
     """
-    batches, errstate = iter(batches), get_backend("numpy").xp.errstate
+    batches, steps, asked = iter(batches), check_integer("steps", steps, 0), []
+    return warn_unless(asked, in_a_for_loop(game, batches, steps, asked))
+
+
+def in_a_for_loop(game, batches, steps, asked):
+    """The generator that `train` returns: the first record that is asked for goes into `asked`."""
+    asked.append(True)
+    errstate = get_backend("numpy").xp.errstate
     optimizers = [getattr(game, f"{player}_optimizer") for player in getattr(game, "players", ())]
-    for _ in range(check_integer("steps", steps, 0)):
+    for _ in range(steps):
         start, counts = time.perf_counter(), [optimizer.steps for optimizer in optimizers]
         try:
             with errstate(over="ignore", invalid="ignore"):  # what is not finite is found below
