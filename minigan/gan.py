@@ -18,6 +18,7 @@ from minigan.game_checks import check_discriminator, check_kinds, check_networks
 from minigan.layers.network import check_array
 from minigan.objectives import get_objective
 from minigan.optimizers import constant
+from minigan.tables import Figures
 
 __all__ = ["GAN", "Record", "discriminator_gradients", "norm", "train"]
 
@@ -192,7 +193,7 @@ def norm(gradients):
     return gradients.dot(gradients) ** 0.5
 
 
-class Record:
+class Record(Figures):
     """The figures of one step of training, as attributes.
 
     step (from 1), seconds (of this step), and, for a `GAN`: discriminator_loss, generator_loss,
