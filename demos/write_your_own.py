@@ -174,11 +174,11 @@ print(f"The whole game: {report.verdict}\n{D}")
 
 batches = Batches(spiral, BATCH, rng)
 records = [*progress(train(gan, batches, steps - gan.steps), gan, steps, shown_losses)]
-figure = picture(5, 5)
+figure = picture(6, 4)
 axes = figure.add_subplot(title="A game of parts of one's own", aspect="equal")
 axes.scatter(*gan.sample(1000, rng=1).T, s=4, color=FAKE, label="generated")
 axes.scatter(*spiral.sample(1000, rng=1).T, s=4, color=REAL, label="real")
-axes.legend()
+axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 save_picture(figure, out.path("picture.png"))
 out.save_metrics(steps=steps, verdict=report.verdict, seconds=sum(r.seconds for r in records))
 print(f"Files: {out.folder}")

@@ -8,8 +8,8 @@ beside algorithm 1 of Goodfellow et al. 2014 (arXiv:1406.2661): they are that al
 import math
 import time
 
-from minigan.averaging import WeightAverage
 from minigan.asked import warn_unless
+from minigan.averaging import WeightAverage
 from minigan.backend import get_backend
 from minigan.checks import check_integer
 from minigan.finite import walk_through
