@@ -24,6 +24,7 @@ What to try next:
   --objective feature-matching  all modes, but blurred: G sees only the means of D's features
   --data grid               25 modes: how many are reached, and when?
   --data swiss-roll         no modes, but a thin curve
+  --data points.csv         your own: two numbers per line
 
 With --resume, an interrupted run goes on from its last checkpoint. Each objective and each
 regularizer comes with settings that work: see demos/support/recipes.py.
@@ -35,10 +36,11 @@ and how well the samples cover the modes (see minigan/metrics/modes.py).
 import numpy as np
 
 from minigan import GAN, FourierFeatures, LeakyReLU, ReLU, Sequential, UniformLatent, train
-from minigan.data import TOYS, Batches, toy
+from minigan.data import Batches
 from minigan.plotting import draw_frame, draw_moments, picture, save_animation, save_picture
 from support.demo import start
 from support.looks import Observer, coverage_figures, restored
+from support.own_data import PLANE, plane_data
 from support.recipes import RECIPES, find_recipe
 from support.toy_variants import VARIANTS, dense_layers
 from support.training import looking_steps, losses_of, progress, records_of, shown_losses
@@ -53,10 +55,10 @@ SAMPLES, FRAMES, QUICK_FRAMES, QUICK_STEPS = 2500, 24, 4, 200
 
 
 def add_options(parser):
-    plane = [name for name in TOYS if toy(name).dimension == 2]
     objectives = sorted({recipe.objective for recipe in RECIPES})
     regularizers = sorted({recipe.bounded_by for recipe in RECIPES})
-    parser.add_argument("--data", choices=plane, default="ring", help="(default: ring)")
+    names = f"{', '.join(PLANE)}; your own: a .csv or .npy file, or module:name"
+    parser.add_argument("--data", default="ring", help=f"(default: ring; others: {names})")
     parser.add_argument("--objective", choices=objectives, help="(default: non-saturating)")
     parser.add_argument("--regularizer", choices=regularizers, help="(default: what works best)")
     parser.add_argument("--preset", choices=PRESETS, default="fast", help="(default: fast)")
@@ -65,6 +67,7 @@ def add_options(parser):
 
 def check(options):
     find_recipe(options.objective, options.regularizer)
+    plane_data(options.data)
 
 
 FILES = ["picture.png", "animation.gif", "checkpoint.npz"]
@@ -75,7 +78,7 @@ data_rng, noise_rng, weight_rng, view_rng = np.random.default_rng(options.seed).
 
 # %% The data: whatever their place and size, the networks see them centred, with a spread of 1
 
-data = toy(options.data)
+data = plane_data(options.data)
 real = data.sample(SAMPLES, view_rng)
 centre, scale = real.mean(axis=0), real.std()
 points = Batches(data, BATCH, data_rng)

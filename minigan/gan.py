@@ -8,6 +8,7 @@ beside algorithm 1 of Goodfellow et al. 2014 (arXiv:1406.2661): they are that al
 import math
 import time
 
+from minigan.asked import warn_unless
 from minigan.averaging import WeightAverage
 from minigan.backend import get_backend
 from minigan.checks import check_integer
@@ -17,6 +18,7 @@ from minigan.game_checks import check_discriminator, check_kinds, check_networks
 from minigan.layers.network import check_array
 from minigan.objectives import get_objective
 from minigan.optimizers import constant
+from minigan.tables import Figures
 
 __all__ = ["GAN", "Record", "discriminator_gradients", "norm", "train"]
 
@@ -191,7 +193,7 @@ def norm(gradients):
     return gradients.dot(gradients) ** 0.5
 
 
-class Record:
+class Record(Figures):
     """The figures of one step of training, as attributes.
 
     step (from 1), seconds (of this step), and, for a `GAN`: discriminator_loss, generator_loss,
@@ -232,17 +234,24 @@ def train(game, batches, steps):
     """Train for `steps` more steps, yielding a `Record` after each.
 
     game: a `GAN`, or anything with `step(batches)`, `steps` and `watch`. batches: an iterator of
-    real batches, host arrays (N, ...), such as `data.Batches`. Being a generator, it trains only
-    while it is asked for records. A step that Ctrl-C interrupts counts for nobody: game and
+    real batches, host arrays (N, ...), such as `data.Batches`. It trains only while it is asked for
+    records, and warns if it never was. A step that Ctrl-C interrupts counts for nobody: game and
     optimizers have the numbers of the last whole step, and the game can go on.
 
     Raises TrainingDiverged when a loss, a gradient or a running statistic is not finite, before it
     enters anything; on a GPU up to `backend.patience` updates later, none of which changed
     anything but counters and the state of `rng`. Raises ValueError when the batches run out.
     """
-    batches, errstate = iter(batches), get_backend("numpy").xp.errstate
+    batches, steps, asked = iter(batches), check_integer("steps", steps, 0), []
+    return warn_unless(asked, in_a_for_loop(game, batches, steps, asked))
+
+
+def in_a_for_loop(game, batches, steps, asked):
+    """The generator that `train` returns: the first record that is asked for goes into `asked`."""
+    asked.append(True)
+    errstate = get_backend("numpy").xp.errstate
     optimizers = [getattr(game, f"{player}_optimizer") for player in getattr(game, "players", ())]
-    for _ in range(check_integer("steps", steps, 0)):
+    for _ in range(steps):
         start, counts = time.perf_counter(), [optimizer.steps for optimizer in optimizers]
         try:
             with errstate(over="ignore", invalid="ignore"):  # what is not finite is found below

@@ -27,7 +27,8 @@ def got(value):
 
 def try_layers(network):
     """The layers of a network that has just been built."""
-    own = [i for i, layer in enumerate(network.layers) if is_callers_own(layer)]
+    inside = [(layer, *layer.inside()) for layer in network.layers]
+    own = [i for i, parts in enumerate(inside) if any(map(is_callers_own, parts))]
     twin = network.clone() if own else None  # running statistics and random generators may move
     for i in own:
         with suppress(_Raised):
@@ -52,7 +53,7 @@ def _try_layer(trial, i):
 
 
 def try_objective(objective):
-    """Both players' terms, in float32."""
+    """Both players' terms, in float32; the objective itself."""
     if is_callers_own(objective):
         name = repr(objective)
         initialized(name, objective, "backend", "backend")
@@ -67,6 +68,7 @@ def try_objective(objective):
                 found = trial.values(method, names, *(logits[a] for a in arguments))
                 for name, array in zip(names.split(", "), found, strict=True):
                     trial.compare(method, name, array, (N, 1))
+    return objective
 
 
 def try_regularizer(regularizer, discriminator):
@@ -83,7 +85,7 @@ def try_regularizer(regularizer, discriminator):
 
 
 def try_distribution(distribution):
-    """A few of its samples."""
+    """A few of its samples; the distribution itself."""
     if is_callers_own(distribution):
         name = type(distribution).__name__
         initialized(name, distribution, "dimension", "name, dimension, extent")
@@ -93,6 +95,7 @@ def try_distribution(distribution):
             x, shape = trial.call("draw", N, trial.rng), (N, distribution.dimension)
             if getattr(x, "shape", None) != shape:
                 trial.refuse("draw", f"an array {shape} for n = {N}", getattr(x, "shape", x))
+    return distribution
 
 
 def is_callers_own(part):

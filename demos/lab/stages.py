@@ -151,7 +151,7 @@ def generator_stages(experiment, whose):
         shows=("fake", "verdict"), flow=("fake",), numbers={"loss of G": figures["generator_loss"]},
         formula=docs(gan.objective),
         code=[
-            excerpt(GAN.feedback, "self.objective.generator(logits)"),
+            excerpt(GAN.feedback, "self.objective.generator("),
             excerpt(type(gan.objective).generator_terms),
         ],
     )  # fmt: skip

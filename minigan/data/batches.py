@@ -39,8 +39,7 @@ class Batches:
         self._in_tuple = isinstance(source, (tuple, list))
         self._distribution, self._arrays = None, ()
         if isinstance(source, Distribution):
-            try_distribution(source)
-            self._distribution = source
+            self._distribution = try_distribution(source)
         else:
             self._arrays = self._prepare(tuple(source) if self._in_tuple else (source,))
         # The current epoch's order of the rows, and how many of them are used up. No epoch has

@@ -30,7 +30,7 @@ import numpy as np
 from minigan.backend import get_backend
 from minigan.checks import as_generator, check_integer, check_number
 from minigan.diagnosis.mistakes import likely_mistake
-from minigan.tables import align
+from minigan.tables import Table
 
 __all__ = ["GradientReport", "GradientRow", "compare_gradients"]
 
@@ -67,7 +67,7 @@ class GradientRow:
 
 
 @dataclass(frozen=True)
-class GradientReport:
+class GradientReport(Table):
     """The comparison of all arrays: `rows`, `tolerance`, and `broken`, sentences about rules that a
     layer has broken. `likely`: sentences on what may have made a gradient so wrong. `verdict`,
     `passed`, `worst` (the row), and a table when printed."""
@@ -115,13 +115,12 @@ class GradientReport:
         checked = {row.name for row in self.rows if row.checked}
         return tuple(dict.fromkeys(row.name for row in self.rows if row.name not in checked))
 
-    def __str__(self):
+    def table(self):
         head = ("gradient of", "shape", "checked", "kinks", "worst at", "by hand", "numerical",
                 "rel. error", "")  # fmt: skip
-        lines = align([head, *map(self._cells, self.rows)], (0, 1)) if self.rows else []
         broken = [f"BROKEN: {sentence}" for sentence in self.broken]
-        conclusion = f"{self._conclusion()} (tolerance {self.tolerance:g})"
-        return "\n".join([*lines, *broken, *self.likely, conclusion])
+        below = [*broken, *self.likely, f"{self._conclusion()} (tolerance {self.tolerance:g})"]
+        return [head, *map(self._cells, self.rows)], (0, 1), below
 
     def _conclusion(self):
         if self.verdict == "WRONG":

@@ -25,7 +25,7 @@ from minigan.layers import Sequential, SpectralNorm
 from minigan.layers.activations import Activation
 from minigan.layers.binding import all_parts
 from minigan.layers.network import Caches, check_array
-from minigan.tables import align
+from minigan.tables import Table
 
 __all__ = ["LayerXRay", "Statistics", "XRay", "xray"]
 
@@ -97,7 +97,7 @@ class LayerXRay:
 
 
 @dataclass(frozen=True)
-class XRay:
+class XRay(Table):
     """The result of `xray`: `layers` (LayerXRay), `loss`, `findings` (sentences). A table when
     printed; `healthy` if there is nothing to find."""
 
@@ -110,14 +110,13 @@ class XRay:
         """Whether nothing was found."""
         return not self.findings
 
-    def __str__(self):
+    def table(self):
         head = ("", "layer", "output", "parameters", "cache", "mean y", "std y", "zeros", "flat",
                 "dead", "std dy", "gain", "|dw|/|w|", "gradient")  # fmt: skip
-        table = [head, *map(_cells, self.layers)]
-        lines = align(table, (1, 2))
         cache = _bytes(sum(layer.cache_bytes for layer in self.layers))
         findings = [f"! {finding}" for finding in self.findings] or ["nothing found"]
-        return "\n".join([*lines, f"loss {self.loss:.6g}, caches {cache}", *findings])
+        below = [f"loss {self.loss:.6g}, caches {cache}", *findings]
+        return [head, *map(_cells, self.layers)], (1, 2), below
 
 
 def xray(network, x, loss=None, *, train=True, check=True, max_entries=8, rng=0):

@@ -10,13 +10,13 @@ from minigan.layers.binding import bind, check_layers
 from minigan.layers.block import Block
 from minigan.layers.layer import Bound, Layer, NoDoubleBackward, fill
 from minigan.layers.network import Chain, Step
-from minigan.tables import align
+from minigan.tables import Table
 from minigan.trial import try_layers
 
 __all__ = ["Sequential"]
 
 
-class Sequential(Chain, Bound):
+class Sequential(Chain, Bound, Table):
     """Layers one after another: forward left to right, backward right to left (`network.py`).
 
     layers: a list of unbound layers. input_shape: the shape of one sample, without the batch.
@@ -173,7 +173,7 @@ class Sequential(Chain, Bound):
             if isinstance(run, partial)
         }
 
-    def __str__(self):
+    def table(self):
         rows = [("", "layer", "output", "parameters"), ("", "input", str(self.input_shape), "")]
         shapes = dict(zip(map(id, self.layers), map(str, self.shapes[1:]), strict=True))
         for path, layer in self.all_layers.items():
@@ -183,7 +183,7 @@ class Sequential(Chain, Bound):
             name = type(layer).__name__ if layer.parts() else repr(layer)
             rows.append((path, name, shapes.get(id(layer), ""), f"{count:,}" if count else ""))
         rows.append(("", "total", "", f"{self.parameters.size:,}"))
-        return "\n".join([*align(rows, (1, 2)), f"{self.dtype} on {self.backend.name}"])
+        return rows, (1, 2), [f"{self.dtype} on {self.backend.name}"]
 
     def __repr__(self):
         return f"Sequential({self.layers!r}, input_shape={self.input_shape})"

@@ -32,6 +32,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.special import rel_entr
 
 from minigan.checks import check_integer, check_number, check_rng, check_samples
+from minigan.tables import Figures
 
 __all__ = [
     "Divergences",
@@ -43,7 +44,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Divergences:
+class Divergences(Figures):
     """Three divergences in nats, and their standard errors, in that order.
 
     An error is 0 where the masses are exact, and NaN where the divergence is infinite.

@@ -25,12 +25,13 @@ from dataclasses import dataclass
 from minigan.metrics.frechet import frechet_distance
 from minigan.metrics.precision_recall import precision_recall
 from minigan.metrics.score import inception_score
+from minigan.tables import Figures
 
 __all__ = ["ImageScores", "image_scores"]
 
 
 @dataclass(frozen=True)
-class ImageScores:
+class ImageScores(Figures):
     """`inception_score`, `frechet_distance` and `precision_recall` of one set of images."""
 
     score: float

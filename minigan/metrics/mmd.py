@@ -27,12 +27,13 @@ import numpy as np
 from scipy.spatial.distance import cdist, pdist
 
 from minigan.checks import check_integer, check_number, check_rng, check_samples
+from minigan.tables import Figures
 
 __all__ = ["MMDTest", "median_distance", "mmd_test"]
 
 
 @dataclass(frozen=True)
-class MMDTest:
+class MMDTest(Figures):
     """MMD², without bias, and the share of shuffles that reached it, in (0, 1]."""
 
     mmd_squared: float

@@ -31,12 +31,13 @@ from scipy import stats
 from scipy.spatial import cKDTree
 
 from minigan.checks import check_number, check_samples
+from minigan.tables import Figures
 
 __all__ = ["ModeCoverage", "mode_coverage"]
 
 
 @dataclass(frozen=True)
-class ModeCoverage:
+class ModeCoverage(Figures):
     """modes, of modes_total, are captured; high_quality is a share of the samples, in [0, 1].
 
     reverse_kl: in nats, between 0 (all modes alike) and log K (a single one); infinity if there is

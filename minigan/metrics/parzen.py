@@ -28,6 +28,7 @@ import numpy as np
 
 from minigan.checks import check_samples
 from minigan.density.parzen import ParzenWindow, best_bandwidth, hold_out
+from minigan.tables import Figures
 
 __all__ = ["BANDWIDTHS", "ParzenScore", "parzen_score"]
 
@@ -36,7 +37,7 @@ BANDWIDTHS = np.logspace(-1, 0, 10)
 
 
 @dataclass(frozen=True)
-class ParzenScore:
+class ParzenScore(Figures):
     """Mean log-likelihood of the test samples in nats, its standard error, and the width used."""
 
     log_likelihood: float

@@ -31,12 +31,13 @@ import numpy as np
 
 from minigan.checks import check_integer, check_samples
 from minigan.density.distances import ROUNDING, squared_distances
+from minigan.tables import Figures
 
 __all__ = ["PrecisionRecall", "precision_recall"]
 
 
 @dataclass(frozen=True)
-class PrecisionRecall:
+class PrecisionRecall(Figures):
     """Four shares; all but `density` in [0, 1]."""
 
     precision: float

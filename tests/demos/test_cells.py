@@ -1,8 +1,6 @@
 """Every lesson as a notebook: cell by cell, each cell twice, the first training interrupted."""
 
-import re
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +9,8 @@ import minigan.data
 import minigan.metrics
 import minigan.plotting
 from minigan.optimizers import Optimizer
+from notebooks import DEMOS, notebook
 
-DEMOS = Path(__file__).resolve().parents[2] / "demos"
 FEW = ["--steps", "4"]
 LESSONS = {
     "density_estimation": [*FEW, "--points", "50"],
@@ -30,17 +28,15 @@ LESSONS = {
     "conditional": FEW,
     "translation": FEW,
     "minimal_gan": FEW,
+    "write_your_own": FEW,
 }
 
 
-def cells(name):
-    """The cells of a demo, as an editor sees them: compiled, with their lines."""
-    path = DEMOS / f"{name}.py"
-    found, line = [], 1
-    for text in re.split(r"^(?=# %%)", path.read_text(encoding="utf-8"), flags=re.MULTILINE):
-        found.append(compile("\n" * (line - 1) + text, str(path), "exec", dont_inherit=True))
-        line += text.count("\n")
-    return found
+def cells(name, options):
+    """The code of a demo's notebook, cell by cell, as plain Python."""
+    found = notebook(name, DEMOS.parent, options)["cells"]
+    code = [cell["source"] for cell in found if cell["cell_type"] == "code"]
+    return [compile(text, f"{name}, {i}", "exec", dont_inherit=True) for i, text in enumerate(code)]
 
 
 @pytest.fixture
@@ -89,11 +85,11 @@ def interrupt(monkeypatch):
 def test_cells_run_again_also_after_an_interrupt(name, interrupt, monkeypatch, metrics, tmp_path):
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.setattr(sys, "path", [str(DEMOS), *sys.path])
-    arguments = ["--quick", *LESSONS[name], "--out", str(tmp_path / "out")]
-    monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments])
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    options = " ".join(["--quick", *LESSONS[name], "--out", str(tmp_path / "out")])
     variables, interrupts = {"__name__": "__main__", "__doc__": "The lesson."}, 0
     interrupt.at = 6  # of G in the third step, where each step is two updates
-    for cell in cells(name):
+    for cell in cells(name, options):
         try:
             exec(cell, variables)
         except KeyboardInterrupt:

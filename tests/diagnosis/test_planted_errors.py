@@ -461,23 +461,23 @@ def means_taken_for_constants(original, self, r, f):
     return value_real, value_fake, -sigma(np, f.mean() - r), sigma(np, f - r.mean())
 
 
-@breaks(RelativisticAverage, "mean", on="relativistic average")
-def sum_over_the_batch(original, self, values):
-    return values.sum() if values.min() >= 0 else original(self, values)
+@breaks(RelativisticAverage, "discriminator_terms", on=("relativistic", "relativistic average"))
+def way_through_the_other_logits_with_the_wrong_sign(original, self, r, f):
+    real, fake, d_real, d_fake = Minimax.discriminator_terms(self, r - f.mean(), f - r.mean())
+    return real, fake, d_real + self.other(d_fake), d_fake + self.other(d_real)
 
 
-@breaks(Relativistic, "generator_terms", on=("relativistic", "relativistic average"))
+@breaks(RelativisticAverage, "generator_terms", on=("relativistic", "relativistic average"))
 def gradient_of_the_real_samples(original, self, f, r):
     """Both are exchanged, and the wrong one of the two derivatives is taken."""
     *_, d_real = self.discriminator_terms(f, r)
     return original(self, f, r)[0], d_real[: len(f)]
 
 
-@breaks(Relativistic, "discriminator_terms", on="relativistic")
-def difference_of_means(original, self, r, f):
-    """The value is of the means, the gradient of the pairs."""
-    value, *others = original(self, r, f)
-    return value * 0 + objectives.softplus(np, f.mean() - r.mean()), *others
+@breaks(Relativistic, "other", on="relativistic")
+def gradients_go_to_another_partner(original, self, values):
+    """Pairs (r_i, f_i−1): the gradient has to go back from i to i − 1, not on to i + 1."""
+    return np.roll(values, 1)
 
 
 @breaks(objectives, "sigmoid", on="minimax")

