@@ -40,6 +40,7 @@ def main(fault, folder):
 
     def failing(x, train):
         if game.steps == STEP - 1:  # in the middle of the step: the other one is waiting
+            layer.forward = forward
             fail(fault, rank)
         return forward(x, train)
 
