@@ -53,7 +53,8 @@ def test_a_progress_bar_ends_with_the_loop():
         finally:
             left.append(True)
 
-    for _ in progress(training(), SimpleNamespace(backend=get_backend("numpy"), steps=0), 9, shown_losses):
+    game = SimpleNamespace(backend=get_backend("numpy"), steps=0)
+    for _ in progress(training(), game, 9, shown_losses):
         break
     assert left == [True]
 
