@@ -32,8 +32,8 @@ from minigan.backend import get_backend
 
 __all__ = ["Ranks", "RanksError", "on_ranks"]
 
-#: Set by a launcher: of MPICH (and Intel MPI, Slurm), of Open MPI.
-LAUNCHED = ("PMI_RANK", "OMPI_COMM_WORLD_RANK")
+#: Set by a launcher: of MPICH, Intel MPI and Slurm, of PMIx, of Open MPI.
+LAUNCHED = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK")
 
 #: Numbers that are added up while waiting politely; more are worth all of the core.
 SMALL = 4096

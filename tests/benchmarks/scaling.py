@@ -6,9 +6,9 @@ vectors between two ranks. Fitted to that, a model of a step of n ranks with a b
     T(n) = a + c N / n + u P / m + k · t₀ · log₂ n + 2 V (n − 1) / n / B        m: shares, n or 1
 
 a, c: what a step costs at least, and per sample (one core). u: the update, per parameter P. k: the
-sums per step (counted), t₀: the time of a small one between two ranks. V: the bytes of gradients, B:
-the bytes per second of a large sum. Beyond the two ranks measured, the model is no measurement: it
-takes cores as equal, with memory of their own, and of a network what `NETWORK` assumes.
+sums per step (counted), t₀: the time of a small one between two ranks. V: the bytes of gradients,
+B: the bytes per second of a large sum. Beyond the two ranks measured, the model is no measurement:
+it takes cores as equal, with memory of their own, and of a network what `NETWORK` assumes.
 """
 
 import argparse
@@ -78,12 +78,10 @@ def on_ranks(workload, seconds):
     count.clear()
     step(1)
     sums, ranks._wait = len(count), wait
-    small, large = np.ones(64), np.ones(1 << 20, "float32")
     found = {"sums": sums, "step": min(ranks_peer.steps_of(step, ranks, seconds))}
-    for name, vector in (("small", small), ("large", large)):
-        found[name] = min(
-            ranks_peer.steps_of(lambda _, v=vector: ranks.total(v), ranks, seconds / 4)
-        )
+    for name, vector in (("small", np.ones(64)), ("large", np.ones(1 << 20, "float32"))):
+        times = ranks_peer.steps_of(lambda _, v=vector: ranks.total(v), ranks, seconds / 4)
+        found[name] = min(times)
     return ranks.rank, found
 
 
@@ -101,7 +99,7 @@ def model(found, parameters, batch, ranks, machines=1, share_from=1 << 16):
 
 
 def fit(times, update, pair):
-    """a and c by least squares; B from the large sum, which sends each byte twice, there and back."""
+    """a and c by least squares; B from the large sum of two: 2 V (n − 1) / n is V."""
     batches = np.array(list(times), float)
     system = np.stack([np.ones_like(batches), batches], axis=1)
     (fixed, sample), *_ = np.linalg.lstsq(system, np.array(list(times.values())), rcond=None)
@@ -149,9 +147,8 @@ def main():
     found = fit(times, update, pair)
     print(f"{args.workload}, {parameters:,} parameters; load {os.getloadavg()[0]:.1f}")
     print("measured on one core: " + ", ".join(f"{n}: {1e3 * t:.1f} ms" for n, t in times.items()))
-    print(
-        "measured on two ranks and fitted: " + ", ".join(f"{k} {v:.3g}" for k, v in found.items())
-    )
+    fitted = ", ".join(f"{name} {value:.3g}" for name, value in found.items())
+    print(f"measured on two ranks and fitted: {fitted}")
     for ranks, seconds in ((1, times[workload.batch]), (2, pair["step"])):
         predicted = model(found, parameters, workload.batch, ranks)
         print(f"{ranks} ranks: {1e3 * seconds:.1f} ms measured, {1e3 * predicted:.1f} by the model")
