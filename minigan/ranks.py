@@ -32,11 +32,14 @@ from minigan.backend import get_backend
 
 __all__ = ["Ranks", "RanksError", "on_ranks"]
 
-#: Set by a launcher: of MPICH (and Intel MPI, Slurm), of Open MPI.
-LAUNCHED = ("PMI_RANK", "OMPI_COMM_WORLD_RANK")
+#: Set by a launcher: of MPICH, Intel MPI and Slurm, of PMIx, of Open MPI.
+LAUNCHED = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK")
 
 #: Numbers that are added up while waiting politely; more are worth all of the core.
 SMALL = 4096
+
+#: Seconds to wait without sleeping: then the core is worth more to others than to this rank.
+SHORT = 1e-4
 
 #: Seconds that a rank gives the others to notice that one has ended.
 GRACE = 2.0
@@ -225,7 +228,7 @@ class Ranks:
     def largest(self, number):
         """The largest of the ranks' integers."""
         found = np.empty(1, int)
-        self._wait(self.comm.Iallreduce(np.array([number]), found, self.MPI.MAX))
+        self._wait(self.comm.Iallreduce(np.array([int(number)]), found, self.MPI.MAX))
         return int(found[0])
 
     def on_first(self, action):
@@ -253,10 +256,10 @@ class Ranks:
         began, gone = time.monotonic(), None
         while not request.Test():
             waited = time.monotonic() - began
-            if waited < 0.02:
+            if waited < SHORT:
                 give_way()
                 continue
-            time.sleep(0.0005)
+            time.sleep(SHORT)
             if gone is None and self._door.Iprobe():
                 gone = waited
             elif gone is not None and waited > gone + GRACE / 2:  # it has not been just too quick

@@ -26,8 +26,10 @@ class TrainingWarning(RuntimeWarning):
     """Training goes on, but at least one player learns nothing any more."""
 
 
-def watched(game, records, every=100):
+def watched(game, records, every=100, *, silent=False):
     """The `records` of `train(game, ...)`, unchanged; warns once of each of these signs.
+
+    silent: look, but say nothing, as all of several ranks do but the first.
 
     Each warning names the entry of `demos/TROUBLE.md` that says what to do.
 
@@ -43,7 +45,8 @@ def watched(game, records, every=100):
     """
     watch = _Watch(game, check_integer("every", every, SAMPLES))
     for record in records:
-        for sign in watch.signs(record):
+        signs = list(watch.signs(record))
+        for sign in () if silent else signs:
             warnings.warn(sign, TrainingWarning, stacklevel=2)
         yield record
 

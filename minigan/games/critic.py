@@ -44,12 +44,12 @@ class CriticGame(Game):
 
     def step(self, batches):
         """One update of D, on the next real batch and the next fakes; the step's figures."""
-        x, fake = self.real(next(batches)), next(self.fakes)
+        x, fake = self.real(next(batches)), self.real(next(self.fakes), "fakes")
         if len(fake) != len(x):
             raise ValueError(
                 f"fakes: expected batches as long as the real ones, {len(x)}, got {len(fake)}"
             )
-        return self.discriminator_step(x, self.real(fake, "fakes"))
+        return self.discriminator_step(x, fake)
 
     def discriminator_step(self, x, fake):
         """One update of D on real samples x and fakes, both (N, ...); the step's figures."""

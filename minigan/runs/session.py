@@ -108,7 +108,7 @@ class Session:
         try:
             with noted("SIGINT", "SIGTERM", "SIGHUP") as received:
                 try:
-                    for record in watched(self.game, records) if self.first else records:
+                    for record in watched(self.game, records, silent=not self.first):
                         yield record
                         if self.game.steps % self.every == 0:
                             self.save()

@@ -151,10 +151,10 @@ def main():
     print("\ngrowth (ms per step; in brackets per sample, or per unit)")
     for batch in (64, 128, 256, 512, 1024):
         workload = dataclasses.replace(WORKLOADS["W3"], batch=batch)
-        plain, shards = (1e3 * step_time(workload, args.seconds, f) for f in ((), ("shards",)))
+        found = 1e3 * step_time(workload, args.seconds)
         bound = 1e3 * floor(workload, rates)[2]
-        print(f"W3, batch {batch:5}: {plain:8.1f} ({plain / batch:.2f}), two shards {shards:8.1f} "
-              f"({shards / batch:.2f}), {shards / bound:.1f} x floor", flush=True)  # fmt: skip
+        times = f"{found:8.1f} ({found / batch:.2f}), {found / bound:.1f} x floor"
+        print(f"W3, batch {batch:5}: {times}", flush=True)
     for width in (64, 128, 256, 512):
         found = 1e3 * step_time(scaled_mlp(width), args.seconds)
         print(f"W1, width {width:5}: {found:8.2f} ({found / width**2 * 1e3:.3f} µs / width²)")

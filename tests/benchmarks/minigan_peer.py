@@ -3,7 +3,6 @@
 from threadpoolctl import threadpool_limits
 
 import minigan as mg
-from minigan.games.sharded import ShardedGAN
 from minigan.layers import Normal
 from minigan.regularizers import Regularizer
 
@@ -100,18 +99,19 @@ def critic_stepper(workload, batches, flags=(), backend="numpy"):
 def stepper(workload, batches, flags=(), backend="numpy"):
     """step(i): one update of D and one of G, as `minigan.train` does them.
 
-    batches: arrays of the backend. Flags: one (OpenBLAS on one thread), shards (two threads, each
-    with half of the batch), plain (no penalty).
+    batches: arrays of the backend. Flags: one (OpenBLAS on one thread), plain (no penalty). On a
+    backend with ranks, each takes its part of a batch.
     """
     if "one" in flags:
         threadpool_limits(1)
     if workload.penalty:
         return critic_stepper(workload, batches, flags, backend)
-    game = ShardedGAN if "shards" in flags else mg.GAN
-    gan = build(workload, batches, game=game, backend=backend)
+    gan = build(workload, batches, backend=backend)
 
     def step(i):
         x = batches[i % len(batches)][0]
+        if gan.backend.ranks is not None:
+            x = gan.real(x)
         gan.discriminator_step(x)
         gan.generator_step(x)
 

@@ -23,7 +23,7 @@ import time
 CONTENDERS = {
     "minigan": ("minigan_peer", ()),
     "minigan, one thread": ("minigan_peer", ("one",)),
-    "minigan, two shards": ("minigan_peer", ("shards",)),
+    "minigan, two ranks": ("ranks_peer", (2,)),
     "minigan, no penalty": ("minigan_peer", ("plain",)),
     "naive NumPy": ("naive_peer", ()),
     "torch eager": ("torch_peer", ()),
@@ -61,10 +61,14 @@ def measure(workload, names, rounds, seconds):
     context = multiprocessing.get_context("spawn")
     pipes, processes, first, times = {}, {}, {}, {name: [] for name in names}
     for name in names:
-        pipes[name], theirs = context.Pipe()
         module, flags = CONTENDERS[name]
-        processes[name] = context.Process(target=contend, args=(theirs, module, workload, flags))
-        processes[name].start()
+        if module == "ranks_peer":
+            pipes[name], processes[name] = importlib.import_module(module).start(*flags, workload)
+        else:
+            pipes[name], theirs = context.Pipe()
+            arguments = theirs, module, workload, flags
+            processes[name] = context.Process(target=contend, args=arguments)
+            processes[name].start()
         first[name] = pipes[name].recv()
     for turn in range(rounds + 1):
         for name in names:
@@ -83,15 +87,18 @@ def measure(workload, names, rounds, seconds):
             "first_s": first[name],
             "peak_mib": pipes[name].recv(),
         }
-        processes[name].join()
+        if hasattr(processes[name], "join"):
+            processes[name].join()
+        else:
+            processes[name].wait()  # of mpiexec
     return results
 
 
 def takes_part(name, workload):
-    """Shards and naive NumPy know whole games alone; only a critic's step has a penalty to omit."""
+    """Ranks and naive NumPy know whole games alone; only a critic's step has a penalty to omit."""
     module, flags = CONTENDERS[name]
     if workload.penalty:
-        return "shards" not in flags and module != "naive_peer"
+        return module not in ("ranks_peer", "naive_peer")
     return "plain" not in flags
 
 
@@ -137,6 +144,8 @@ def main():
         parser.error(f"unknown workloads {sorted(unknown)}: expected some of {list(workloads)}")
     if importlib.util.find_spec("torch") is None:
         args.contenders = [name for name in args.contenders if "torch" not in name]
+    if importlib.import_module("ranks_peer").mpiexec() is None:
+        args.contenders = [name for name in args.contenders if "ranks" not in name]
     everything = {"machine": machine()}
     print(everything["machine"])
     for workload in args.workloads or workloads:

@@ -24,6 +24,7 @@ LESSONS = {
     "wasserstein": FEW,
     "moment_matching": FEW,
     "mode_collapse": FEW,
+    "ranks": [],
     "mnist": [*FEW, "--model", "mlp", "--samples", "3"],
     "conditional": FEW,
     "translation": FEW,

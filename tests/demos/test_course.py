@@ -21,6 +21,7 @@ LESSONS = {
     "wasserstein": ["picture.png"],
     "moment_matching": ["picture.png"],
     "mode_collapse": ["picture.png"],
+    "ranks": ["picture.png"],
 }
 
 
@@ -153,6 +154,13 @@ def test_vanishing_gradients(found):
     assert m["after"]["non-saturating"] > m["before"]["non-saturating"]
     assert m["push_on_fakes"]["minimax"] < m["push_on_fakes"]["non-saturating"] / 10
     assert m["after"]["Wasserstein"] > 0.3 > m["after"]["minimax"]
+
+
+def test_ranks(found):
+    """One sum makes ranks one process, unless batch norm takes its means on each alone."""
+    errors = found("ranks")["errors"]
+    assert max(errors["without batch norm"]) < 1e-14
+    assert min(errors["batch norm of each rank alone"]) > 0.1
 
 
 def test_saddle_point(found):

@@ -55,8 +55,8 @@ def batch_norm_forward(layer, x, train):
     mean = (total(sums(rows)) / count).astype(x.dtype)
     normalized = rows - mean
     for _ in range(3):  # a constant feature takes all three, where products round after each term
-        var = total(sums(normalized, normalized)) / count
-        rest = total(sums(normalized)) / count  # what rounding has left of the mean
+        both = np.stack([sums(normalized, normalized), sums(normalized)])
+        var, rest = total(both) / count  # and what rounding has left of the mean
         if not (abs(rest) > 1e-6 * np.sqrt(var + layer.eps)).any():
             break
         rest = rest.astype(x.dtype)

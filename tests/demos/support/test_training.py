@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from minigan import Record
+from minigan.backend import get_backend
 from support.training import losses_of, progress, records_of, shown_losses
 
 
@@ -34,7 +35,7 @@ def nothing_read(monkeypatch):
 
 
 def test_figures_are_read_at_every_tenth_step_and_at_the_last(capsys):
-    game = SimpleNamespace(steps=7)  # a run that is resumed
+    game = SimpleNamespace(backend=get_backend("numpy"), steps=7)  # a run that is resumed
     kept = [record for record in progress(records(8, 34), game, 34, shown_losses)]
     assert sorted(set(OnDevice.read)) == [10, 20, 30, 34]
     bar = capsys.readouterr().err
@@ -52,7 +53,8 @@ def test_a_progress_bar_ends_with_the_loop():
         finally:
             left.append(True)
 
-    for _ in progress(training(), SimpleNamespace(steps=0), 9, shown_losses):
+    game = SimpleNamespace(backend=get_backend("numpy"), steps=0)
+    for _ in progress(training(), game, 9, shown_losses):
         break
     assert left == [True]
 
