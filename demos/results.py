@@ -35,7 +35,7 @@ from tqdm import tqdm
 
 from minigan.data import load_mnist, toy
 from minigan.density.distances import squared_distances
-from minigan.files import replacing
+from minigan.files import expanded, replacing
 from minigan.metrics import image_scores, mnist_classifier, mode_coverage, parzen_score
 from support.demo import start
 from support.options import positive
@@ -73,8 +73,9 @@ def add_options(parser):
 
 def load(path):
     """The images in a .npy file, or in samples.npy of a run's folder; ValueError for others."""
-    path = Path(path) / "samples.npy" if Path(path).is_dir() else Path(path)
     try:
+        path = expanded(path)
+        path = path / "samples.npy" if path.is_dir() else path
         images = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise ValueError(f"{path}: cannot be read: {error}") from None
@@ -96,6 +97,7 @@ options, out = start("results", __doc__, ["table.md"], add_options, check)
 shared = ["--backend", options.backend.name]
 shared += ["--quick"] if options.quick else []
 shared += ["--steps", str(options.steps)] if options.steps else []
+shared += ["--threads", str(options.threads)] if options.threads > 1 else []
 
 
 # %% Runs: each has a folder, named by its options, and is finished when metrics.json says so

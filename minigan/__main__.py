@@ -26,7 +26,7 @@ To use:
   print(gradcheck(layer, batch))       is my backward pass right?
   python -m minigan.backend            which machine will it run on?
 
-README.md answers questions by pointing at lines of code.
+minigan/README.md and demos/QUESTIONS.md answer questions by pointing at lines of code.
 """
 
 

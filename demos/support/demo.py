@@ -276,7 +276,7 @@ class Output:
             changed=("schedule",),  # which follows the number of steps; that is told below
         )
         if self.resume:
-            missing = "" if session.resume() else ", as there is no checkpoint"
+            missing = "" if _resumed(session) else ", as there is no checkpoint"
             if game.steps > steps:
                 raise CheckpointError(
                     session.path, f"is of step {game.steps}, but --steps is only {steps}"
@@ -290,6 +290,16 @@ class Output:
             history["planned"] = steps
         self.begin()
         return session
+
+
+def _resumed(session):
+    """Whether there was a checkpoint; what it says to programmers is said as an option."""
+    try:
+        return session.resume()
+    except CheckpointError as error:
+        reason, way, _ = error.reason.partition(" (to load it all the same")
+        advice = ": give the same options, or begin again with --restart" if way else ""
+        raise CheckpointError(error.path, reason + advice) from None
 
 
 def _plain(value):

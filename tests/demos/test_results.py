@@ -206,6 +206,15 @@ def test_what_is_no_image_file_is_refused_before_anything_runs(
     assert runs.started == [] and not (tmp_path / "out").exists()
 
 
+def test_a_home_folder_is_found(run_demo, runs, tmp_path, monkeypatch, capsys):
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    np.save(tmp_path / "mine.npy", np.zeros((2, 28, 28), np.float32))
+    with pytest.raises(SystemExit):
+        run_demo("results", "~/mine.npy", "--out", tmp_path / "out")
+    assert f"{tmp_path / 'mine.npy'}: expected floats (N, 28, 28, 1)" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not os.environ.get("MINIGAN_DATA"), reason="MINIGAN_DATA names no folder")
 def test_on_the_real_images(run_demo, tmp_path):

@@ -262,7 +262,13 @@ def test_another_run_is_not_resumed(tmp_path, game):
     _, out = resumable(tmp_path)
     play(out, *game(), 1)
     _, out = resumable(tmp_path, "--resume", "--seed", "4")
-    with pytest.raises(CheckpointError, match="seed: 0 in the checkpoint, 4 here"):
+    told = (
+        "seed: 0 in the checkpoint, 4 here: give the same options, or begin again with --restart$"
+    )
+    with pytest.raises(CheckpointError, match=told):
+        play(out, *game(), 2)
+    _, out = resumable(tmp_path, "--resume", "--threads", "2")  # other products, other bits
+    with pytest.raises(CheckpointError, match="threads: 1 in the checkpoint, 2 here"):
         play(out, *game(), 2)
 
 
