@@ -34,7 +34,7 @@ from support.options import number
 
 # %% Constants and options
 
-ROWS, COLUMNS, QUICK_COLUMNS = 20, 20, 4
+ROWS, COLUMNS, QUICK_COLUMNS = 20, 12, 4
 
 
 def add_options(parser):
@@ -69,7 +69,7 @@ labels = [f"{row.argmax()} ({row.max():.0%})" for row in shares]
 
 # %% The picture
 
-figure = picture(0.42 * columns + 1.6, 9)
+figure = picture(0.42 * columns + 1.8, 9)
 axes = figure.subplots()
 title = "A row for each piece of the noise" if latent.components else "Samples"
 show_rows(axes, digits.reshape(ROWS, columns, *G.output_shape), labels)

@@ -4,9 +4,12 @@ The generator of mnist.py comes with the package, so that nothing is trained her
 It takes half a minute; the training images (MNIST) are needed for one of the questions.
 
 What to look at:
-- Above: walks from one digit to another: along the sphere that the noise lies on, straight through
-  its inside, and in pixels, where one image fades into the other. Half-way there, which of them
-  are still one digit? The curves are the classifier's answer, over many walks.
+- Above: a walk within one piece of the noise, and one from piece to piece; each along the sphere
+  that the noise lies on, straight through its inside, and in pixels, where one image fades into
+  the other. Which images half-way could be digits that somebody wrote?
+- The curves, over many walks. Within a piece: the share of pixels that are neither ink nor
+  background, as two images that lie on each other have. From piece to piece: how sure the
+  classifier is of what it reads. G was trained nowhere in between. What does it draw there?
 - Below left: samples, and the training image that is nearest to each, pixel by pixel. The curve
   beside them is the share of images that have a training image within a distance. If G had learned
   the examples by heart, its curve would stand at 0, on the left; where does it stand beside that of
@@ -102,16 +105,27 @@ def walks(a, b):
     return found | {"in pixels": (1 - t) * ends[:, :1] + t * ends[:, 1:]}
 
 
+def over_walks(figure_of, images):
+    """The mean of a figure of images, over the walks, at each of the STEPS."""
+    return figure_of(images.reshape(-1, *G.output_shape)).reshape(-1, STEPS).mean(axis=0)
+
+
+def grey(images):
+    """The share of each image's pixels that are neither ink nor background."""
+    return (abs(images) < 0.5).mean(axis=(1, 2, 3))
+
+
 def sureness(images):
-    """The classifier's probability for the digit that it reads, (STEPS,), over all walks."""
-    probabilities, _ = classifier(images.reshape(-1, *G.output_shape))
-    return probabilities.max(axis=1).reshape(-1, STEPS).mean(axis=0)
+    """The classifier's probability for the digit that it reads."""
+    return classifier(images)[0].max(axis=1)
 
 
 a, b = noise(QUICK_WALKS if quick else WALKS), noise(QUICK_WALKS if quick else WALKS)
-b[:, normal:] = a[:, normal:]  # within one piece: from piece to piece, every way leads through gaps
-ways = walks(a, b)
-sure = {name: sureness(images) for name, images in ways.items()}
+across = walks(a, b)
+b[:, normal:] = a[:, normal:]
+within = walks(a, b)
+greys = {name: over_walks(grey, images) for name, images in within.items()}
+sure = {name: over_walks(sureness, images) for name, images in across.items()}
 
 # %% Learned by heart? The distance to the nearest training image
 
@@ -164,15 +178,18 @@ for index in chosen.values():
 @styled
 def draw(figure):
     above, below = figure.subfigures(2, 1, height_ratios=[1.35, 1])
-    left, right = above.subplots(1, 2, width_ratios=[1.25, 1])
-    shown = np.concatenate([[images[k] for images in ways.values()] for k in range(2)])
-    show_rows(left, shown, [*ways, *ways])
-    left.set(title="Two walks, each on three ways")
-    for (name, curve), colour in zip(sure.items(), (OTHERS[0], INK, OTHERS[3]), strict=True):
-        right.plot(np.linspace(0, 1, STEPS), curve, color=colour, label=name)
-    right.set(title=f"How sure is the classifier? ({len(a)} walks)", xlabel="share of the way")
-    right.set(ylabel="probability of the digit read", ylim=(None, 1))
-    right.legend()
+    left, middle, right = above.subplots(1, 3, width_ratios=[2, 1, 1])
+    shown = [[images[0] for images in ways.values()] for ways in (within, across)]
+    show_rows(left, np.concatenate(shown), [*within, *across])
+    left.set(title="Within a piece of the noise; from piece to piece")
+    for axes, figures in ((middle, greys), (right, sure)):
+        colours = dict(zip(figures, (OTHERS[0], INK, OTHERS[3]), strict=True))
+        for name, curve in figures.items():
+            axes.plot(np.linspace(0, 1, STEPS), 100 * curve, color=colours[name], label=name)
+        axes.set(xlabel="share of the way", xlim=(0, 1))
+    middle.set(title="Within: grey pixels [%]", ylim=(0, None))
+    right.set(title="Across: how sure is\nthe classifier? [%]")
+    middle.legend(loc="lower center")
     pairs, curves, along = below.subplots(1, 3, width_ratios=[1.2, 0.9, 1.3])
     rows = np.stack([samples[:SHOWN], examples[places[:SHOWN]]])
     show_rows(pairs, rows, ["sample", "nearest\nexample"])
@@ -219,13 +236,17 @@ save_animation(small, out.path("animation.gif"), draw_turn, angles, last=0.125)
 half = STEPS // 2
 change = [float(abs(images[-1] - images[0]).mean()) for images in moved]
 out.save_metrics(
+    grey_half_way={name: curve[half] for name, curve in greys.items()},
+    grey_at_the_ends=np.mean([curve[0] for curve in greys.values()]),
     sure_half_way={name: curve[half] for name, curve in sure.items()},
-    sure_at_the_ends=float(np.mean([curve[0] for curve in sure.values()])),
+    sure_at_the_ends=np.mean([curve[0] for curve in sure.values()]),
     nearest_example={"generated": np.median(of_samples), "real, unseen": np.median(of_unseen)},
     smallest_distance=of_samples.min(),
     strongest_over_weakest=strengths[0] / strengths[-1],
     change=dict(zip(chosen, change, strict=True)),
 )
-print("Sure half-way: " + ", ".join(f"{name} {curve[half]:.0%}" for name, curve in sure.items()))
+for what, found in (("Grey pixels", greys), ("Sure", sure)):
+    figures = ", ".join(f"{name} {curve[half]:.1%}" for name, curve in found.items())
+    print(f"{what} half-way: {figures}")
 print(f"Nearest example: generated {np.median(of_samples):.3f}, unseen {np.median(of_unseen):.3f}")
 print(f"Files: {out.folder}")

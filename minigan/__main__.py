@@ -1,5 +1,7 @@
 """`python -m minigan`: where to begin."""
 
+import argparse
+
 from minigan import __version__
 
 BEGIN = f"""\
@@ -18,20 +20,25 @@ To run (demos/README.md has the whole course):
   python demos/minimal_gan.py          a GAN in 70 lines and ten seconds
   python demos/toy.py                  a GAN learns eight Gaussians, and you watch
   python demos/backprop_by_hand.py     every number of a forward and a backward pass
+  python demos/digits.py               digits, from a generator that comes with the package
   python demos/lab.py                  the lab: change the game while it runs
 
 To use:
   from minigan import GAN, gradcheck, train, xray
   print(xray(network, batch))          what is wrong with my network?
   print(gradcheck(layer, batch))       is my backward pass right?
+  save(G, "mine.npz"); load("mine.npz")   a network in a file
   python -m minigan.backend            which machine will it run on?
 
 minigan/README.md and demos/QUESTIONS.md answer questions by pointing at lines of code.
 """
 
 
-def main():
-    """Print where to begin."""
+def main(arguments=None):
+    """Print where to begin, or the version."""
+    parser = argparse.ArgumentParser("python -m minigan", description="Says where to begin.")
+    parser.add_argument("--version", action="version", version=f"minigan {__version__}")
+    parser.parse_args(arguments)
     print(BEGIN)
 
 

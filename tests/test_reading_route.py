@@ -1,7 +1,10 @@
 """What README.md, the other pages and `python -m minigan` say is there: files, functions, code."""
 
 import ast
+import html
+import inspect
 import re
+import runpy
 import subprocess
 import sys
 import textwrap
@@ -15,6 +18,7 @@ import minigan
 import minigan.metrics
 from minigan import __version__
 from minigan.__main__ import main
+from minigan.regularizers import Regularizer
 
 ROOT = Path(__file__).resolve().parents[1]
 LINK = re.compile(r"\[([^\]]*)\]\(([^)\s]+)\)")
@@ -138,8 +142,17 @@ def test_the_package_says_where_to_begin():
 
 
 def test_where_to_begin_can_be_asked_from_python_too(capsys):
-    main()
+    main([])
     assert capsys.readouterr().out.startswith(f"minigan {__version__}: ")
+
+
+def test_the_version_can_be_asked_for(capsys):
+    with pytest.raises(SystemExit) as exit:
+        main(["--version"])
+    assert exit.value.code == 0 and capsys.readouterr().out == f"minigan {__version__}\n"
+    pyproject = (ROOT / "pyproject.toml").read_text()
+    assert f'version = "{__version__}"' in pyproject
+    assert f"**{__version__}**" in (ROOT / "README.md").read_text()
 
 
 # --- From paper to line: demos/PAPERS.md ---------------------------------------------------------
@@ -203,3 +216,57 @@ def test_what_the_page_of_symptoms_names_is_there():
         ), name
     for name in re.findall(r'`"([\w-]+)"`', TROUBLE):
         assert name in minigan.OBJECTIVES
+
+
+# --- The glossary, and what demos/reference.py makes ---------------------------------------------
+
+
+def test_the_names_of_the_glossary_are_there():
+    rows = re.findall(r"^\| (`.+?) \|", (ROOT / "demos" / "GLOSSARY.md").read_text(), re.MULTILINE)
+    named = [name for row in rows for name in re.findall(r"`([\w.]+)`", row)]
+    assert len(named) > 35
+    game = inspect.signature(minigan.GAN).parameters
+    for name in named:
+        kind, _, attribute = name.partition(".")
+        found = getattr(minigan, kind, getattr(minigan.metrics, kind, None))
+        assert found is not None or kind in game, name
+        if name in ("Sequential.parameters", "Sequential.buffers"):  # made when it is built
+            continue
+        assert not attribute or hasattr(found, attribute), name
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return runpy.run_path(str(ROOT / "demos" / "reference.py"))
+
+
+def test_every_layer_and_objective_is_on_the_page_of_formulas(reference):
+    page = html.unescape(reference["formulas"]())
+    titles = re.findall(r"<h3>([\w-]+)</h3>", page)
+    named = [getattr(minigan, name) for name in minigan.__all__]
+    kinds = [kind for kind in named if inspect.isclass(kind)]
+    layers = {kind.__name__ for kind in kinds if issubclass(kind, minigan.Layer)} - {"Layer"}
+    penalties = {kind.__name__ for kind in kinds if issubclass(kind, Regularizer)}
+    assert layers | penalties | set(minigan.OBJECTIVES) <= set(titles)
+    assert "dW += xᵀ dy           summed over the batch by the product itself" in page
+    assert "u_x = P(v) − φ x̂ / (M σ)" in page and "Second order: none, by design." in page
+    dense = page[page.index("<h3>Dense</h3>") :]
+    assert "self.dweight += u.T.dot(dy)\nreturn u.dot(self.weight), None" in dense[:1000]
+
+
+@pytest.mark.slow
+def test_the_reference_is_made_without_a_warning(reference, tmp_path):
+    pytest.importorskip("pdoc", reason="pdoc, of the extra [docs], is not installed")
+    reference["api"](tmp_path)
+    for name in reference["module_names"]():
+        assert (tmp_path / (name.replace(".", "/") + ".html")).exists()
+    page = html.unescape((tmp_path / "minigan" / "layers" / "dense.html").read_text())
+    assert "dW += xᵀ dy           summed over the batch by the product itself" in page
+    convolution = (tmp_path / "minigan" / "layers" / "convolution.html").read_text()
+    assert "(Dumoulin &amp; Visin, relationship 6.)" in convolution
+
+
+def test_spaces_and_brackets_of_a_docstring_survive(reference):
+    text = "dx  = a < b      (N, *shape)\n    `Dense` and __all__"
+    expected = "dx  = a &lt; b      (N, *shape)\n    <code>Dense</code> and __all__"
+    assert reference["plain"](text) == expected

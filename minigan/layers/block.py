@@ -98,6 +98,11 @@ class Residual(Layer):
     def __init__(self, layers, shortcut=()):
         self.residual, self.shortcut = Block(layers), Block(shortcut)
 
+    @property
+    def layers(self):
+        """Those of the residual path."""
+        return self.residual.layers
+
     def forward(self, x, train):
         y, cache = self.residual.forward(x, train)
         straight, of_shortcut = self.shortcut.forward(x, train)

@@ -22,7 +22,7 @@ import numpy as np
 from minigan import layers
 from minigan.checks import check_dtype, check_shape
 from minigan.layers import Layer, Sequential
-from minigan.layers.binding import check_layers
+from minigan.layers.binding import all_parts, check_layers
 from minigan.layers.layer import fill
 from minigan.runs.archive import CheckpointError, open_archive, write_archive
 
@@ -154,9 +154,9 @@ def _construct(kind, arguments):
 def _check_arrays(path, chain, shapes):
     """Raise CheckpointError unless the file has the arrays of these layers, and no others."""
     wanted = {}
-    for i, layer in enumerate(chain):
+    for place, layer in all_parts({str(i): layer for i, layer in enumerate(chain)}).items():
         specs = layer.parameters() | layer.buffers()
-        wanted |= {f"{i}.{name}": shape for name, (shape, _) in specs.items()}
+        wanted |= {f"{place}.{name}": shape for name, (shape, _) in specs.items()}
     for name in [*wanted, *shapes]:
         if wanted.get(name) != shapes.get(name):
             text = f"{name}: expected {wanted.get(name)}, got {shapes.get(name)}"

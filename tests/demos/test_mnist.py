@@ -22,6 +22,7 @@ FILES = {
     "walk.png",
     "animation.gif",
     "checkpoint.npz",
+    "generator.npz",
     "metrics.json",
 }
 

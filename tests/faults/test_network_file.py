@@ -16,6 +16,7 @@ from minigan import (
     GAN,
     Adam,
     BatchNorm,
+    Block,
     CheckpointError,
     Conv2d,
     ConvTranspose2d,
@@ -32,6 +33,7 @@ from minigan import (
     Pack,
     ReLU,
     Reshape,
+    Residual,
     Sequential,
     Sigmoid,
     Softplus,
@@ -46,6 +48,7 @@ from minigan.runs.network_file import LAYERS, MOST, read_network
 #: Each layer, with no argument at its default, and an input that it takes.
 EXAMPLES = {
     "BatchNorm": (lambda: BatchNorm(3, eps=1e-3, momentum=0.2), (3,)),
+    "Block": (lambda: Block([Dense(3, 2), Tanh(), Block([Dense(2, 4, bias=False)])]), (3,)),
     "Conv2d": (
         lambda: Conv2d(2, 3, (1, 2), (2, 1), (0, 1), bias=False, init=Normal(0.1)),
         (4, 3, 2),
@@ -63,6 +66,10 @@ EXAMPLES = {
     "MinibatchStd": (lambda: MinibatchStd(eps=1e-3), (3,)),
     "Pack": (lambda: Pack(2), (3,)),
     "ReLU": (lambda: ReLU(), (3,)),
+    "Residual": (
+        lambda: Residual([Conv2d(2, 3, 1), BatchNorm(3), ReLU()], [SpectralNorm(Conv2d(2, 3, 1))]),
+        (2, 2, 2),
+    ),
     "Reshape": (lambda: Reshape(2, 1, 3), (6,)),
     "Sigmoid": (lambda: Sigmoid(), (3,)),
     "Softplus": (lambda: Softplus(), (3,)),
