@@ -7,6 +7,7 @@ and if no other one does. All else is unknown: a wrong diagnosis would cost more
 import traceback
 import warnings
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -54,7 +55,7 @@ class Result:
 def examine(part, its, seed=0):
     """The `Result` for one part: `its`, the student's classes and functions, beside the right."""
     found = on_each_draw(part, its, seed)
-    right = on_each_draw(part, part.exercise.right, seed)
+    right = of_solution(part, seed)
     runs = list(zip(found, right, Draw.several(seed), strict=True))
     rows = [row_of(name, runs) for name in right[0]]
     rows = without_consequences([row for row in rows if row is not None])
@@ -77,6 +78,11 @@ def without_consequences(rows):
     """The rows but for "dx, a second time" and the like where dx is wrong the first time."""
     wrong = {row.name for row in rows if not row.right}
     return [row for row in rows if row.name.split(",")[0] not in wrong - {row.name}]
+
+
+@cache
+def of_solution(part, seed):
+    return on_each_draw(part, part.exercise.right, seed)
 
 
 def on_each_draw(part, its, seed, twist=None):
@@ -136,6 +142,7 @@ def close(a, b, tolerance=1e-9):
 # Which mistake? --------------------------------------------------------------------------------
 
 
+@cache
 def guesses_of(part, seed):
     """sentence -> lists of what was observed on each draw, for the mistakes of this part."""
     guesses = {}
@@ -145,6 +152,7 @@ def guesses_of(part, seed):
     return guesses
 
 
+@cache
 def guesses_of_twists(part, seed):
     """The same for what any layer may do wrong."""
     its = part.exercise.right
