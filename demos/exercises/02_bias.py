@@ -16,6 +16,8 @@ if it grows by dy[n, c] per unit of y[n, c]? And what reaches x?
 What is broadcast going forward is summed going back: this rule will return in every exercise.
 """
 
+import numpy as np
+
 import minigan
 from checker import check
 

@@ -29,6 +29,24 @@ def weight_transposed(self, x, train):
     return x.dot(self.weight.T), x
 
 
+@forward.mistake
+def wrong_order(self, x, train):
+    """the product is in the wrong order: samples are rows, so W stands on the right."""
+    return self.weight.dot(x), x
+
+
+@backward.mistake
+def backward_in_the_wrong_order(self, dy, x):
+    """the product is in the wrong order: samples are rows, so W stands on the right."""
+    return self.weight.dot(dy)
+
+
+@backward.mistake
+def transposed_in_the_wrong_order(self, dy, x):
+    """the product is in the wrong order: samples are rows, so W stands on the right."""
+    return self.weight.T.dot(dy)
+
+
 @backward.mistake
 def weight_not_transposed(self, dy, x):
     """dx = dy W: the transpose is missing."""

@@ -3,6 +3,7 @@
 import minigan
 from checker.exercise import Exercise
 from checker.games import small_game
+from checker.observation import returned
 
 exercise = Exercise(GAN=minigan.GAN)
 exercise.hints = (
@@ -17,7 +18,7 @@ exercise.hints = (
 def observe_feedback(its, draw, twist):
     game, x, fake = small_game(its.GAN, draw)
     before = game.discriminator.gradients.copy()
-    loss, d_fake = game.feedback(fake.copy(), x)
+    loss, d_fake = returned(game.feedback(fake.copy(), x), "loss, d_fake")
     change = game.discriminator.gradients - before
     return {"loss": loss, "d_fake": d_fake, "gradients of D afterwards": change}
 
@@ -65,6 +66,13 @@ def minimax(self, fake, x):
 def of_real_samples(self, fake, x):
     """D was shown the real samples x instead of the fakes."""
     return through(self, x, self.objective.generator)
+
+
+@feedback.mistake
+def of_the_logits(self, fake, x):
+    """that is the gradient with respect to D's logits: it must go back through D, to its input."""
+    logits, _ = self.discriminator.forward(fake)
+    return self.objective.generator(logits)
 
 
 @feedback.mistake

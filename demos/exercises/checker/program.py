@@ -55,7 +55,7 @@ def results(path):
 
 def report(found):
     """The table, and below it what is wrong."""
-    head = ("", "", "shape", "worst at", "yours", "expected", "")
+    head = ("piece", "gives", "shape", "worst at", "yours", "expected", "")
     table = align([head, *(cells for result in found for cells in lines_of(result))], (0, 1))
     said = [sentence for result in found for sentence in sentences(result)]
     return "\n".join([*(line.rstrip() for line in table), "", *dict.fromkeys(said), end(found)])
@@ -85,13 +85,15 @@ def sentences(result):
     if result.problem:
         yield f"{result.piece}: {result.problem}"
     wrong = [row for row in result.rows if not row.right]
-    for row in wrong:
-        if row.cause:
-            yield f"{result.piece}, {row.name}: {row.cause}".rstrip(".")
+    for cause in dict.fromkeys(row.cause for row in wrong if row.cause):
+        names = ", ".join(row.name for row in wrong if row.cause == cause)
+        yield f"{result.piece}, {names}: {cause}" + ("" if cause[-1] in ".?)" else ".")
     if wrong and not any(row.cause for row in wrong):
         row = wrong[0]
-        where = "its shape" if row.place is None else f"entry {list(row.place)}"
-        yield f"{result.piece}, {row.name}: not one of the classic mistakes. Look at {where}."
+        where = f"Look at entry {list(row.place)}." if row.place else ""
+        if row.shape != row.wanted:
+            where = f"Expected the shape {row.wanted}, got {row.shape}."
+        yield f"{result.piece}, {row.name}: not one of the classic mistakes. {where}"
 
 
 def end(found):

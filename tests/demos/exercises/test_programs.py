@@ -28,7 +28,7 @@ def solved(tmp_path_factory, hand_in, solutions):
     return folder
 
 
-# --- train.py --------------------------------------------------------------------------------------
+# --- train.py ------------------------------------------------------------------------------------
 
 
 def steps(train, folder, count):
@@ -91,7 +91,7 @@ def test_the_program_draws_what_it_has_made(monkeypatch, capsys, tmp_path):
     assert (tmp_path / "new" / "picture.png").stat().st_size > 1000
 
 
-# --- check.py --------------------------------------------------------------------------------------
+# --- check.py ------------------------------------------------------------------------------------
 
 
 def test_a_class(tmp_path, hand_in, solutions, solved):
