@@ -13,8 +13,11 @@ What to look at:
   line's weight times the gradient where the line ends.
 - The printed table: each gradient beside the numerical one, which comes from two losses, with the
   number moved up and down by a small step.
-- checks.png: in the lower half, the square in tanh' = 1 − y² was forgotten. Which gradients are
-  wrong now, which are still right, and why those?
+- checks.png: on the right, the square in tanh' = 1 − y² was forgotten. The wrong gradients are
+  shaded. Which are still right, and why those?
+- The last table is the library's own checker on the wrong network. It knows no loss: it starts
+  the backward pass from random numbers instead of dL/dy. So its gradients are others than ours,
+  but it finds the same ones wrong.
 
 What to try next: change x, a weight, or the activation; make ForgetfulTanh forget something else.
 It takes three seconds.
@@ -25,8 +28,9 @@ Files: network.png, checks.png, metrics.json.
 import numpy as np
 
 from minigan import Dense, NonSaturating, Sequential, Tanh, gradcheck
-from minigan.plotting import FAKE, REAL, draw_units, picture, save_picture, styled
+from minigan.plotting import FAKE, INK, REAL, picture, save_picture, styled
 from support.demo import start
+from support.units import draw_units
 
 # %% The network, and the loss −log σ(y): a generator's, if y were the discriminator's logit
 
@@ -94,14 +98,27 @@ def numerical(network, name, values):
     return slopes
 
 
+#: The names of all numbers, as in the pictures. W₁₂ leads from x₁ to a₂.
+NAMES = {
+    "x": ["x₁", "x₂"],
+    "a": ["a₁", "a₂"],
+    "h": ["h₁", "h₂"],
+    "y": ["y"],
+    "0.weight": ["W₁₁", "W₁₂", "W₂₁", "W₂₂"],
+    "0.bias": ["b₁", "b₂"],
+    "2.weight": ["v₁", "v₂"],
+    "2.bias": ["c"],
+}
+
+
 def compare(network):
     """(name, value, gradient by hand, numerical gradient) for each single number."""
     _, table = by_hand(network)
     return [
-        (f"{name}[{', '.join(map(str, index))}]", values[index], gradients[index], slopes[index])
-        for name, (values, gradients) in table.items()
-        for slopes in [numerical(network, name, values)]
-        for index in np.ndindex(values.shape)
+        row
+        for key, (values, gradients) in table.items()
+        for slopes in [numerical(network, key, values)]
+        for row in zip(NAMES[key], values.flat, gradients.flat, slopes.flat, strict=True)
     ]
 
 
@@ -122,56 +139,64 @@ for label, found in rows.items():
         mark = "" if abs(gradient - slope) < 1e-8 else "   <- wrong"
         print(f"{name:14} {value:+10.6f}  {gradient:+10.6f}  {slope:+10.6f}{mark}")
 reports = {label: gradcheck(network, x) for label, network in [("right", right), ("wrong", wrong)]}
-print(f"\nThe library's checker, on the wrong network:\n{reports['wrong']}")
+print("\nThe library's checker, on the wrong network. It starts from random numbers instead of")
+print(f"dL/dy, so its gradients are others, but the same ones are wrong:\n{reports['wrong']}")
 
 # %% Pictures
 
 
-def unit(name, entry, label):
-    values, gradients = table[name]
-    return label, values.flat[entry], gradients.flat[entry]
+def numbers(key):
+    """(name, value, gradient) of each number of x, of the first weight, …"""
+    return list(zip(NAMES[key], *(part.flat for part in table[key]), strict=True))
 
 
-layers = [
-    [unit("x", 0, "x₁"), unit("x", 1, "x₂"), ("1", 1, None)],
-    [unit("a", 0, "a₁"), unit("a", 1, "a₂")],
-    [unit("h", 0, "h₁ = tanh a₁"), unit("h", 1, "h₂ = tanh a₂"), ("1", 1, None)],
-    [unit("y", 0, "y")],
-    [("L = −log σ(y)", loss, 1.0)],
-]
-lines = [(1, 0, 0, None, None), (1, 1, 1, None, None), (3, 0, 0, None, None)]
-for layer, position in ((0, 0), (2, 2)):
-    (weight, dweight), (bias, dbias) = table[f"{position}.weight"], table[f"{position}.bias"]
-    for i, j in np.ndindex(weight.shape):
-        lines.append((layer, i, j, weight[i, j], dweight[i, j]))
-    lines += [(layer, len(weight), j, bias[j], dbias[j]) for j in range(len(bias))]
+units = [numbers(key) for key in "xahy"] + [[("L", loss, 1.0)]]
+ends = list(np.ndindex(2, 2))  # from x₁ to a₁, from x₁ to a₂, …
+weights = [(0, *pair, *row) for pair, row in zip(ends, numbers("0.weight"), strict=True)]
+weights += [(1, i, i, "tanh") for i in (0, 1)]
+weights += [(2, i, 0, *row) for i, row in enumerate(numbers("2.weight"))]
+weights += [(3, 0, 0, "−log σ")]
+biases = [(1, i, *row) for i, row in enumerate(numbers("0.bias"))]
+biases += [(3, 0, *numbers("2.bias")[0])]
 
-figure = picture(13, 6)
-draw_units(figure.subplots(), layers, lines)
+figure = picture(8, 5.2)
+draw_units(figure.subplots(), units, weights, biases)
 save_picture(figure, out.path("network.png"))
 
 
 @styled
 def draw(figure):
-    for axes, (label, found) in zip(figure.subplots(2, 1, sharex=True), rows.items(), strict=True):
+    for axes, (label, found) in zip(figure.subplots(1, 2, sharey=True), rows.items(), strict=True):
         places = np.arange(len(found))
-        axes.bar(places - 0.2, [row[3] for row in found], 0.4, color=REAL, label="numerically")
-        axes.bar(places + 0.2, [row[2] for row in found], 0.4, color=FAKE, label="by hand")
-        axes.axhline(0, color="black", linewidth=0.8)
-        error = max(abs(row[2] - row[3]) for row in found)
-        axes.set(title=f"The {label} backward pass: largest difference {error:.1g}")
-        axes.set(ylabel="gradient of the loss")
-        axes.set_xticks(places, [row[0].replace(", ", ",") for row in found], rotation=60)
-        axes.margins(x=0.01, y=0.3)
-        axes.legend(loc="upper left", ncols=2, markerscale=1)
+        axes.barh(places - 0.2, [row[3] for row in found], 0.4, color=REAL, label="numerically")
+        axes.barh(places + 0.2, [row[2] for row in found], 0.4, color=FAKE, label="by hand")
+        axes.axvline(0, color=INK, linewidth=0.8)
+        for place, (_, _, gradient, slope) in enumerate(found):
+            if abs(gradient - slope) > 1e-8:
+                axes.axhspan(place - 0.5, place + 0.5, color="#DDDDDD", zorder=0)
+        wrong = sum(abs(row[2] - row[3]) > 1e-8 for row in found)
+        axes.set(title=f"The {label} backward pass\n{wrong} of {len(found)} gradients are wrong")
+        axes.set(xlabel="gradient of the loss", xlim=(-0.48, 0.48))
+        axes.set_yticks(places, [row[0] for row in found])
+        axes.tick_params(axis="y", length=0, labelleft=True)
+    panels = figure.axes
+    panels[0].set_ylim(len(found) - 0.5, -0.5)
+    panels[0].legend(loc="upper right", markerscale=1)
 
 
-figure = picture(13, 7)
+figure = picture(8, 6)
 draw(figure)
 save_picture(figure, out.path("checks.png"))
 
 wrong_rows = [name for name, _, gradient, slope in rows["wrong"] if abs(gradient - slope) > 1e-8]
 errors = {label: max(abs(row[2] - row[3]) for row in found) for label, found in rows.items()}
 passed = {label: report.passed for label, report in reports.items()}
-out.save_metrics(loss=float(loss), errors=errors, passed=passed, wrong=wrong_rows)
+out.save_metrics(
+    loss=float(loss),
+    gradients={name: gradient for name, _, gradient, _ in rows["right"]},
+    values={name: value for name, value, _, _ in rows["right"]},
+    errors=errors,
+    passed=passed,
+    wrong=wrong_rows,
+)
 print(f"Files: {out.folder}")

@@ -4,8 +4,7 @@ The game is the one of mnist.py; the label y is new, and both players see it (Mi
 2014, arXiv:1411.1784). G takes it beside its noise, as ten numbers of which one is 1. D sees it
 beside the image, as ten further channels of which one is white. So a perfect 3 is a fake, too, if
 a 7 was asked for, and G learns to write what is asked for, although it is never told what a digit
-is. It takes about three minutes on two cores; the first time, also as long again for the
-classifier that judges the digits.
+is. It takes about three minutes on two cores.
 
 What to look at:
 - digits.png: a row for each digit, and the same noise in each column. The label says what is
@@ -52,7 +51,7 @@ from minigan.plotting import draw_confusion, picture, save_picture
 from support.demo import start
 from support.image_pictures import save_images, save_movie, save_progress
 from support.options import positive
-from support.training import looking_steps, losses_of, progress, shown_losses
+from support.training import looking_steps, losses_of, progress
 
 # %% Constants
 
@@ -60,7 +59,6 @@ CLASSES, BATCH, CHANNELS = 10, 32, 16  # channels at 14 x 14; twice as many at 7
 AVERAGE = 0.998  # decay of the running average of G's weights, which makes the samples
 STEPS, QUICK_STEPS = 8000, 6
 ASKED, QUICK_ASKED = 500, 10  # how many of each digit are asked for in the end, and classified
-CLASSIFIER_STEPS, QUICK_CLASSIFIER_STEPS = 6000, 20
 FRAMES, QUICK_FRAMES = 24, 4
 
 
@@ -118,15 +116,21 @@ def write(labels, columns=CLASSES):
     return gan.generate(np.tile(z[:columns], (len(labels), 1)), np.repeat(labels, columns))
 
 
+def save_digits():
+    title = "A row for each label, a column for each noise"
+    save_images(out.path("digits.png"), looks[-1][1], CLASSES, (6, 6.3), title)
+
+
 stops = looking_steps(steps, QUICK_FRAMES if options.quick else FRAMES)
 looks, records = [(0, write(digits))], []
 
 # %% Training
 
-for record in progress(train(gan, batches, steps - gan.steps), gan, steps, shown_losses):
+for record in progress(train(gan, batches, steps - gan.steps), gan, steps):
     records.append(record)
     if record.step in stops:
         looks.append((record.step, write(digits)))
+        save_digits()  # there is something to see as it goes
 losses, seconds = losses_of(records), sum(record.seconds for record in records)
 
 # %% Pictures: a row per digit, the digits over the steps, an animation
@@ -135,15 +139,12 @@ every_digit = slice(0, None, CLASSES)  # of the images of a look: 0 to 9, all fr
 title = "0 to 9 from the same noise, step by step"
 tens = [(step, images[every_digit]) for step, images in looks]
 save_progress(out.path("picture.png"), tens, losses, title)
-title = "A row for each label, a column for each noise"
-save_images(out.path("digits.png"), looks[-1][1], CLASSES, (6, 6.3), title)
 save_movie(out.path("animation.gif"), looks, CLASSES, (5, 5.3))
 
 # %% Does G do as it is asked?
 
 print("Asking the classifier ...")
-steps_of_classifier = QUICK_CLASSIFIER_STEPS if options.quick else CLASSIFIER_STEPS
-classifier = mnist_classifier(steps=steps_of_classifier, data_dir=options.data_dir)
+classifier = mnist_classifier()
 asked = np.repeat(digits, QUICK_ASKED if options.quick else ASKED)
 seen = classifier(gan.sample(asked, view_rng))[0].argmax(axis=1)
 confusion = np.zeros((CLASSES, CLASSES))

@@ -23,7 +23,6 @@ Files: picture.png, metrics.json with all figures.
 """
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from minigan import (
     GAN,
@@ -51,6 +50,7 @@ from minigan.metrics import wasserstein_1d
 from minigan.plotting import FAKE, INK, draw_densities, picture, save_picture, styled
 from support.demo import start
 from support.options import positive
+from support.training import progress
 
 # %% Constants and data
 
@@ -102,9 +102,8 @@ players = {"generator_optimizer": Adam(G, 1e-3), "discriminator_optimizer": Adam
 chance = {"latent": NormalLatent(1), "rng": noise_rng}
 rest = {"regularizer": R1(0.1), "average_decay": 0.998, "schedule": LinearDecay(steps)}
 gan = GAN(G, D, "non-saturating", **players, **chance, **rest)
-with threadpool_limits(1):
-    for _ in train(gan, Batches(x, min(BATCH, len(x)), batch_rng), steps):
-        pass
+for _ in progress(train(gan, Batches(x, min(BATCH, len(x)), batch_rng), steps), gan, steps):
+    pass
 
 # %% How good are they?
 
@@ -163,4 +162,6 @@ draw(figure)
 save_picture(figure, out.path("picture.png"))
 
 out.save_metrics(p=coin.p, standard_error=coin.standard_error, steps=steps, models=found)
+for name, figures in found.items():
+    print(f"{name:28}{caption(figures)}")
 print(f"Files: {out.folder}")

@@ -7,7 +7,6 @@ points are eight small clouds on a ring. It takes ten seconds. Files: picture.pn
 """
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from minigan import Adam, Dense, LeakyReLU, LinearDecay, NonSaturating, ReLU, Sequential
 from minigan.data import toy
@@ -52,11 +51,10 @@ def step(i):
     return loss_D, loss_G
 
 
-with threadpool_limits(1):  # products as small as these are slower on two cores
-    for i in range(steps):
-        loss_D, loss_G = step(i)
-        if i % max(1, steps // 10) == 0:
-            print(f"step {i:5}: loss of D {float(loss_D):.3f}, of G {float(loss_G):.3f}")
+for i in range(steps):
+    loss_D, loss_G = step(i)
+    if i % max(1, steps // 10) == 0:
+        print(f"step {i:5}: loss of D {float(loss_D):.3f}, of G {float(loss_G):.3f}")
 
 fake = backend.to_numpy(G(noise(2500)))
 found, figure = mode_coverage(fake, data.means, data.sigma), picture(5, 5)

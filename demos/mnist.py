@@ -35,14 +35,18 @@ What to try next:
   --model wgan-gp --objective non-saturating   is it the objective that helps, or the penalty?
   --latent normal           noise in one piece: what lies between the digits now?
   --spread 0.6              less noise for the samples: clearer digits, less variety
+  --data fashion-mnist --data-dir FOLDER   shirts and shoes, from idx files that you have
   --samples 10000           also write so many samples to samples.npy (float32 in [-1, 1],
                             shape (N, 28, 28, 1)), to measure them
 
-With --resume, an interrupted run goes on from its last checkpoint.
+The samples are drawn again and again as they get better. With --resume, an interrupted run goes on
+from its last checkpoint.
 
 The examples are looked for in --data-dir, in the folder that MINIGAN_DATA names, and in the cache,
 to which they are otherwise downloaded. Files: picture.png, samples.png, walk.png, pieces.png,
-animation.gif, checkpoint.npz, metrics.json, and samples.npy if asked for.
+animation.gif, checkpoint.npz, generator.npz (for `minigan.load`), metrics.json, and samples.npy if
+asked for. At the end, the classifier that comes with the package judges 10,000 samples; what real
+images score, README.md says.
 """
 
 import itertools
@@ -65,23 +69,25 @@ from minigan import (
     Reshape,
     Sequential,
     Tanh,
+    save,
     train,
 )
 from minigan.data import Batches, load_mnist
 from minigan.files import replacing
-from minigan.games.sharded import ShardedGAN
 from minigan.latent import LATENTS
+from minigan.metrics import image_scores, mnist_classifier
 from support.demo import start
 from support.image_models import KERNELS, MODELS
 from support.image_pictures import save_images, save_movie, save_progress
 from support.options import count, number
-from support.training import looking_steps, losses_of, progress, records_of, shown_losses
+from support.training import looking_steps, losses_of, progress, records_of
 from support.walks import between
 
 # %% Constants
 
 AVERAGE = 0.999  # decay of the running average of G's weights, which makes the samples
 FRAMES, QUICK_FRAMES = 24, 4
+JUDGED, QUICK_JUDGED = 10_000, 100  # samples, by the classifier of digits
 
 
 def add_options(parser):
@@ -90,7 +96,16 @@ def add_options(parser):
     parser.add_argument("--latent", choices=sorted(LATENTS), help="(default: the model's)")
     parser.add_argument("--spread", type=number, help="of the samples' noise (the model's)")
     parser.add_argument("--samples", type=count, default=0, help="how many to write (default: 0)")
-    parser.add_argument("--data-dir", help="folder that holds the MNIST files")
+    parser.add_argument(
+        "--data",
+        default="mnist",
+        metavar="NAME",
+        help="mnist (the default), or another set of idx files of its form, whose files you have: "
+        "fashion-mnist, emnist-letters, qmnist, or any name",
+    )
+    parser.add_argument(
+        "--data-dir", help="folder that holds the files, or has a sub-folder NAME that does"
+    )
 
 
 def check(options):
@@ -102,8 +117,10 @@ def check(options):
         raise ValueError(f"--latent {options.latent}: of this model's noise, {error}") from None
 
 
-FILES = ["picture.png", "samples.png", "walk.png", "pieces.png", "animation.gif", "samples.npy"]
-options, out = start("mnist", __doc__, [*FILES, "checkpoint.npz"], add_options, check)
+FILES = ["picture.png", "samples.png", "walk.png", "pieces.png", "animation.gif", "generator.npz"]
+options, out = start(
+    "mnist", __doc__, [*FILES, "samples.npy", "checkpoint.npz"], add_options, check
+)
 model = MODELS[options.model]  # its recipe, batch and noise
 recipe = model.recipe_for(options.objective)
 latent = LATENTS[options.latent or model.latent](model.dimension)
@@ -113,7 +130,7 @@ batch_rng, noise_rng, weight_rng, view_rng = np.random.default_rng(options.seed)
 
 # %% The data: images (N, 28, 28, 1), -1 is background and 1 is ink; the labels are not needed
 
-images, _ = load_mnist("train", options.data_dir)
+images, _ = load_mnist("train", options.data_dir, name=options.data)
 batches = Batches(images, model.batch, batch_rng)
 
 # %% The networks
@@ -174,10 +191,8 @@ shared = {"latent": latent, "rng": noise_rng, "schedule": recipe.schedule(steps)
 if layers_of_D is None:
     gan = MomentMatching(G, recipe.make_optimizer(G), bandwidths=KERNELS, **shared)
 else:
-    # Images are worth two threads, with half of each batch each; a GPU has threads of its own.
-    game = GAN if options.model == "mlp" or options.backend.name != "numpy" else ShardedGAN
     players = recipe.players(G, D)
-    gan = game(G, D, recipe.objective, average_decay=AVERAGE, **players, **shared)
+    gan = GAN(G, D, recipe.objective, average_decay=AVERAGE, **players, **shared)
 
 normal = latent.dimension - latent.components  # the dimensions before the choice of a piece
 
@@ -200,11 +215,17 @@ looks, records = history["looks"], records_of(history)
 
 # %% Training
 
+
+def save_samples(step, images):
+    save_images(out.path("samples.png"), images, 10, (6, 6.3), f"Samples after {step:,} steps")
+
+
 run = session.run(train(gan, batches, steps - gan.steps))
-for record in progress(run, gan, steps, shown_losses):
+for record in progress(run, gan, steps):
     records.append(record)
     if record.step in stops:
         looks.append((record.step, gan.generate(z)))
+        save_samples(*looks[-1])  # there is something to see as it goes
 losses, seconds = losses_of(records), sum(record.seconds for record in records)
 
 # %% Pictures: ten points of noise over the steps, samples, an animation
@@ -215,8 +236,7 @@ if layers_of_D and gan.objective.log_odds:  # the losses of a D that answers 1/2
     curves = {"balance": gan.objective.undecided_losses(), "unit": "nats"}
 tens = [(step, images[:10]) for step, images in looks]
 save_progress(out.path("picture.png"), tens, losses, title, **curves)
-title = f"Samples after {steps:,} steps"
-save_images(out.path("samples.png"), looks[-1][1], 10, (6, 6.3), title)
+save_samples(*looks[-1])
 save_movie(out.path("animation.gif"), [(step, x[:36]) for step, x in looks], 6, (4, 4.3))
 
 # %% A walk through the latent space; and noise in pieces: what has become of each?
@@ -233,12 +253,26 @@ if latent.components:
     pieces[:, normal:] = rows_of_pieces * pieces[:, normal:].max()
     save_images(out.path("pieces.png"), gan.generate(pieces), 12, size, title)
 
-# %% Samples and metrics
+# %% The generator, samples, what the classifier of digits thinks of them, metrics
 
+network = G if gan.average is None else gan.average.network
+save(
+    network,
+    out.path("generator.npz"),
+    notes={"latent": options.latent or model.latent, "spread": spread},
+)
 if options.samples:
     samples = gan.generate(noise(options.samples))
     with replacing(out.path("samples.npy")) as temporary:
         np.save(temporary, samples)
+
+judgement = {}
+if options.data == "mnist":  # the classifier knows digits alone
+    print("Asking the classifier ...")
+    judged, classifier = QUICK_JUDGED if options.quick else JUDGED, mnist_classifier()
+    _, real_features = classifier(images[: 5 * judged] if options.quick else images)
+    scores = image_scores(gan.generate(noise(judged)), real_features, classifier)
+    judgement = vars(scores) | {"classifier": classifier.digest}
 
 out.save_metrics(
     objective=recipe.objective,
@@ -249,5 +283,11 @@ out.save_metrics(
     steps=steps,
     seconds=seconds,
     steps_per_second=steps / seconds,
+    **judgement,
 )
+if judgement:
+    print(f"Score {scores.score:.2f}, Fréchet distance {scores.frechet:.2f}, ", end="")
+    print(
+        f"precision {scores.precision:.3f}, recall {scores.recall:.3f}, by {classifier.digest[:8]}."
+    )
 print(f"{steps} steps in {seconds:.1f} s. Files: {out.folder}")

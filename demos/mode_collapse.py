@@ -1,60 +1,60 @@
 """Mode collapse: seen, measured, and cured.
 
-There are eight modes on a ring. The generator finds one of them, D learns that samples there are
-fakes, the generator moves on to the next mode, and so on. Each single fake fools D for a while,
-and nothing tells G that all its fakes are alike. To make this happen, G learns faster than D, and
-both have much momentum. Each cure changes one thing only:
+There are eight modes on a ring. The generator starts as a small spot on one of them. This
+discriminator sees very sharply: its first layer turns a point into waves, so fine that points a
+quarter of the ring's radius apart have nothing in common (`FourierFeatures`). So it learns each
+mode by itself, and between the modes its verdict says nothing about where they are. G's fakes on
+their mode are good, and the slope of D around them is all that G knows. Nothing tells G that there
+are seven more modes: it stays. Each cure changes one thing only:
 
-- packing: D judges three samples at a time (PacGAN: Lin et al. 2018, arXiv:1712.04086). Three
-  fakes from the same mode are easy to recognise;
-- minibatch standard deviation: D is told how much the samples of its batch differ (Karras et al.
-  2018, arXiv:1710.10196), and so can reject a batch of samples that are all alike;
-- R1: D must not be steep at the real samples (Mescheder et al. 2018, arXiv:1801.04406). Then it
-  cannot turn against one mode from one step to the next, and G need not leave.
+- R1: D must not be steep at the real points (Mescheder et al. 2018, arXiv:1801.04406). Its verdict
+  becomes smooth, and its slopes reach from mode to mode;
+- a D that sees far: the same layers, without the waves in front of them. What it learns at one
+  place changes its verdict everywhere.
 
-What to look at in picture.png: above, the game without a cure at four moments: where do all the
-orange points go? Below, the cured games at the end, and how many modes each game has captured
-over the steps. The reverse KL divergence says how evenly: 0 if all eight modes have equally many
-samples, log 8 = 2.08 if one mode has them all.
+What to look at in picture.png: above, the game without a cure at four moments. The background is
+D's verdict: orange where it is for fakes, blue where it misses them. Where do all the orange points
+go? Below, the cured games at the end, and how many modes each game has reached over the steps. A
+mode counts as reached if it has at least 2 % of the samples; a fair share would be 12.5 %. "Good"
+is the share of samples within 3 standard deviations of a mode: of real points, 99 %.
 
-What to try next: --seed 1; give D the rate of G (RATES) or less momentum (BETAS): two more cures.
-It takes about half a minute.
+What to try next: --seed 1; FINENESS = 2: how many modes now? Or put Pack(2) in front of D, so that
+it judges two samples at a time (PacGAN), which shows it when all are alike. It takes about half a
+minute.
 
-Files: picture.png, metrics.json with the coverage of all games.
+Files: picture.png, metrics.json with the modes and the good samples of all games.
 """
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from minigan import (
     GAN,
     R1,
     Adam,
     Dense,
+    FourierFeatures,
     LeakyReLU,
     LinearDecay,
-    MinibatchStd,
     NormalLatent,
-    Pack,
     ReLU,
     Sequential,
     train,
 )
 from minigan.data import Batches, GaussianMixture, toy
 from minigan.metrics import mode_coverage
-from minigan.plotting import FAKE, INK, OTHERS, REAL, picture, save_picture, styled
+from minigan.plotting import FAKE, INK, JUDGEMENT, OTHERS, REAL, picture, save_picture, styled
+from support.claims import borne_out
 from support.demo import start
+from support.training import progress
+from support.verdict import plane_points, verdict
 
 # %% Constants
 
-BATCH, WIDTH, SAMPLES, STEPS, QUICK_STEPS = 255, 128, 2500, 2400, 16
-RATES, BETAS, SIGMA, LOOKS = (1e-3, 3e-4), (0.9, 0.999), 0.05, 40  # rates of G and of D
-GAMES = {  # inputs of D's first dense layer, the layers before it, what is added to D's loss
-    "no cure": (2, list, None),
-    "packs of three": (6, lambda: [Pack(3)], None),
-    "minibatch std": (3, lambda: [MinibatchStd()], None),
-    "R1": (2, list, R1(0.3)),
-}
+BATCH, WIDTH, SAMPLES, STEPS, QUICK_STEPS, LOOKS = 128, 64, 2500, 3000, 16, 40
+LR, BETAS, SIGMA, REACHED = 1e-3, (0.5, 0.99), 0.07, 0.02
+WAVES, FINENESS, SPOT = 32, 5.0, 0.05  # of D: how many, in radians per unit; of G: its first width
+GAMES = {"no cure": (WAVES, None), "R1": (WAVES, R1(0.01, every=4)), "D sees far": (0, None)}
+WINDOW, GRID = (-1.5, 1.5, -1.5, 1.5), 80
 
 options, out = start("mode_collapse", __doc__, ["picture.png"])
 steps = options.steps or (QUICK_STEPS if options.quick else STEPS)
@@ -63,79 +63,124 @@ data = GaussianMixture(toy("ring").means, SIGMA)
 # %% Each game from the same start, with the same data and noise
 
 
-def network(inputs, outputs, activation, rng, front=list):
-    layers = [Dense(inputs, WIDTH), activation(), Dense(WIDTH, WIDTH), activation()]
-    layers = [*front(), *layers, Dense(WIDTH, outputs)]
+def dense(inputs, outputs, hidden, activation):
+    layers = []
+    for _ in range(hidden):
+        layers += [Dense(inputs, WIDTH), activation()]
+        inputs = WIDTH
+    return [*layers, Dense(inputs, outputs)]
+
+
+def generator(rng):
+    G = Sequential(dense(2, 2, 3, ReLU), (2,), rng=rng, backend=options.backend)
+    G.layers[-1].weight[...] *= SPOT
+    G.layers[-1].bias[...] = options.backend.asarray(data.means[0], G.dtype)
+    return G
+
+
+def discriminator(waves, rng):
+    layers = [FourierFeatures(2, waves, scale=FINENESS)] if waves else []
+    layers += dense(2 + 2 * waves, 1, 2, LeakyReLU)
     return Sequential(layers, (2,), rng=rng, backend=options.backend)
 
 
-def play(seen, front, regularizer):
-    """(step, samples, coverage) at about 40 moments."""
+def play(name, waves, regularizer):
+    """(step, samples, coverage, verdict of D) at about 40 moments."""
     data_rng, noise_rng, g_rng, d_rng, view_rng = np.random.default_rng(options.seed).spawn(5)
-    G, D = network(2, 2, ReLU, g_rng), network(seen, 1, LeakyReLU, d_rng, front)
-    players = {
-        "generator_optimizer": Adam(G, RATES[0], betas=BETAS),
-        "discriminator_optimizer": Adam(D, RATES[1], betas=BETAS),
-    }
-    chance = {"latent": NormalLatent(2), "rng": noise_rng}
-    rest = {"regularizer": regularizer, "schedule": LinearDecay(steps)}
-    gan = GAN(G, D, "non-saturating", **players, **chance, **rest)
+    G, D = generator(g_rng), discriminator(waves, d_rng)
+    gan = GAN(
+        G,
+        D,
+        "non-saturating",
+        latent=NormalLatent(2),
+        rng=noise_rng,
+        generator_optimizer=Adam(G, LR, betas=BETAS),
+        discriminator_optimizer=Adam(D, LR, betas=BETAS),
+        regularizer=regularizer,
+        schedule=LinearDecay(steps),
+    )
     z, looks = gan.latent.sample(SAMPLES, view_rng), []
-    with threadpool_limits(1):
-        for record in train(gan, Batches(data, BATCH, data_rng), steps):
-            if record.step % max(1, steps // LOOKS) == 0:
-                samples = gan.generate(z)
-                looks.append((record.step, samples, mode_coverage(samples, data.means, SIGMA)))
+    points = gan.asarray(plane_points(WINDOW, GRID))
+    records = train(gan, Batches(data, BATCH, data_rng), steps)
+    for record in progress(records, gan, steps, name=name):
+        if record.step % max(1, steps // LOOKS) == 0:
+            samples = gan.generate(z)
+            seen = verdict(D, points, None, None, log_odds=True).reshape(GRID, GRID)
+            coverage = mode_coverage(samples, data.means, SIGMA)
+            looks.append((record.step, samples, coverage, seen))
     return looks
 
 
-games = {name: play(*cure) for name, cure in GAMES.items()}
-for name, looks in games.items():
-    c = looks[-1][2]
-    print(f"{name:20} {c.modes}/{c.modes_total} modes, reverse KL {c.reverse_kl:.2f}")
+def reached(coverage):
+    """How many modes have at least 2 % of the samples."""
+    return sum(count >= REACHED * SAMPLES for count in coverage.counts)
+
+
+games = {name: play(name, *game) for name, game in GAMES.items()}
+ends = {name: looks[-1][2] for name, looks in games.items()}
+modes = {name: reached(c) for name, c in ends.items()}
+good = {name: c.high_quality for name, c in ends.items()}
+print("game          modes reached    good samples")
+for name in games:
+    print(f"{name:14} {modes[name]:6} of {len(data.means)} {good[name]:14.0%}")
+
+# %% What this lesson claims: its pictures say it only if it is so
+
+sick, *cures = games
+collapsed = modes[sick] <= len(data.means) / 2 and good[sick] > 0.8
+cured = {name: modes[name] == len(data.means) and good[name] > 0.8 for name in cures}
+claims = borne_out(
+    {
+        f"{sick}: few modes, yet the fakes are good": collapsed,
+        **{f"{name}: all modes, and the fakes are good": held for name, held in cured.items()},
+    }
+)
 
 # %% Picture
 
 
 def draw_samples(axes, look, title):
-    _, samples, c = look
-    axes.scatter(*data.means.T, s=160, facecolors="none", edgecolors=REAL, label="modes")
-    axes.scatter(*samples.T, s=3, color=FAKE, linewidths=0, label="generated")
-    axes.set(title=title, xlim=(-1.6, 1.6), ylim=(-1.6, 1.6), aspect="equal", xticks=[], yticks=[])
-    axes.set_xlabel(f"{c.modes}/{c.modes_total} modes, reverse KL {c.reverse_kl:.2f}")
+    _, samples, c, seen = look
+    axes.imshow(seen, JUDGEMENT, extent=WINDOW, origin="lower", vmin=-1, vmax=1)
+    axes.scatter(*data.means.T, s=90, facecolors="none", edgecolors=REAL, label="modes")
+    axes.scatter(*samples.T, s=2.5, color=FAKE, linewidths=0, label="generated")
+    axes.set(title=title, xlim=WINDOW[:2], ylim=WINDOW[2:], aspect="equal", xticks=[], yticks=[])
+    axes.set_xlabel(f"{reached(c)} of {c.modes_total} modes\n{c.high_quality:.0%} good")
     axes.spines[:].set_visible(True)
 
 
 @styled
 def draw(figure):
     above, below = figure.subfigures(2, 1)
-    sick = games["no cure"]
-    chosen = [sick[round((len(sick) - 1) * part)] for part in (0.25, 0.5, 0.75, 1)]
+    looks = games[sick]
+    chosen = [looks[round((len(looks) - 1) * part)] for part in (0, 0.1, 0.5, 1)]
     for axes, look in zip(above.subplots(1, 4), chosen, strict=True):
-        draw_samples(axes, look, f"No cure, step {look[0]:,}")
-    above.axes[0].legend(loc="upper left", markerscale=1)
-    *panels, curves = below.subplots(1, 4, width_ratios=[1, 1, 1, 1.7])
-    for axes, name in zip(panels, list(games)[1:], strict=True):
-        draw_samples(axes, games[name][-1], name[0].upper() + name[1:])
-    for (name, looks), colour, line in zip(
-        games.items(), (INK, *OTHERS), ("-", "--", ":", "-."), strict=False
-    ):
-        at, modes = [look[0] for look in looks], [look[2].modes for look in looks]
-        curves.plot(at, modes, color=colour, linestyle=line, label=name)
-    curves.set(title="Captured modes", xlabel="step", ylabel="modes", xlim=(0, steps), ylim=(0, 12))
-    curves.legend(loc="upper left", ncols=2)
+        draw_samples(axes, look, f"step {look[0]:,}")
+    above.axes[0].legend(loc="center", markerscale=1, handletextpad=0)
+    above.suptitle(
+        "No cure: each fake is good, but they miss most modes" if collapsed else "No cure"
+    )
+    *panels, curves = below.subplots(1, 3, width_ratios=[1, 1, 2.1])
+    for axes, name in zip(panels, cures, strict=True):
+        draw_samples(axes, games[name][-1], name)
+    for name, colour, line in zip(games, (INK, *OTHERS), ("-", "--", "-."), strict=False):
+        at, counts = [look[0] for look in games[name]], [reached(look[2]) for look in games[name]]
+        curves.plot(at, counts, color=colour, linestyle=line, label=name)
+    curves.set(title="Modes reached", xlabel="step", xlim=(0, steps), ylim=(0, 11))
+    curves.legend(loc="upper left", ncols=3, columnspacing=1)
+    below.suptitle("Cured: all modes, and each fake is good" if all(cured.values()) else "Cures")
 
 
-figure = picture(13, 7.4)
+figure = picture(8, 6.4)
 draw(figure)
 save_picture(figure, out.path("picture.png"))
 
-coverage = {name: looks[-1][2] for name, looks in games.items()}
-late = {name: [look[2].modes for look in looks[len(looks) // 2 :]] for name, looks in games.items()}
 out.save_metrics(
     steps=steps,
-    modes={name: c.modes for name, c in coverage.items()},
-    reverse_kl={name: min(c.reverse_kl, 1e9) for name, c in coverage.items()},
-    mean_modes_in_second_half={name: float(np.mean(modes)) for name, modes in late.items()},
+    modes=modes,
+    high_quality=good,
+    reverse_kl={name: min(c.reverse_kl, 1e9) for name, c in ends.items()},
+    looks=[[reached(c), c.high_quality] for _, _, c, _ in games[sick]],
+    claims=claims,
 )
 print(f"Files: {out.folder}")

@@ -26,7 +26,6 @@ Files: picture.png, metrics.json with the losses, their floors and the distance 
 """
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from minigan import (
     Adam,
@@ -43,6 +42,7 @@ from minigan.data import TOYS, Batches, toy
 from minigan.metrics import wasserstein_assignment
 from minigan.plotting import FAKE, INK, OTHERS, REAL, draw_stretches, picture, save_picture, styled
 from support.demo import start
+from support.training import progress
 
 # %% Constants
 
@@ -90,8 +90,8 @@ for name, widths in KERNELS.items():
     G = generator()
     chance = {"latent": NormalLatent(LATENT), "rng": noise_rng, "schedule": LinearDecay(steps)}
     game = MomentMatching(G, Adam(G, 3e-3, betas=(0.9, 0.999)), bandwidths=widths, **chance)
-    with threadpool_limits(1):
-        losses = [record.generator_loss for record in train(game, batches, steps)]
+    records = progress(train(game, batches, steps), game, steps, name=f"kernel {name}")
+    losses = [record.generator_loss for record in records]
     y = game.sample(SAMPLES, view_rng).astype(float)
     found[name] = {
         "samples": y,

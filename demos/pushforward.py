@@ -23,7 +23,6 @@ Files: picture.png, metrics.json with the distances between samples and formulas
 
 import numpy as np
 import scipy.stats
-from threadpoolctl import threadpool_limits
 
 from minigan import (
     GAN,
@@ -42,6 +41,7 @@ from minigan.density import IDENTITY, NORMAL_QUANTILE, SQUARE, UNIFORM, Pushforw
 from minigan.metrics import wasserstein_1d
 from minigan.plotting import FAKE, OTHERS, REAL, draw_densities, picture, save_picture, styled
 from support.demo import start
+from support.training import progress
 
 # %% Constants
 
@@ -77,9 +77,8 @@ G, D = network(Tanh), network(LeakyReLU)
 players = {"generator_optimizer": Adam(G, 1e-3), "discriminator_optimizer": Adam(D, 1e-3)}
 rest = {"regularizer": R1(0.1), "average_decay": 0.998, "schedule": LinearDecay(steps)}
 gan = GAN(G, D, "non-saturating", latent=UniformLatent(1), rng=noise_rng, **players, **rest)
-with threadpool_limits(1):
-    for _ in train(gan, Batches(data, BATCH, data_rng), steps):
-        pass
+for _ in progress(train(gan, Batches(data, BATCH, data_rng), steps), gan, steps):
+    pass
 
 
 def true_map(u):
@@ -140,4 +139,7 @@ draw(figure)
 save_picture(figure, out.path("picture.png"))
 
 out.save_metrics(wasserstein=distance, rises=bool(rises), steps=steps)
-print(f"Files: {out.folder}")
+print("Wasserstein distance between samples and formula:")
+for name, far in distance.items():
+    print(f"  {name:28}{far:.3f}")
+print(f"The network's map goes {'up' if rises else 'down'}. Files: {out.folder}")

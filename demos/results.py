@@ -22,7 +22,7 @@ What to look at:
 - "DCGAN, R1" and "WGAN-GP" are the same networks with the same noise; GMMN has no discriminator.
   The seconds of training stand beside each name.
 
-Files: table.md and metrics.json. The first time, the classifier of digits is trained as well.
+Files: table.md and metrics.json.
 """
 
 import json
@@ -53,7 +53,7 @@ MNIST = {
     "WGAN-GP": ["--model", "wgan-gp"],
     "GMMN": ["--model", "gmmn"],
 }
-SAMPLES, QUICK_SAMPLES, QUICK_STEPS = 10000, 200, 20  # images; steps of the classifier
+SAMPLES, QUICK_SAMPLES = 10000, 200  # images
 FIGURES = {  # of metrics.json: the heading, how it is written, in which unit
     "modes": ("modes", ".1f", 1),
     "high_quality": ("high quality, %", ".2f", 100),
@@ -69,7 +69,6 @@ def add_options(parser):
     parser.add_argument("what", nargs="*", default=tables, help="tables, .npy files, folders")
     parser.add_argument("--seeds", type=positive, default=10, help="of each toy (default: 10)")
     parser.add_argument("--data-dir", help="folder that holds the MNIST files")
-    parser.add_argument("--classifier", help="folder of the classifier (default: the user's cache)")
 
 
 def load(path):
@@ -184,8 +183,7 @@ def image_table(sets, failed):
 
     failed: name -> why there are no images.
     """
-    steps = {"steps": QUICK_STEPS} if options.quick else {}
-    classifier = mnist_classifier(data_dir=options.data_dir, cache=options.classifier, **steps)
+    classifier = mnist_classifier()
     train, test = (load_mnist(split, options.data_dir)[0] for split in ("train", "test"))
     n = QUICK_SAMPLES if options.quick else SAMPLES
     if options.quick:

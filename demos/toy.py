@@ -33,7 +33,6 @@ and how well the samples cover the modes (see minigan/metrics/modes.py).
 """
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from minigan import GAN, FourierFeatures, LeakyReLU, ReLU, Sequential, UniformLatent, train
 from minigan.data import TOYS, Batches, toy
@@ -116,11 +115,10 @@ def show(record):
 
 
 run = session.run(train(gan, batches, steps - gan.steps))
-with threadpool_limits(1):  # a second core costs these small matrices more than it helps
-    for record in progress(run, gan, steps, show):
-        records.append(record)
-        if record.step in stops:
-            looks.append(observer.look(record.step))
+for record in progress(run, gan, steps, show):
+    records.append(record)
+    if record.step in stops:
+        looks.append(observer.look(record.step))
 losses, seconds = losses_of(records), sum(record.seconds for record in records)
 
 # %% Picture, animation, metrics

@@ -32,7 +32,6 @@ translations in which a classifier still sees the original's class (they are fir
 """
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from minigan import (
     Adam,
@@ -67,7 +66,6 @@ from support.training import looking_steps, progress
 BATCH, WIDTH, CHANNELS = 64, 64, 16
 STEPS, QUICK_STEPS = {"plane": 4000, "inverted": 2000, "rotated": 2000}, 20
 POINTS, IMAGES, JUDGED, QUICK_JUDGED = 1000, 12, 2000, 50
-CLASSIFIER_STEPS, QUICK_CLASSIFIER_STEPS = 6000, 20
 FRAMES, QUICK_FRAMES = 12, 4
 
 
@@ -185,11 +183,10 @@ def shown(record):
     return f"cycle error {record.cycle_loss:.3f}"
 
 
-with threadpool_limits(1 if on_plane else None):
-    for record in progress(train(game, batches, steps - game.steps), game, steps, shown):
-        records.append(record)
-        if record.step in stops:
-            looks.append((record.step, cycles()))
+for record in progress(train(game, batches, steps - game.steps), game, steps, shown):
+    records.append(record)
+    if record.step in stops:
+        looks.append((record.step, cycles()))
 errors = [record.cycle_loss for record in records]
 seconds = sum(record.seconds for record in records)
 
@@ -229,9 +226,8 @@ if on_plane:
     found["distance_of_real_samples"] = wasserstein_assignment(fresh, seen_b)
 else:
     judged = QUICK_JUDGED if options.quick else JUDGED
-    length = QUICK_CLASSIFIER_STEPS if options.quick else CLASSIFIER_STEPS
     print("Asking the classifier ...")
-    classifier = mnist_classifier(steps=length, data_dir=options.data_dir)
+    classifier = mnist_classifier()
     upright = turn_back(translate(F, unseen[:judged]))
     kept = classifier(upright)[0].argmax(axis=1) == labels[:judged]
     found |= {"class_kept": kept.mean(), "classifier_accuracy": classifier.accuracy}

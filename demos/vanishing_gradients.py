@@ -10,9 +10,11 @@ generator made its step now, how large would its gradient be?
 - Wasserstein, −mean f: a critic of slope 1 says how far away the data are, and does not stop
   saying it.
 
-What to look at in picture.png: left, the gradient over the steps of D, on logarithmic axes.
-Middle, what the two networks have learned (figure 2 of Arjovsky et al. 2017, arXiv:1701.07875):
-D is a step, flat on both sides; the critic is a slope. Right, the push on a fake at each place.
+What to look at in picture.png: above left, the gradient over the steps of D, on logarithmic axes.
+(With some seeds it dips early. A D that has learned nothing may push the fakes away from the data;
+while its push turns round, it passes through zero. The picture says where.) Above right, what the two
+networks have learned (figure 2 of Arjovsky et al. 2017, arXiv:1701.07875): D is a step, flat on
+both sides; the critic is a slope. Below, the push on a fake at each place.
 
 What to try next: in the constants, let the Gaussians overlap (DISTANCE = 1): which gradient
 vanishes now? Train with toy.py --objective minimax: why does it work there? It takes about 10
@@ -22,7 +24,6 @@ Files: picture.png, metrics.json with the gradients before and after.
 """
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from minigan import (
     WGANGP,
@@ -41,6 +42,7 @@ from minigan.games.critic import CriticGame
 from minigan.gan import norm
 from minigan.plotting import FAKE, INK, OTHERS, draw_densities, picture, save_picture, styled
 from support.demo import start
+from support.training import progress
 
 # %% Constants: real numbers around DISTANCE, fakes around −DISTANCE
 
@@ -60,15 +62,18 @@ G.layers[0].weight[...], G.layers[0].bias[...] = SIGMA, -DISTANCE
 z = options.backend.asarray(seeds[1].standard_normal((BATCH, 1)), G.dtype)
 
 
-def gradient_norm(judge, objective):
-    """The norm of the gradient that G's step would follow; it comes through the judge."""
+def gradient(judge, objective):
+    """The norm of the gradient that G's step would follow, and the mean push on the fakes.
+
+    Both come through the judge. A push above 0 is one towards the data.
+    """
     fake, fake_cache = G.forward(z)
     logits, cache = judge.forward(fake)
     _, d_logits = objective.generator(logits)
     d_fake = judge.backward(d_logits, cache)
     G.zero_gradients()
     G.add_gradients(d_fake, fake_cache)
-    return float(norm(G.gradients))
+    return float(norm(G.gradients)), -float(d_fake.sum())
 
 
 # %% A discriminator and a critic learn to tell p from q
@@ -93,15 +98,19 @@ games = [
     )
 ]
 stops = np.unique(np.geomspace(1, steps, LOOKS).round().astype(int)).tolist()
-norms = {name: [gradient_norm(*pair)] for name, pair in judged.items()}
-with threadpool_limits(1):
-    runs = [train(game, Batches(p, BATCH, game.rng.spawn(1)[0]), steps) for game in games]
-    for records in zip(*runs, strict=True):
-        if records[0].step in stops:
-            for name, pair in judged.items():
-                norms[name].append(gradient_norm(*pair))
-factors = {name: found[-1] / found[0] for name, found in norms.items()}
-print("The norm of the generator's gradient has changed by these factors:", factors)
+found = {name: [gradient(*pair)] for name, pair in judged.items()}
+runs = [train(game, Batches(p, BATCH, game.rng.spawn(1)[0]), steps) for game in games]
+for record, _ in zip(progress(runs[0], games[0], steps), runs[1], strict=True):
+    if record.step in stops:
+        for name, pair in judged.items():
+            found[name].append(gradient(*pair))
+norms = {name: [length for length, _ in pairs] for name, pairs in found.items()}
+away = [step for step, (_, mean) in zip(stops, found["minimax"][1:], strict=True) if mean < 0]
+turn = max(away, default=None)  # the last step of D after which it pushed the fakes away
+for name, (first, *_, last) in norms.items():
+    print(
+        f"{name:15} gradient of G: {first:.2g} before D learns, {last:.2g} after, × {last / first:.2g}"
+    )
 
 # %% What the networks say at each x, and how each loss would push a fake there
 
@@ -125,7 +134,7 @@ inside = abs(x[:, 0] + DISTANCE) < SIGMA
 LINES = {
     "minimax": (INK, "-"),
     "non-saturating": (OTHERS[0], "--"),
-    "Wasserstein": (OTHERS[1], "-."),
+    "Wasserstein": (OTHERS[3], "-."),
 }
 
 # %% Picture
@@ -133,39 +142,46 @@ LINES = {
 
 @styled
 def draw(figure):
-    left, middle, right = figure.subplots(1, 3)
+    above, below = figure.subfigures(2, 1, height_ratios=[1.2, 1])
+    (left, middle), right = above.subplots(1, 2), below.subplots()
     for name, (colour, line) in LINES.items():
         left.plot(stops, norms[name][1:], color=colour, linestyle=line, label=name)
         there = pushes[name] > 0  # a logarithmic axis shows no push away from the data
         heights = np.where(there, pushes[name], np.nan)
-        right.plot(x, heights, color=colour, linestyle=line)
+        right.plot(x, heights, color=colour, linestyle=line, label=name)
     left.set(xscale="log", yscale="log", xlabel="step of D", ylabel="norm of G's gradient")
     left.set(title="What G would learn", xlim=(1, steps))
     left.legend(loc="lower left")
+    if turn is not None:
+        at = norms["minimax"][1 + stops.index(turn)]
+        arrow = {"arrowstyle": "->", "color": INK}
+        text = "until here D pushed\nthe fakes away"
+        left.annotate(text, (turn, at), (4 * turn, at * 7), arrowprops=arrow, size=9.5)
     draw_densities(
         middle, x[:, 0], p.density(x), q.density(x), names=("real", "generated"), top=1.35
     )
     middle.plot(x, 1 / (1 + np.exp(-logit)), color=INK, label="D(x)")
     scaled = (height - height.min()) / (height.max() - height.min())
-    middle.plot(x, scaled, color=OTHERS[1], linestyle="-.", label="critic, from 0 to 1")
+    middle.plot(x, scaled, color=OTHERS[3], linestyle="-.", label="critic, 0 to 1")
     middle.set(title="What D and the critic learned", ylabel="density; D; critic")
     middle.legend(loc="upper center", ncols=2, columnspacing=1)
     right.axvspan(
         -DISTANCE - 2 * SIGMA, -DISTANCE + 2 * SIGMA, color=FAKE, alpha=0.2, label="fakes"
     )
-    right.set(yscale="log", xlabel="x", ylabel="push towards larger x, −dL/dx")
+    right.set(yscale="log", xlabel="x", ylabel="push to the right, −dL/dx")
     right.set(title="The push on a fake at x", xlim=(x[0, 0], x[-1, 0]))
-    right.legend(loc="lower right")
+    right.legend(loc="center right", bbox_to_anchor=(1, 0.4))
 
 
-figure = picture(14, 4.8)
+figure = picture(8, 6.6)
 draw(figure)
 save_picture(figure, out.path("picture.png"))
 
 out.save_metrics(
     steps=steps,
-    before={name: found[0] for name, found in norms.items()},
-    after={name: found[-1] for name, found in norms.items()},
-    push_on_fakes={name: float(np.median(found[inside])) for name, found in pushes.items()},
+    before={name: lengths[0] for name, lengths in norms.items()},
+    after={name: lengths[-1] for name, lengths in norms.items()},
+    push_on_fakes={name: float(np.median(push[inside])) for name, push in pushes.items()},
+    turns_at=turn,
 )
 print(f"Files: {out.folder}")

@@ -5,8 +5,9 @@ large its outputs are, how much of the gradient still arrives, for which outputs
 passes at all, and whether the backward pass is the derivative of the forward pass. It takes a few
 seconds; nothing is trained.
 
-What to look at, in picture.png and in the printed tables:
-- All networks have the same layers of 64 units. Each of the sick ones differs in one thing.
+What to look at, in picture.png (a row for each network) and in the printed tables:
+- All networks have the same layers of 64 units. Each of the sick ones differs in one thing. Grey
+  is the healthy one.
 - The gradient runs from the last layer to the first. On a logarithmic axis, a straight line means
   that all layers multiply it by the same factor, their gain. For a sigmoid this factor is small:
   its slope is at most 1/4.
@@ -24,7 +25,7 @@ Files: picture.png and metrics.json, with the findings and the gradient's factor
 import numpy as np
 
 from minigan import Dense, Normal, ReLU, Sequential, Sigmoid, xray
-from minigan.plotting import draw_gradient_flow, picture, save_picture
+from minigan.plotting import FAKE, INK, picture, save_picture, styled
 from support.demo import start
 
 # %% Constants
@@ -76,21 +77,65 @@ def factor(report):
     return report.layers[0].gradient.norm / report.layers[-1].gradient.norm
 
 
-def flow(report):
-    """Per layer: the spread of its outputs, the gradient that reaches it, its flat share."""
-    rows = [(y.output.std, y.gradient.norm, y.flat) for y in report.layers]
-    return tuple(zip(*rows, strict=True))
+def dead_units(report):
+    """(units, layer): of the layer with the most units that are flat for the whole batch."""
+    return max((len(y.dead), y.position) for y in report.layers)
 
 
-names = [
-    f"{y.position} {'Dense' if y.parameters else 'activation'}" for y in found["healthy"].layers
+factors = {name: factor(report) for name, report in found.items()}
+dead, place = dead_units(found["dead units"])
+blamed = [y.position for y in found["wrong backward pass"].layers if y.check.verdict == "WRONG"]
+on_its_way = "on its way from the last layer to the first"
+diagnoses = {
+    "healthy": f"the gradient becomes {factors['healthy']:.2f} times as large {on_its_way}",
+    "sigmoids": f"it becomes {factors['sigmoids']:.4f} times as large: it vanishes",
+    "large weights": f"it becomes {factors['large weights']:,.0f} times as large: it explodes",
+    "dead units": f"{dead} of {WIDTH} units of layer {place} let no gradient pass, for any input",
+    "wrong backward pass": f"layer {', '.join(map(str, blamed))} lets it pass where it is flat",
+}
+
+
+@styled
+def draw(figure):
+    rows = figure.subfigures(len(found), 1, height_ratios=[1.15, 1, 1, 1, 1.15])
+    for part, (name, report) in zip(rows, found.items(), strict=True):
+        part.suptitle(f"{name}: {diagnoses[name]}", size=10, weight="bold", x=0.01, ha="left")
+        panels = part.subplots(1, 3)
+        draw_rows(panels, found["healthy"].layers, "#AAAAAA")
+        if name != "healthy":
+            draw_rows(panels, report.layers, FAKE)
+        for axes, (_, label, ends, ticks) in zip(panels, PANELS, strict=True):
+            axes.set(ylabel=label, ylim=ends, yticks=ticks, xlim=(-0.5, 2 * DEPTH + 0.5))
+            axes.minorticks_off()
+    for axes, (title, *_) in zip(rows[0].axes, PANELS, strict=True):
+        axes.set_title(title, size=10, weight="normal", color=INK)
+    for axes in panels:
+        axes.set_xlabel("layer")
+
+
+PANELS = [  # title, label of the vertical axis, its range and its ticks
+    ("forward: size of the outputs", "std of y", (1e-3, 1e6), (1e-2, 1, 1e2, 1e4)),
+    ("backward: the gradient", "‖dL/dy‖", (1e-5, 1e4), (1e-4, 1e-2, 1, 1e2)),
+    ("flat: no gradient passes", "outputs [%]", (-4, 104), (0, 50, 100)),
 ]
-figure = picture(13, 6)
-draw_gradient_flow(figure, names, {name: flow(report) for name, report in found.items()})
+
+
+def draw_rows(panels, layers, colour):
+    """Per layer: the spread of its outputs, the gradient that reaches it, its flat share."""
+    look = {"color": colour, "marker": "o", "markersize": 3.5, "linewidth": 1.5}
+    panels[0].semilogy([y.position for y in layers], [y.output.std for y in layers], **look)
+    panels[1].semilogy([y.position for y in layers], [y.gradient.norm for y in layers], **look)
+    known = [y for y in layers if y.flat is not None]
+    panels[2].plot([y.position for y in known], [100 * y.flat for y in known], **look)
+
+
+figure = picture(8, 8.4)
+draw(figure)
 save_picture(figure, out.path("picture.png"))
 
 out.save_metrics(
     findings={name: list(report.findings) for name, report in found.items()},
-    factors={name: factor(report) for name, report in found.items()},
+    factors=factors,
+    dead=dead,
 )
 print(f"Files: {out.folder}")

@@ -4,7 +4,9 @@ Begin with `gan.py` (the game), then `layers/` (forward above backward), `object
 the players minimise) and `diagnosis/gradcheck.py` (how every gradient is checked).
 """
 
+from minigan.averaging import WeightAverage
 from minigan.backend import BackendUnavailable, get_backend
+from minigan.data import Distribution
 from minigan.diagnosis import (
     GradientReport,
     TrainingWarning,
@@ -60,14 +62,25 @@ from minigan.objectives import (
     MaximumLikelihood,
     Minimax,
     NonSaturating,
+    Objective,
     Pearson,
+    Relativistic,
+    RelativisticAverage,
     ReverseKL,
     SquaredHellinger,
     Wasserstein,
 )
-from minigan.optimizers import SGD, Adam, LinearDecay, RMSProp, WeightAverage
-from minigan.regularizers import DRAGAN, R1, R2, WGANGP, OneSidedPenalty, WeightClipping
-from minigan.runs import CheckpointError, Session, load_checkpoint, save_checkpoint
+from minigan.optimizers import SGD, Adam, LinearDecay, RMSProp
+from minigan.regularizers import (
+    DRAGAN,
+    R1,
+    R2,
+    WGANGP,
+    OneSidedPenalty,
+    Regularizer,
+    WeightClipping,
+)
+from minigan.runs import CheckpointError, Session, load, load_checkpoint, save, save_checkpoint
 
 __version__ = "0.1.0"
 
@@ -91,6 +104,7 @@ __all__ = [
     "ConvTranspose2d",
     "CycleGAN",
     "Dense",
+    "Distribution",
     "Dropout",
     "FeatureMatchingGAN",
     "Flatten",
@@ -112,6 +126,7 @@ __all__ = [
     "NonSaturating",
     "Normal",
     "NormalLatent",
+    "Objective",
     "OneSidedPenalty",
     "Pack",
     "Pearson",
@@ -119,6 +134,9 @@ __all__ = [
     "RMSProp",
     "ReLU",
     "Record",
+    "Regularizer",
+    "Relativistic",
+    "RelativisticAverage",
     "Reshape",
     "Residual",
     "ReverseKL",
@@ -139,8 +157,10 @@ __all__ = [
     "compare_gradients",
     "get_backend",
     "gradcheck",
+    "load",
     "load_checkpoint",
     "mmd_squared",
+    "save",
     "save_checkpoint",
     "train",
     "watched",

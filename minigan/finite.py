@@ -20,12 +20,18 @@ __all__ = [
 ]
 
 
+def entry(name):
+    """For the end of a message: where the page of symptoms says what to do."""
+    return f' (what to do: demos/TROUBLE.md, "{name}")'
+
+
 class TrainingDiverged(ArithmeticError):
     """NaN or infinity in training. Attributes: step, player, layer (where it first appeared)."""
 
     def __init__(self, step, player, layer):
         super().__init__(
             f"training diverged at step {step}, in the {player}'s step: {layer} is not finite"
+            f"{entry('NaN')}"
         )
         self.step, self.player, self.layer = step, player, layer
 

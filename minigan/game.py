@@ -54,6 +54,8 @@ class Game:
         optimizers = [getattr(self, f"{player}_optimizer") for player in players]
         try:
             figures = gradients(*inputs)
+            if self.backend.ranks is not None:
+                figures = self.backend.ranks.average(self, players, figures)
             factor = self.schedule(self.steps)
             spread = sum(abs(network.buffers).sum() for network, _ in before)
             for player, optimizer in zip(players, optimizers, strict=True):
@@ -108,11 +110,15 @@ class Game:
             batch = as_samples(batch, shape, self.dtype, what)
         if not np.isfinite(batch).all():
             raise TrainingDiverged(self.steps + 1, player, f"the batch of {what}")
+        if self.backend.ranks is not None:  # on several, this one's rows
+            batch = self.backend.ranks.rows(self, batch)
         return self.backend.asarray(batch)
 
     def noise(self, n):
         """n latent vectors from the training's generator, on the networks' backend."""
-        return self.backend.asarray(self.latent.sample(n, self.rng), self.dtype)
+        ranks = self.backend.ranks
+        z = self.latent.sample(n if ranks is None else n * ranks.size, self.rng)
+        return self.backend.asarray(z if ranks is None else ranks.part(z), self.dtype)
 
     def asarray(self, x):
         """A host array on the networks' backend, in their dtype."""

@@ -6,6 +6,7 @@ from minigan.layers import BatchNorm, Block, Reshape, Sequential, Sigmoid, Spect
 from minigan.layers.affine import Affine
 from minigan.optimizers import Optimizer
 from minigan.regularizers import Regularizer
+from minigan.trial import got, try_regularizer
 
 __all__ = [
     "as_samples",
@@ -36,15 +37,15 @@ def check_kinds(**parts):
     """TypeError unless each part, given by its name in `KINDS`, is of that kind."""
     for name, part in parts.items():
         holds, expected = KINDS[name]
-        if not holds(part):
-            raise TypeError(f"{name}: expected {expected}, got {part!r}")
+        if isinstance(part, type) or not holds(part):
+            raise TypeError(f"{name}: expected {expected}, got {got(part)}")
 
 
 def check_optimizers(pairs):
     """Each name's (optimizer, network): an `Optimizer` that was made for this network."""
     for name, (optimizer, network) in pairs.items():
         if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"{name}: expected an Optimizer, got {optimizer!r}")
+            raise TypeError(f"{name}: expected an Optimizer, got {got(optimizer)}")
         if optimizer.network is not network:
             raise ValueError(f"{name} has another network")
 
@@ -74,6 +75,7 @@ def check_discriminator(name, network, objective, regularizer):
     if isinstance(last, Sigmoid):
         raise ValueError(f"the {name} ends in a Sigmoid, but objectives take logits: leave it out")
     if regularizer is not None:
+        try_regularizer(regularizer, network)
         regularizer.check(network)
     elif objective.needs_constraint:
         raise ValueError(

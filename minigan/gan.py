@@ -8,6 +8,7 @@ beside algorithm 1 of Goodfellow et al. 2014 (arXiv:1406.2661): they are that al
 import math
 import time
 
+from minigan.averaging import WeightAverage
 from minigan.backend import get_backend
 from minigan.checks import check_integer
 from minigan.finite import walk_through
@@ -15,7 +16,7 @@ from minigan.game import Game
 from minigan.game_checks import check_discriminator, check_kinds, check_networks, check_optimizers
 from minigan.layers.network import check_array
 from minigan.objectives import get_objective
-from minigan.optimizers import WeightAverage, constant
+from minigan.optimizers import constant
 
 __all__ = ["GAN", "Record", "discriminator_gradients", "norm", "train"]
 
@@ -117,11 +118,12 @@ class GAN(Game):
         """All that G learns about its fakes (N, ...): its loss, and d loss / d fake (N, ...).
 
         The gradient only passes through D, whose own gradients are neither changed nor computed.
-        The real samples x are for games in which G is to match them; here they are not used.
+        The real samples x are for losses that compare fakes with them.
         """
         D = self.discriminator
         logits, cache = D.forward(fake)
-        loss, d_logits = self.objective.generator(logits)
+        real_logits = D.forward(x)[0] if self.objective.relativistic else None
+        loss, d_logits = self.objective.generator(logits, real_logits)
         return loss, D.backward(d_logits, cache)
 
     # Checks --------------------------------------------------------------------------------

@@ -9,9 +9,12 @@ Losses never form D itself: log D = −softplus(−logit) and log(1 − D) = −
 finite for every finite logit, where log(1 − σ(40)) is already −inf.
 """
 
+import copy
+
 from minigan.backend import fastest, get_backend
 from minigan.checks import check_number
 from minigan.layers.activations import sigmoid, softplus
+from minigan.trial import got, try_objective
 
 __all__ = [
     "KL",
@@ -25,6 +28,8 @@ __all__ = [
     "NonSaturating",
     "Objective",
     "Pearson",
+    "Relativistic",
+    "RelativisticAverage",
     "ReverseKL",
     "SquaredHellinger",
     "Wasserstein",
@@ -38,10 +43,13 @@ class Objective:
     needs_constraint: whether the discriminator must be kept Lipschitz (clipping or a penalty).
     log_odds: whether the best discriminator's logit is log p/q, of the densities of real and fake
     samples: then 0 says that it cannot tell, σ(logit) is a probability, and losses are in nats.
+    relativistic: whether the generator's loss compares fakes with real samples; `generator_terms`
+    is then given the logits of both, f and r.
     """
 
     needs_constraint = False
     log_odds = False
+    relativistic = False
 
     def __init__(self, backend="numpy"):
         self.backend = get_backend(backend)
@@ -56,16 +64,25 @@ class Objective:
         loss = value_real.sum() / len(real_logits) + value_fake.sum() / len(fake_logits)
         return loss, d_real / len(real_logits), d_fake / len(fake_logits)
 
-    def generator(self, fake_logits):
-        """loss, d loss / d fake_logits, for logits (N, 1)."""
+    def generator(self, fake_logits, real_logits=None):
+        """loss, d loss / d fake_logits, for logits (N, 1); if `relativistic`, real ones, too."""
         self._check(fake_logits, "fake_logits")
-        value, d_fake = self._generator_terms(fake_logits)
+        if self.relativistic:
+            self._check(real_logits, "real_logits")
+        logits = (fake_logits, real_logits) if self.relativistic else (fake_logits,)
+        value, d_fake = self._generator_terms(*logits)
         return value.sum() / len(fake_logits), d_fake / len(fake_logits)
 
     def undecided_losses(self):
         """D's loss and G's, where all logits are 0: of a D that cannot tell, if `log_odds`."""
         zero = self.backend.xp.zeros((1, 1))
-        return float(self.discriminator(zero, zero)[0]), float(self.generator(zero)[0])
+        return float(self.discriminator(zero, zero)[0]), float(self.generator(zero, zero)[0])
+
+    def on(self, backend):
+        """The same objective on another backend."""
+        twin = copy.copy(self)
+        Objective.__init__(twin, backend)
+        return twin
 
     def discriminator_terms(self, r, f):
         """Per sample: value of the real term, of the fake term, and their derivatives."""
@@ -209,6 +226,51 @@ class Wasserstein(Objective):
         return -f, -self.backend.xp.ones_like(f)
 
 
+class Relativistic(Objective):
+    """RSGAN of Jolicoeur-Martineau 2018 (arXiv:1807.00734): which of the two is the real one?
+
+    D minimises  mean softplus(−(r − f)): σ(r − f) is its probability that a real sample is more
+    real than a fake one, for the pairs of each batch, r_i and f_i. G minimises the same with real
+    and fake exchanged, mean softplus(−(f − r)): fakes are to look more real than the real samples,
+    and a fake that only looks real is no longer enough. Only the differences of logits matter.
+    """
+
+    relativistic = True
+
+    def discriminator_terms(self, r, f):
+        if r.shape != f.shape:
+            raise ValueError(
+                f"{self!r}: expected as many fakes as real ones, got {len(f)}, {len(r)}"
+            )
+        xp = self.backend.xp
+        slope = sigmoid(xp, f - r)
+        return softplus(xp, f - r), xp.zeros_like(f), -slope, slope
+
+    def generator_terms(self, f, r):
+        value_fake, value_real, d_fake, _ = self.discriminator_terms(f, r)  # exchanged
+        return value_fake + self.mean(value_real), d_fake
+
+    def mean(self, values):
+        """Of the whole batch, also where it is cut into parts (`ranks.py`)."""
+        total = self.backend.batch_total
+        return total(values.sum()) / total(len(values))
+
+
+class RelativisticAverage(Relativistic):
+    """RaSGAN of the same paper: each logit beside the mean of the others, r̄ or f̄.
+
+    D minimises  mean softplus(−(r − f̄)) + mean softplus(f − r̄),  G the same with real and fake
+    exchanged. A logit is in a mean, too: d_real, N times the derivative of the loss with respect
+    to r_i, is −σ(f̄ − r_i) − mean σ(f − r̄), and d_fake likewise.
+    """
+
+    def discriminator_terms(self, r, f):
+        xp, above, below = self.backend.xp, r - self.mean(f), f - self.mean(r)
+        d_above, d_below = -sigmoid(xp, -above), sigmoid(xp, below)
+        d_real, d_fake = d_above - self.mean(d_below), d_below - self.mean(d_above)
+        return softplus(xp, -above), softplus(xp, below), d_real, d_fake
+
+
 class FDivergence(Objective):
     """f-GAN (Nowozin et al. 2016, arXiv:1606.00709, equations 2 and 6): any divergence of the form
 
@@ -309,6 +371,8 @@ OBJECTIVES = {
     "absolute-error": AbsoluteError,
     "least-squares": LeastSquares,
     "hinge": Hinge,
+    "relativistic": Relativistic,
+    "relativistic-average": RelativisticAverage,
     "kl": KL,
     "reverse-kl": ReverseKL,
     "pearson": Pearson,
@@ -319,7 +383,10 @@ OBJECTIVES = {
 def get_objective(objective, backend="numpy"):
     """The objective of that name, or the object itself; ValueError for an unknown name."""
     if isinstance(objective, Objective):
+        try_objective(objective)
         return objective
+    if not isinstance(objective, str):
+        raise TypeError(f"objective: expected a name or an Objective, got {got(objective)}")
     if objective not in OBJECTIVES:
         raise ValueError(f"unknown objective {objective!r}: expected one of {sorted(OBJECTIVES)}")
     return OBJECTIVES[objective](backend)

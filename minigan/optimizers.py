@@ -1,4 +1,4 @@
-"""SGD, RMSProp and Adam, learning-rate schedules, and averages of weights: all on flat vectors.
+"""SGD, RMSProp and Adam on flat vectors, and learning-rate schedules.
 
 `optimizer = Adam(network, lr=1e-3)`, then after each backward pass `optimizer.step()`. An
 optimizer changes the parameters of its own network and nothing else: that is how one player of
@@ -9,23 +9,15 @@ from minigan.backend import fastest
 from minigan.checks import check_integer, check_number
 from minigan.layers.layer import fill
 
-__all__ = [
-    "OPTIMIZERS",
-    "SGD",
-    "Adam",
-    "LinearDecay",
-    "Optimizer",
-    "RMSProp",
-    "WeightAverage",
-    "constant",
-]
+__all__ = ["OPTIMIZERS", "SGD", "Adam", "LinearDecay", "Optimizer", "RMSProp", "constant"]
 
 
 class Optimizer:
     """network: a `Sequential`. lr: the learning rate, > 0.
 
     `state` maps names to vectors as long as the network's parameters; `steps` counts the updates.
-    Both belong into a checkpoint. Subclasses name their `vectors` and write `update`.
+    Both belong into a checkpoint. On several ranks, `mine` may be this one's share of the vectors.
+    Subclasses name their `vectors` and write `update`.
     """
 
     vectors = ()
@@ -33,10 +25,12 @@ class Optimizer:
     def __init__(self, network, lr):
         self.network = network
         self.lr = check_number("lr", lr, 0, float("inf"), low_open=True)
-        self.steps = 0
-        shape, dtype = network.parameters.shape, network.dtype
-        self.state = {name: network.backend.xp.zeros(shape, dtype) for name in self.vectors}
-        self.largest_rate = float(network.backend.xp.finfo(dtype).max) ** 0.5
+        self.steps, self.ranks = 0, network.backend.ranks
+        size, dtype, xp = network.parameters.size, network.dtype, network.backend.xp
+        self.mine = slice(None) if self.ranks is None else self.ranks.share(size)
+        shape = network.parameters[self.mine].shape
+        self.state = {name: xp.zeros(shape, dtype) for name in self.vectors}
+        self.largest_rate = float(xp.finfo(dtype).max) ** 0.5
         self.guard = None  # on a GPU, the flag that forbids an update: see `finite.py`
         self._update = fastest(network.backend, self, "update")
 
@@ -47,7 +41,10 @@ class Optimizer:
         """
         rate = self.rate(factor)
         self.steps += 1
-        self._update(self.network.parameters, self.network.gradients, rate)
+        w, g = self.network.parameters, self.network.gradients
+        self._update(w[self.mine], g[self.mine], rate)
+        if self.ranks is not None:
+            self.ranks.hand_round(w, self.network.backend)
 
     def rate(self, factor, where=""):
         """lr · factor; ValueError if it is negative, NaN, or so large that w itself may overflow.
@@ -70,12 +67,16 @@ class Optimizer:
 
     def snapshot(self):
         """What a checkpoint holds."""
-        to_numpy = self.network.backend.to_numpy
-        return {"steps": self.steps, **{name: to_numpy(v) for name, v in self.state.items()}}
+        vectors = {name: self.network.backend.to_numpy(v) for name, v in self.state.items()}
+        if self.ranks is not None:
+            size = self.network.parameters.size
+            vectors = {name: self.ranks.joined(v, size) for name, v in vectors.items()}
+        return {"steps": self.steps, **vectors}
 
     def restore(self, snapshot):
         """Go back to a `snapshot`."""
-        fill(self.network.backend, self.state, snapshot)
+        vectors = {name: snapshot[name][self.mine] for name in self.state}
+        fill(self.network.backend, self.state, vectors)
         self.steps = check_integer("steps", snapshot["steps"], 0)
 
     def __repr__(self):
@@ -180,53 +181,3 @@ class LinearDecay:
 
     def __repr__(self):
         return f"LinearDecay({self.steps}, hold={self.hold:g}, end={self.end:g})"
-
-
-class WeightAverage:
-    """An exponential moving average of a network's parameters, as a network of its own.
-
-        w̄ ← w̄ + a (w − w̄),   a = (1 − d) / (1 − dᵗ)   at update t = 1, 2, …
-
-    The denominator removes the start: w̄ after t updates is the average of exactly the t
-    networks seen, with weights that fall by `decay` d per step into the past. Two players that
-    circle an equilibrium are, on average, in its middle (Yazıcı et al. 2019, arXiv:1806.04498).
-    Running statistics of batch norm are averaged alike.
-    """
-
-    def __init__(self, network, decay):
-        self.decay = check_number("decay", decay, 0, 1, high_open=True)
-        self.source, self._average = network, network.clone()
-        self.updates = 0
-        self.guard = None  # as an optimizer's
-        self._interpolate = fastest(network.backend, self, "interpolate")
-
-    @property
-    def network(self):
-        """The average; before the first update, the source as it is."""
-        if not self.updates:
-            self._average.parameters, self._average.buffers = (
-                self.source.parameters,
-                self.source.buffers,
-            )
-        return self._average
-
-    def update(self):
-        """Take the source's present weights into the average."""
-        self.updates += 1
-        rate = (1 - self.decay) / (1 - self.decay**self.updates)
-        self._interpolate(self.network.parameters, self.source.parameters, rate)
-        self._interpolate(self.network.buffers, self.source.buffers, rate)
-
-    def interpolate(self, average, w, rate):
-        """w̄ += rate · (w − w̄), in place."""
-        average += rate * (w - average)
-
-    def structure(self):
-        return self.network.structure()
-
-    def state(self):
-        return {"updates": self.updates, "network": self.network.state()}
-
-    def restore(self, state):
-        self.updates = check_integer("updates", state["updates"], 0)
-        self.network.restore(state["network"])

@@ -13,6 +13,7 @@ and the backward pass of that backward pass, `Sequential.double_backward`, start
 Each penalty below is a choice of the points x_i and of ρ. A sample's norm runs over all its axes.
 """
 
+from minigan.backend import draw_part
 from minigan.checks import check_integer, check_number
 
 __all__ = [
@@ -39,6 +40,9 @@ class Regularizer:
 
     def constrain(self, discriminator):
         """Change the discriminator's parameters after its update."""
+
+    def __repr__(self):
+        return f"{type(self).__name__}()"
 
 
 class WeightClipping(Regularizer):
@@ -205,4 +209,4 @@ def one_per_sample(D, x, rng):
 
 def uniform(D, shape, rng):
     """U(0, 1), drawn on the host, as an array of D's backend and dtype."""
-    return D.backend.asarray(rng.random(shape), D.dtype)
+    return D.backend.asarray(draw_part(D.backend, rng.random, shape), D.dtype)

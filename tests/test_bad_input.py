@@ -144,7 +144,7 @@ BUILDING = {
     "-1 samples": (lambda: UniformLatent(2).sample(-1, RNG), ValueError, "n: expected at least 1"),
     "noise of None": (lambda: NormalLatent(2).sample(3, None), TypeError, "rng"),
     "objective": (lambda: get_objective("wgan"), ValueError, "unknown objective 'wgan': exp"),
-    "objective None": (lambda: get_objective(None), ValueError, "unknown objective None"),
+    "objective None": (lambda: get_objective(None), TypeError, "objective: expected a name or"),
     "real label": (lambda: Minimax(real_label=1.5), ValueError, "real_label"),
 }  # fmt: skip
 

@@ -37,4 +37,4 @@ def test_all_files_of_the_package_are_installed():
         assert path.suffix == ".py" or any(path.match(pattern) for pattern in patterns), path
         for folder in path.relative_to(PACKAGE).parents:
             assert (PACKAGE / folder / "__init__.py").exists(), folder
-    assert any(path.suffix == ".cu" for path in FILES)
+    assert {path.suffix for path in FILES} == {".py", ".cu", ".npz"}

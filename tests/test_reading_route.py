@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import minigan
+import minigan.metrics
 from minigan import __version__
 from minigan.__main__ import main
 
@@ -54,7 +55,11 @@ def test_functions_named_beside_a_file_exist():
     assert named >= 6
 
 
-@pytest.mark.parametrize("page", ["README.md", "demos/README.md", "tests/benchmarks/README.md"])
+PAGES = ["README.md", "tests/benchmarks/README.md"]
+PAGES += [f"demos/{page.name}" for page in sorted((ROOT / "demos").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page):
     here = (ROOT / page).parent
     links = [link for _, link in LINK.findall((ROOT / page).read_text()) if "://" not in link]
@@ -90,3 +95,66 @@ def test_the_package_says_where_to_begin():
 def test_where_to_begin_can_be_asked_from_python_too(capsys):
     main()
     assert capsys.readouterr().out.startswith(f"minigan {__version__}: ")
+
+
+# --- From paper to line: demos/PAPERS.md ---------------------------------------------------------
+
+PAPERS = re.findall(
+    r"^\| (.+?) \| `(.+?)` \| \[`([\w.]+)`\]\(([\w/.]+)\)(.*) \|$",
+    (ROOT / "demos" / "PAPERS.md").read_text(),
+    re.MULTILINE,
+)
+
+
+def test_the_algorithms_are_all_there():
+    text = (ROOT / "demos" / "PAPERS.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| ") and "---" not in line]
+    assert len(PAPERS) == len(rows) - text.count("| in the paper | is | in |") > 50
+
+
+@pytest.mark.parametrize("row", PAPERS, ids=[f"{row[2]}: {row[0]}"[:60] for row in PAPERS])
+def test_the_line_of_the_paper_is_there(row):
+    _, line, name, file, _ = row
+    path = ROOT / "demos" / file
+    source = path.read_text() if name == path.name else definition(path, name)
+    assert line in [text.strip() for text in source.splitlines()]
+
+
+# --- By symptom: demos/TROUBLE.md ----------------------------------------------------------------
+
+TROUBLE = (ROOT / "demos" / "TROUBLE.md").read_text()
+ENTRIES = re.findall(r"^## (.+)$", TROUBLE, re.MULTILINE)
+
+
+def test_every_symptom_has_an_entry_and_every_entry_causes():
+    table = re.findall(r"^\| .+ \| \[(.+)\]\(#(.+)\) \|$", TROUBLE, re.MULTILINE)
+    assert [name for name, _ in table] == ENTRIES and len(ENTRIES) == 8
+    for name, anchor in table:
+        assert anchor == re.sub(r"[^\w -]", "", name.lower()).replace(" ", "-")
+    for text in TROUBLE.split("\n## ")[1:]:
+        causes = re.findall(r"^(\d)\. ", text, re.MULTILINE)
+        assert causes == [str(k) for k in range(1, len(causes) + 1)] and len(causes) >= 2
+        assert "*Tell:*" in text and "*Do:*" in text, text[:40]
+    assert TROUBLE.count("*Lesson") >= len(ENTRIES)
+
+
+def test_messages_name_entries_of_the_page():
+    sources = [
+        (ROOT / "minigan" / file).read_text() for file in ("finite.py", "diagnosis/health.py")
+    ]
+    named = [n for source in sources for n in re.findall(r"\{entry\('(.+?)'\)\}", source)]
+    assert len(named) == 4 and set(named) <= set(ENTRIES)
+    message = str(minigan.TrainingDiverged(3, "generator", "the loss"))
+    assert message.endswith('the loss is not finite (what to do: demos/TROUBLE.md, "NaN")')
+
+
+def test_what_the_page_of_symptoms_names_is_there():
+    for name in re.findall(r"`(\w+)\(", TROUBLE):
+        known = hasattr(minigan, name) or hasattr(minigan.metrics, name)
+        assert known or name in ("G", "schedule"), name
+    for name in re.findall(r"`gan\.(\w+)", TROUBLE):
+        assert name in ("steps", "generator", "objective", "generator_optimizer") or hasattr(
+            minigan.GAN, name
+        ), name
+    for name in re.findall(r'`"([\w-]+)"`', TROUBLE):
+        assert name in minigan.OBJECTIVES

@@ -1,24 +1,16 @@
-"""The lab: a GAN on the plane to play with, in a window or rendered to a file.
+"""The lab: a GAN on the plane to play with, in a browser, or rendered to a file.
 
-`Settings` says what to play, `Experiment` plays it (and needs no picture for it), `View` draws it,
-`Window` adds the controls, and `Recording` renders it to a file where there is no display. The
-model is GAN Lab (Kahng et al. 2019, arXiv:1809.01587), which does the same in a browser.
+    settings.py     what to play, checked             words.py, scenes.py   what the reader is told
+    experiment.py   the game, made of the library     mesh.py               G as a warped grid
+    look.py         what there is to see              stages.py             one step taken apart
+    inspection.py   what the layers do                messages.py           all this for a page
+    console.py      one page's game                   server.py             pages, safely
+    page/           the page: HTML, CSS, JavaScript   recording.py          without a server
+
+The model is GAN Lab (Kahng et al. 2019, arXiv:1809.01587). Only `server.py` needs tornado.
 """
 
-from lab.experiment import Experiment, Look
-from lab.recording import Recording
-from lab.settings import DATA, DRAWN, NOISES, Settings
-from lab.view import View
-from lab.window import Window
+from lab.experiment import Experiment
+from lab.settings import Settings
 
-__all__ = [
-    "DATA",
-    "DRAWN",
-    "NOISES",
-    "Experiment",
-    "Look",
-    "Recording",
-    "Settings",
-    "View",
-    "Window",
-]
+__all__ = ["Experiment", "Settings"]

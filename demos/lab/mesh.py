@@ -7,7 +7,7 @@ that is stretched, as between two modes that a continuous G must connect, is one
 import numpy as np
 from scipy.special import ndtri
 
-__all__ = ["latent_mesh", "mesh_cells"]
+__all__ = ["latent_mesh", "mesh_cells", "mesh_points"]
 
 #: Cells per side.
 CELLS = 24
@@ -30,15 +30,21 @@ def latent_mesh(noise, dimension):
     return np.stack(np.meshgrid(*[ticks] * dimension), axis=-1)
 
 
-def mesh_cells(corners, generate):
-    """The mesh's image under `generate`, (n, dimension) -> (n, 2), cell by cell.
+def mesh_points(corners, generate):
+    """The mesh's image under `generate`, (n, dimension) -> (n, 2), corner by corner."""
+    if corners is None:
+        return np.empty((0, 2))
+    return generate(corners.reshape(-1, corners.shape[-1])).reshape(*corners.shape[:-1], 2)
+
+
+def mesh_cells(at):
+    """The same cell by cell.
 
     (CELLS², 4, 2) polygons for noise of two dimensions, (CELLS, 2, 2) pieces of a curve for one.
     """
-    if corners is None:
+    if len(at) == 0:
         return np.empty((0, 4, 2))
-    at = generate(corners.reshape(-1, corners.shape[-1])).reshape(*corners.shape[:-1], 2)
-    if corners.ndim == 2:
+    if at.ndim == 2:
         return np.stack([at[:-1], at[1:]], axis=1)
     cells = np.stack([at[:-1, :-1], at[:-1, 1:], at[1:, 1:], at[1:, :-1]], axis=2)
     return cells.reshape(-1, 4, 2)

@@ -1,4 +1,4 @@
-"""`View`: an experiment on a figure, whose artists are kept and moved to be fast enough."""
+"""`View`: an experiment on a figure, for the frames of a GIF."""
 
 import textwrap
 
@@ -6,10 +6,14 @@ import numpy as np
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_rgba
 
+from lab.mesh import mesh_cells
 from minigan.plotting.plane import arrow_lengths
 from minigan.plotting.style import FAKE, INK, JUDGEMENT, REAL, styled
 
 __all__ = ["View"]
+
+#: Fakes with an arrow.
+ARROWS = 50
 
 #: Characters per line of the text above the plane.
 LINE = 64
@@ -19,28 +23,19 @@ MESH_INK, MESH_DARKEST = 0.0006, 0.5
 
 
 class View:
-    """Draws `Look`s, losses and divergences on `figure`, right of `left` (a share of its width).
+    """Draws looks, losses and divergences on the empty `figure`.
 
     Real samples are blue, generated ones orange; the background is D's verdict.
     """
 
     @styled
-    def __init__(self, figure, experiment, left=0.0):
+    def __init__(self, figure, experiment):
         figure.set_layout_engine("none")  # laid out by hand: fast, and nothing jumps
-        width = 1 - left
-        place = lambda x, y, w, h: figure.add_axes((left + x * width, y, w * width, h))  # noqa: E731
-        self.plane = place(0.07, 0.15, 0.52, 0.69)
-        self.losses = place(0.67, 0.57, 0.30, 0.33)
-        self.distances = place(0.67, 0.10, 0.30, 0.33)
-        self.title = figure.text(left + 0.07 * width, 0.95, "", weight="bold", size=14)
-        self.text = figure.text(left + 0.07 * width, 0.935, "", size=11, va="top")
-        self.show_experiment(experiment)
-
-    @styled
-    def show_experiment(self, experiment):
-        """Start again with another experiment: its window onto the plane, empty curves."""
-        for axes in (self.plane, self.losses, self.distances):
-            axes.clear()
+        self.plane = figure.add_axes((0.07, 0.15, 0.52, 0.69))
+        self.losses = figure.add_axes((0.67, 0.57, 0.30, 0.33))
+        self.distances = figure.add_axes((0.67, 0.10, 0.30, 0.33))
+        self.title = figure.text(0.07, 0.95, "", weight="bold", size=14)
+        self.text = figure.text(0.07, 0.935, "", size=11, va="top")
         self.extent = extent = experiment.extent
         self._verdict = self.plane.imshow(
             np.zeros((2, 2)), JUDGEMENT, extent=extent, origin="lower", vmin=-1, vmax=1,
@@ -51,7 +46,6 @@ class View:
         dots = {"linewidths": 0, "zorder": 3}
         self._real = self.plane.scatter([], [], s=16, color=REAL, label="real", **dots)
         self._fake = self.plane.scatter([], [], s=9, color=FAKE, label="generated", **dots)
-        self._push = None
         self.plane.set(xlim=extent[:2], ylim=extent[2:], xlabel="$x_1$", ylabel="$x_2$")
         self.plane.legend(
             loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, markerscale=2, columnspacing=1
@@ -72,15 +66,14 @@ class View:
             axes.legend(loc="upper right")
 
     @styled
-    def show(self, look, history=(), divergences=()):
+    def show(self, look, shows, title, text, history=(), divergences=()):
         """Draw one moment, and both curves up to it."""
-        shows = look.shows
-        self.title.set_text(look.title or f"Step {look.step:,}")
-        self.text.set_text(textwrap.fill(look.text, LINE))
+        self.title.set_text(title)
+        self.text.set_text(textwrap.fill(text, LINE))
         self._verdict.set_data(look.verdict * ("verdict" in shows))
         self._real.set_offsets(look.real if "real" in shows else np.empty((0, 2)))
         self._fake.set_offsets(look.fake if "fake" in shows else np.empty((0, 2)))
-        self._show_mesh(look.mesh if "mesh" in shows else look.mesh[:0])
+        self._show_mesh(mesh_cells(look.mesh if "mesh" in shows else look.mesh[:0]))
         self._show_push(look if "push" in shows else None)
         _plot(self.losses, history, (self._loss_d, self._loss_g))
         _plot(self.distances, divergences, (self._kl, self._js), bottom=0)
@@ -98,12 +91,9 @@ class View:
         self._mesh.set_edgecolors([to_rgba(FAKE, alpha / 2) for alpha in opacity])
 
     def _show_push(self, look):
-        if self._push is not None:
-            self._push.remove()
-            self._push = None
-        if look is not None and len(look.push):
-            arrows = 0.6 * arrow_lengths(look.push, self.extent)
-            self._push = self.plane.quiver(
+        if look is not None:
+            arrows = 0.6 * arrow_lengths(look.push[:ARROWS], self.extent)
+            self.plane.quiver(
                 *look.fake[: len(arrows)].T, *arrows.T, color=INK, angles="xy", scale_units="xy",
                 scale=1, width=0.005, zorder=4,
             )  # fmt: skip

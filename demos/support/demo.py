@@ -20,17 +20,20 @@ from minigan.backend import BACKENDS, BackendUnavailable, get_backend
 from minigan.data import MnistError
 from minigan.files import expanded, remove_stale, replacing
 from minigan.finite import TrainingDiverged
+from minigan.ranks import RanksError, on_ranks
 from minigan.runs.archive import CheckpointError
 from minigan.runs.session import Session
 from support.lock import FolderTaken, lock
 from support.options import Parser, arguments, count, positive, show_what_can_be
+from support.processes import start_again
+from support.threads import limit_threads
 
 __all__ = ["Output", "OutputRefused", "start"]
 
 METRICS, CHECKPOINT = "metrics.json", "checkpoint.npz"
 
 #: Errors whose message says all that a user needs to know: they end a demo without a traceback.
-EXPECTED = (BackendUnavailable, CheckpointError, MnistError, TrainingDiverged)
+EXPECTED = (BackendUnavailable, CheckpointError, MnistError, RanksError, TrainingDiverged)
 
 #: Options that only say how a run is saved; and options that may differ when the run is resumed:
 #: they do not influence what was learned so far.
@@ -50,11 +53,11 @@ def start(name, lesson, files, add_options=None, check=None, argv=None):
     function of the options that raises ValueError, in the words of the command line, if they do
     not go together. argv: the arguments (None: those of the command line).
 
-    Returns options, with `seed`, `steps` (None if not given), `quick`, `out` and `backend` (the
-    backend itself), and an `Output`. Exits with status 2 and a message if an option is wrong, the
-    backend does not run here or the folder cannot be used; then nothing was written. From then on,
-    errors that a user can correct end the demo with their message instead of a traceback (status
-    1).
+    Returns options, with `seed`, `steps` (None if not given), `quick`, `threads`, `out` and
+    `backend` (the backend itself), and an `Output`. Exits with status 2 and a message if an option
+    is wrong, the backend does not run here or the folder cannot be used; then nothing was written.
+    From then on, errors that a user can correct end the demo with their message instead of a
+    traceback (status 1), and matrix products run on as many threads as was asked for.
     """
     show_what_can_be()
     parser = Parser(name, lesson)
@@ -65,17 +68,24 @@ def start(name, lesson, files, add_options=None, check=None, argv=None):
     _add_shared_options(parser, name)
     options = parser.parse_args(arguments() if argv is None else argv)
     settings = dict(vars(options))
+    processes = settings.pop("processes", None)
     del settings["out"]
     saving = {key: settings.pop(key) for key in SAVING if key in settings}
     try:
         if check is not None:
             check(options)
         options.backend = get_backend(options.backend)
+        if processes is not None:
+            start_again(processes)
+            options.backend = on_ranks(options.backend)
         settings["backend"] = options.backend.name
-        out = Output(options.out, name, files, settings, **saving)
-    except (BackendUnavailable, OutputRefused, ValueError) as error:
+        out = Output(options.out, name, files, settings, options.backend.ranks, **saving)
+    except (BackendUnavailable, OutputRefused, RanksError, ValueError) as error:
         parser.error(str(error))
     options.steps = out.settings["steps"]  # with --resume, perhaps those of before
+    blas = limit_threads(options.threads)
+    if options.backend.name != "cupy":
+        print(blas)
     sys.excepthook = _message_for_expected
     return options, out
 
@@ -86,6 +96,9 @@ def _add_shared_options(parser, name):
     group.add_argument("--steps", type=positive, help="of training (default: see above)")
     group.add_argument("--quick", action="store_true", help="a run of a few seconds, to try it out")
     group.add_argument("--backend", choices=BACKENDS, default="auto", help="(default: auto)")
+    group.add_argument(
+        "--threads", type=positive, default=1, help="of matrix products (default: 1)"
+    )
     group.add_argument(
         "--out", type=Path, default=Path("out", name), help=f"folder to write to (out/{name})"
     )
@@ -99,6 +112,12 @@ def _add_checkpoint_options(parser):
         action="store_true",
         help="go on from the checkpoint in the folder, if there is one; use the same options (but "
         "--steps may be more)",
+    )
+    group.add_argument(
+        "--processes",
+        type=positive,
+        default=1,
+        help="that share each batch (default: 1; needs mpi4py and an MPI)",
     )
     kinds.add_argument(
         "--restart",
@@ -123,11 +142,20 @@ class Output:
     is changed, if somebody else wrote them, if the folder cannot be written to, if another run is
     writing to it, or if it holds the checkpoint of a run that is not finished and neither `resume`
     nor `restart` is said. Nothing is written before the first file is asked for: until then, all
-    that was there is as it was.
+    that was there is as it was. Of several ranks, the first writes here; what others write goes.
     """
 
     def __init__(
-        self, folder, demo, files, settings, *, resume=False, restart=False, checkpoint_every=500
+        self,
+        folder,
+        demo,
+        files,
+        settings,
+        ranks=None,
+        *,
+        resume=False,
+        restart=False,
+        checkpoint_every=500,
     ):
         try:
             self.folder = expanded(folder)
@@ -135,11 +163,16 @@ class Output:
             raise OutputRefused(str(error)) from None
         self.demo, self.files = demo, (*files, METRICS)
         self.settings, self.resume, self.every = dict(settings), resume, checkpoint_every
-        self._begun = False
+        self._begun, self._elsewhere = False, None
+        if ranks is not None and ranks.rank > 0:
+            self._begun, self._elsewhere = True, tempfile.TemporaryDirectory()
+            sys.stdout = open(os.devnull, "w", encoding="utf-8")
         before = self._check_files()
-        self.lock, again = self._take_folder()
+        self.lock, again = (None, False) if self._elsewhere else self._take_folder()
         if CHECKPOINT in files and os.path.lexists(self.path_of(CHECKPOINT)):
             self._check_earlier_run(before, restart or again)
+        if ranks is not None:
+            ranks.agree("what was found in the folder", [before, self.settings])
 
     # Is the folder ours? -----------------------------------------------------------------------
 
@@ -204,7 +237,7 @@ class Output:
         if name not in self.files:
             raise ValueError(f"{name!r} is not one of this demo's files: {', '.join(self.files)}")
         self.begin()
-        return self.path_of(name)
+        return Path(self._elsewhere.name, name) if self._elsewhere else self.path_of(name)
 
     def begin(self):
         """Say in metrics.json that a run is on its way: its files may be replaced by the next."""

@@ -93,6 +93,8 @@ RECIPES = (
     Recipe("absolute-error", "r1", R1(0.01)),
     Recipe("least-squares", "r1"),
     Recipe("hinge", "r1", R1(0.03)),
+    Recipe("relativistic", "r1", R1(0.03)),
+    Recipe("relativistic-average", "r1", R1(0.03)),
     Recipe("hinge", "spectral-norm", optimizer=RMSProp, discriminator_steps=5, steps=1500),
     Recipe("wasserstein", "clipping", optimizer=RMSProp, discriminator_steps=5, steps=1500),
     Recipe("wasserstein", "wgan-gp", WGANGP(0.1), discriminator_steps=5, steps=1500),

@@ -4,6 +4,7 @@ import numpy as np
 from tqdm import tqdm
 
 from minigan import Record
+from support.processes import only_the_first
 
 __all__ = ["looking_steps", "losses_of", "progress", "records_of", "shown_losses"]
 
@@ -16,22 +17,29 @@ def looking_steps(steps, count):
     return set(np.linspace(0, steps, count + 1).round().astype(int).tolist())
 
 
-def progress(records, game, steps, show):
+def progress(records, game, steps, show=None, name=None):
     """The records of training up to so many steps, with a progress bar beside them.
 
-    show: record -> text for the bar. It is called at every tenth step and at the last.
+    show: record -> text for the bar (None: the losses). It is called at every tenth step and at
+    the last. name: of the game, where a demo plays several. Of several processes, the first alone
+    has a bar, and goes on behind the loop.
     """
-    with tqdm(initial=game.steps, total=steps, unit="step") as bar:
+    show, ranks = show or shown_losses, game.backend.ranks
+    quiet = ranks is not None and ranks.rank > 0
+    with tqdm(desc=name, initial=game.steps, total=steps, unit="step", disable=quiet) as bar:
         for record in records:
             yield record
             if record.step % READ == 0 or record.step == steps:
                 bar.set_postfix_str(show(record), refresh=False)
             bar.update()
+    only_the_first(ranks)
 
 
 def shown_losses(record):
-    """The losses of a record as text."""
-    return "losses: D {:.3f}, G {:.3f}".format(*_losses(record))
+    """The losses of a record as text: of D, of G, of both."""
+    names = ("D", "discriminator_loss"), ("G", "generator_loss")
+    shown = [(who, getattr(record, name)) for who, name in names if name in record.figures()]
+    return "losses: " + ", ".join(f"{who} {loss:.3f}" for who, loss in shown)
 
 
 def records_of(history):

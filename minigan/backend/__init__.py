@@ -23,6 +23,7 @@ __all__ = [
     "BackendUnavailable",
     "CupyBackend",
     "NumpyBackend",
+    "draw_part",
     "fastest",
     "get_backend",
     "why",
@@ -44,6 +45,13 @@ def fastest(backend, part, method):
     kind = type(part)
     form = backend.forms.get(f"{kind.__module__}.{kind.__qualname__}", {}).get(method)
     return getattr(part, method, None) if form is None else partial(form, part)
+
+
+def draw_part(backend, draw, shape):
+    """draw(shape), shape[0] samples; on several ranks, of what draws the whole batch, its part."""
+    if backend.ranks is None:
+        return draw(shape)
+    return backend.ranks.part(draw((backend.ranks.size * shape[0], *shape[1:])))
 
 
 def why():

@@ -14,11 +14,12 @@ def describe_blas():
     OPENBLAS_CORETYPE chooses others by hand (Haswell's, say, so that machines of different age
     compute the same bits); whoever compares speeds should know.
     """
-    # NumPy's own comes first, as it is loaded before any other.
-    first = next((lib for lib in threadpool_info() if lib["user_api"] == "blas"), None)
-    if first is None:
+    found = [lib for lib in threadpool_info() if lib["user_api"] == "blas"]
+    if not found:
         return "an unknown BLAS"
+    first = next((lib for lib in found if "numpy" in lib["filepath"]), found[0])  # not SciPy's
     kernels, threads = first.get("architecture", "unknown"), first["num_threads"]
     by_hand = " (set by OPENBLAS_CORETYPE)" if os.environ.get("OPENBLAS_CORETYPE") else ""
     library = f"{first['internal_api']} {first['version']}"
-    return f"{library}, {kernels} kernels{by_hand}, {threads} threads"
+    plural = "" if threads == 1 else "s"
+    return f"{library}, {kernels} kernels{by_hand}, {threads} thread{plural}"

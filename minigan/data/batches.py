@@ -11,8 +11,9 @@ import copy
 
 import numpy as np
 
-from minigan.checks import check_dtype, check_integer, check_rng
+from minigan.checks import as_generator, check_dtype, check_integer
 from minigan.data.distributions import Distribution
+from minigan.trial import got, try_distribution
 
 __all__ = ["Batches"]
 
@@ -25,8 +26,8 @@ class Batches:
     hold finite floating-point numbers, (N, features) or (N, H, W, C); in a tuple, integer labels
     (N,) are allowed too. Each epoch visits the rows in a new random order. Rows that are left at
     its end and do not fill a batch are dropped: in a shorter batch each sample would weigh more.
-    batch_size: from 1 to N. rng: a `numpy.random.Generator` that nothing else uses, so that the
-    batches depend only on its seed; `rng.spawn(1)[0]` makes one. `restore` sets it back.
+    batch_size: from 1 to N. rng: a seed, or a `numpy.random.Generator` that nothing else uses, so
+    that the batches depend only on its seed; `rng.spawn(1)[0]` makes one. `restore` sets it back.
 
     A batch is a new C-contiguous host array (batch_size, ...) of `dtype`, float32 or float64;
     labels keep their integer type. Other arguments raise TypeError or ValueError.
@@ -34,10 +35,11 @@ class Batches:
 
     def __init__(self, source, batch_size, rng, dtype="float32"):
         self.batch_size = check_integer("batch_size", batch_size, 1)
-        self.rng, self.dtype = check_rng(rng), check_dtype(dtype)
+        self.rng, self.dtype = as_generator(rng), check_dtype(dtype)
         self._in_tuple = isinstance(source, (tuple, list))
         self._distribution, self._arrays = None, ()
         if isinstance(source, Distribution):
+            try_distribution(source)
             self._distribution = source
         else:
             self._arrays = self._prepare(tuple(source) if self._in_tuple else (source,))
@@ -110,7 +112,7 @@ class Batches:
             if not isinstance(array, np.ndarray):
                 raise TypeError(
                     "source: expected a Distribution, a NumPy array or a tuple of NumPy arrays, "
-                    f"got {type(array).__name__}"
+                    f"got {got(array) if isinstance(array, type) else type(array).__name__}"
                 )
         shapes = [array.shape for array in arrays]
         if not arrays or () in shapes or 0 in (array.size for array in arrays):

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 from scipy.special import logsumexp
 
-from minigan.checks import check_integer, check_rng
+from minigan.checks import as_generator, check_integer
 
 __all__ = ["Distribution", "GaussianMixture"]
 
@@ -38,8 +38,8 @@ class Distribution(ABC):
         return f"<{type(self).__name__} {self.name!r}, dimension {self.dimension}>"
 
     def sample(self, n, rng):
-        """n independent samples, (n, d). The same state of the generator gives the same bits."""
-        return self.draw(check_integer("n", n, 1), check_rng(rng))
+        """n independent samples, (n, d). The same seed, or state of `rng`, gives the same bits."""
+        return self.draw(check_integer("n", n, 1), as_generator(rng))
 
     @property
     def has_density(self):
@@ -116,7 +116,7 @@ class GaussianMixture(Distribution):
 
     def sample_labelled(self, n, rng):
         """x as `sample` returns it, and k (n,), int64: the component that each sample came from."""
-        return self.draw(check_integer("n", n, 1), check_rng(rng), labelled=True)
+        return self.draw(check_integer("n", n, 1), as_generator(rng), labelled=True)
 
     def _log_density(self, x):
         sigma = np.broadcast_to(self.sigma, self.means.shape)

@@ -155,9 +155,9 @@ def _check_objective(objective, real_logits, fake_logits, **options):
         {"real_logits (D)": d_real, "fake_logits (D)": d_fake},
         **options,
     )
-    name, (_, d_fake) = "fake_logits (G)", objective.generator(f)
+    name, (_, d_fake) = "fake_logits (G)", objective.generator(f, r)
     of_generator = compare_gradients(
-        lambda: objective.generator(f)[0], {name: f}, {name: d_fake}, **options
+        lambda: objective.generator(f, r)[0], {name: f}, {name: d_fake}, **options
     )
     return report + of_generator
 

@@ -9,6 +9,7 @@ import statistics
 import warnings
 
 from minigan.checks import check_integer
+from minigan.finite import entry
 from minigan.gan import norm
 from minigan.layers import Sequential
 
@@ -27,6 +28,8 @@ class TrainingWarning(RuntimeWarning):
 
 def watched(game, records, every=100):
     """The `records` of `train(game, ...)`, unchanged; warns once of each of these signs.
+
+    Each warning names the entry of `demos/TROUBLE.md` that says what to do.
 
     Looks at the game every so many steps, and compares with the first so many:
 
@@ -75,8 +78,9 @@ class _Watch:
         undecided, _ = objective.undecided_losses()
         if undecided <= 0 or now["discriminator_loss"] > WON * undecided:
             return
-        logits = (objective.backend.xp.full((1, 1), f) for f in (now["fake_logit"], 0.0))
-        slopes = [abs(float(objective.generator(logit)[1].sum())) for logit in logits]
+        pairs = ((now["fake_logit"], now["real_logit"]), (0.0, 0.0))
+        logits = [[objective.backend.xp.full((1, 1), logit) for logit in pair] for pair in pairs]
+        slopes = [abs(float(objective.generator(*pair)[1].sum())) for pair in logits]
         share = self.share(now, "generator_gradient_norm")
         if slopes[0] < SATURATED * slopes[1] or share < VANISHED:
             yield (
@@ -84,7 +88,8 @@ class _Watch:
                 f"the discriminator is sure everywhere (loss {now['discriminator_loss']:.2g}, "
                 f"{undecided:.2g} if it could not tell) and leaves the generator nothing to learn "
                 f"from: the slope of its loss is {slopes[0]:.1g} ({slopes[1]:.1g} at logit 0), the "
-                f"norm of its gradient {now['generator_gradient_norm']:.1g}",
+                f"norm of its gradient {now['generator_gradient_norm']:.1g}"
+                f"{entry('The loss of D is 0')}",
             )
 
     def explosions(self, now):
@@ -97,7 +102,8 @@ class _Watch:
                 yield (
                     f"exploding {player}",
                     f"the gradient of the {player} explodes: its norm is {now[name]:.2g}, "
-                    f"{share:.1g} times what it was, most of it in {max(norms, key=norms.get)}",
+                    f"{share:.1g} times what it was, most of it in {max(norms, key=norms.get)}"
+                    f"{entry('NaN')}",
                 )
 
     def share(self, now, name):
@@ -115,7 +121,8 @@ class _Watch:
                 yield (
                     f"dead {name}",
                     f"the {name} is dead up to layer {last} ({network.layers[last]!r}): the "
-                    f"gradient of all its parameters so far is exactly zero",
+                    f"gradient of all its parameters so far is exactly zero"
+                    f"{entry('Nothing changes')}",
                 )
 
 

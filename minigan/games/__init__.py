@@ -1,11 +1,10 @@
-"""Variants of the game: with labels, without a discriminator, with four networks, on threads."""
+"""Variants of the game: with labels, without a discriminator, with four networks."""
 
 from minigan.games.conditional import ConditionalGAN
 from minigan.games.critic import CriticGame, critic_difference
 from minigan.games.cycle import CycleGAN
 from minigan.games.feature_matching import FeatureMatchingGAN
 from minigan.games.moment_matching import MomentMatching, mmd_squared, witness
-from minigan.games.sharded import ShardedGAN
 
 __all__ = [
     "ConditionalGAN",
@@ -13,7 +12,6 @@ __all__ = [
     "CycleGAN",
     "FeatureMatchingGAN",
     "MomentMatching",
-    "ShardedGAN",
     "critic_difference",
     "mmd_squared",
     "witness",

@@ -99,6 +99,8 @@ class ConditionalGAN(GAN):
         for _ in range(self.discriminator_steps):
             x, labels = check_pair_of("(x, labels)", next(batches))
             x, labels = self.real(x), self.one_hot(labels)
+            if self.backend.ranks is not None:
+                labels = self.backend.ranks.part(labels)
             check_one_each(x, labels)
             game = self.given(labels)
             figures = game.discriminator_step(x)

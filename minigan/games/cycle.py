@@ -98,8 +98,8 @@ class CycleGAN(Game):
         F, G = self.a_to_b, self.b_to_a
         F.zero_gradients()
         G.zero_gradients()
-        b_loss, a_cycle = self._half(F, G, self.critic_b, a)
-        a_loss, b_cycle = self._half(G, F, self.critic_a, b)
+        b_loss, a_cycle = self._half(F, G, self.critic_b, a, b)
+        a_loss, b_cycle = self._half(G, F, self.critic_a, b, a)
         cycle = a_cycle + b_cycle
         return {
             "generator_loss": a_loss + b_loss + self.cycle_weight * cycle,
@@ -109,12 +109,16 @@ class CycleGAN(Game):
             "b_to_a_gradient_norm": norm(G.gradients),
         }
 
-    def _half(self, there, back, critic, x):
-        """One direction: x -> fake -> critic, and x -> fake -> x again. The two losses."""
+    def _half(self, there, back, critic, x, real):
+        """One direction: x -> fake -> critic, and x -> fake -> x again. The two losses.
+
+        real: samples of the other domain, for losses that compare fakes with them.
+        """
         fake, there_cache = there.forward(x)
         again, back_cache = back.forward(fake)
         logits, critic_cache = critic.forward(fake)
-        loss, d_logits = self.objective.generator(logits)
+        real_logits = critic.forward(real)[0] if self.objective.relativistic else None
+        loss, d_logits = self.objective.generator(logits, real_logits)
         difference = again - x
         scale = self.cycle_weight / difference.size
         d_again = there.backend.xp.sign(difference) * scale

@@ -34,7 +34,8 @@ class FeatureMatchingGAN(GAN):
         features_of = self.discriminator[: self.layer]
         real_features, _ = features_of.forward(x)
         features, cache = features_of.forward(fake)
-        delta = features.mean(axis=0) - real_features.mean(axis=0)
-        xp = self.discriminator.backend.xp
+        xp, total = self.discriminator.backend.xp, self.discriminator.backend.batch_total
+        mean, real_mean = (total(f.sum(axis=0)) / total(len(f)) for f in (features, real_features))
+        delta = mean - real_mean
         d_features = xp.zeros_like(features) + delta * (2 / len(features))
         return (delta * delta).sum(), features_of.backward(d_features, cache)

@@ -43,33 +43,39 @@ def mmd_squared(x, y, bandwidths, *, backend, unbiased=False):
             raise ValueError(f"{name}: expected shape (N, D) with N > 0, got {sample.shape}")
     if x.shape[1] != y.shape[1]:
         raise ValueError(f"x has {x.shape[1]} features and y {y.shape[1]}: expected as many")
+    all_x, all_y, rank = x, y, 0
+    if backend.ranks is not None:  # pairs of this one's samples with everybody's
+        all_x, all_y = backend.batch_gather(x), backend.batch_gather(y)
+        rank = backend.ranks.rank
     n, m = len(x), len(y)
     off = 1 if unbiased else 0
-    if min(n, m) <= off:
+    if min(len(all_x), len(all_y)) <= off:
         raise ValueError(f"the unbiased MMD² needs at least two samples of each, got {n} and {m}")
-    value_xx, _ = _kernel_sums(x, x, bandwidths, backend, own=True)
-    value_yy, toward_y = _kernel_sums(y, y, bandwidths, backend, own=True)
-    value_yx, toward_x = _kernel_sums(y, x, bandwidths, backend)
+    value_xx, _ = _kernel_sums(x, all_x, bandwidths, backend, own=rank * n)
+    value_yy, toward_y = _kernel_sums(y, all_y, bandwidths, backend, own=rank * m)
+    value_yx, toward_x = _kernel_sums(y, all_x, bandwidths, backend)
     if not unbiased:
         value_xx, value_yy = value_xx + n * len(bandwidths), value_yy + m * len(bandwidths)
-    pairs_x, pairs_y = n * (n - off), m * (m - off)
-    value = value_xx / pairs_x + value_yy / pairs_y - 2 * value_yx / (n * m)
-    return value, (2 / pairs_y) * toward_y - (2 / (n * m)) * toward_x
+    pairs_x, pairs_y = n * (len(all_x) - off), m * (len(all_y) - off)
+    pairs_yx = m * len(all_x)
+    value = value_xx / pairs_x + value_yy / pairs_y - 2 * value_yx / pairs_yx
+    return value, (2 / pairs_y) * toward_y - (2 / pairs_yx) * toward_x
 
 
-def _kernel_sums(a, b, bandwidths, backend, own=False):
+def _kernel_sums(a, b, bandwidths, backend, own=None):
     """Σ_ij k(a_i, b_j), and for each i Σ_j ∂k(a_i, b_j)/∂a_i, (len(a), D).
 
-    own: b is a, and the pairs of a point with itself are left out. Their k is 1 for each width,
-    whatever rounding makes of it, and beside it a narrow kernel's other pairs are tiny.
+    own: a are the points of b from this one on, and the pairs of a point with itself are left out.
+    Their k is 1 for each width, whatever rounding makes of it, and beside it a narrow kernel's
+    other pairs are tiny.
     """
     xp = backend.xp
     total, gradient = 0.0, xp.empty_like(a)
     for start in range(0, len(a), ROWS):
         part = a[start : start + ROWS]
         squares = squared_distances(part, b)
-        if own:  # entries (0, start), (1, start + 1), ...: k = exp(−∞) = 0
-            squares.reshape(-1)[start :: len(b) + 1][: len(part)] = float("inf")
+        if own is not None:  # from entry (0, own + start) down the diagonal: k = exp(−∞) = 0
+            squares.reshape(-1)[own + start :: len(b) + 1][: len(part)] = float("inf")
         weights = xp.zeros_like(squares)
         for k, s in _kernels(squares, bandwidths, xp):
             total = total + k.sum()

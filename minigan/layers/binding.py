@@ -4,6 +4,7 @@ import math
 
 from minigan.layers.layer import Layer
 from minigan.layers.network import Chain
+from minigan.trial import got
 
 __all__ = ["all_parts", "bind", "check_layers", "shapes_through"]
 
@@ -34,7 +35,8 @@ def shapes_through(layers, input_shape):
     for i, layer in enumerate(layers):
         if not isinstance(layer, Layer):
             hint = f", which {NETWORK}" if isinstance(layer, Chain) else ""
-            raise TypeError(f"layer {i}: expected a Layer, got {type(layer).__name__}{hint}")
+            found = got(layer) if isinstance(layer, type) else type(layer).__name__
+            raise TypeError(f"layer {i}: expected a Layer, got {found}{hint}")
         try:
             shapes.append(tuple(layer.output_shape(shapes[-1])))
         except ValueError as error:

@@ -1,5 +1,6 @@
 """`Dropout`: removes some numbers, at random."""
 
+from minigan.backend import draw_part
 from minigan.checks import check_number
 from minigan.layers.layer import Layer
 
@@ -20,7 +21,7 @@ class Dropout(Layer):
     def forward(self, x, train):
         if not train:
             return x, None
-        keep = self.rng.random(x.shape) >= self.rate
+        keep = draw_part(self.backend, self.rng.random, x.shape) >= self.rate
         mask = self.backend.asarray(keep, x.dtype) / (1 - self.rate)
         return x * mask, mask
 

@@ -11,6 +11,7 @@ from minigan.layers.block import Block
 from minigan.layers.layer import Bound, Layer, NoDoubleBackward, fill
 from minigan.layers.network import Chain, Step
 from minigan.tables import align
+from minigan.trial import try_layers
 
 __all__ = ["Sequential"]
 
@@ -28,7 +29,8 @@ class Sequential(Chain, Bound):
     `weight`, copies into the vector. Copies (`copy.deepcopy`, pickle, `clone`) are networks of
     their own. `print(network)` shows a table; `network[:k]` is the chain of the first k layers.
 
-    Raises ValueError, naming the layer, if the layers do not fit each other.
+    Raises ValueError or TypeError, naming the layer, if the layers do not fit each other, or if one
+    of your own does not do what `Layer` says.
     """
 
     def __init__(self, layers, input_shape, *, rng, dtype="float32", backend="numpy"):
@@ -41,6 +43,7 @@ class Sequential(Chain, Bound):
                 value = initial(layer.rng) if callable(initial) else initial
                 layer.views[name][...] = self.backend.asarray(value, self.dtype)
         self.derive()
+        try_layers(self)
 
     def _build(self, layers, input_shape, dtype, backend):
         backend, shapes = get_backend(backend), check_layers(layers, input_shape)
@@ -96,10 +99,13 @@ class Sequential(Chain, Bound):
     # Copies ------------------------------------------------------------------------------------
 
     def clone(self, dtype=None, backend=None):
-        """A network of its own with the same layers and numbers, in another dtype or backend."""
+        """A network of its own with the same layers and numbers, in another dtype or backend.
+
+        It is of no `Ranks`.
+        """
         state = copy.deepcopy(self.__getstate__())
         state["dtype"] = self.dtype if dtype is None else check_dtype(dtype)
-        state["backend"] = self.backend if backend is None else backend
+        state["backend"] = self.backend.with_ranks(None) if backend is None else backend
         twin = object.__new__(type(self))
         twin.__setstate__(state)
         return twin

@@ -1,29 +1,29 @@
-"""Every picture that the demos draw, from arrays: nothing here depends on networks or GANs.
+"""Pictures of games, from arrays: nothing here depends on networks or GANs.
 
 `style` has the look that all pictures share and writes them to files; `curves` draws losses,
-`lines` distributions on a line, `plane` a GAN on 2-D data, `images` generated images, `confusion`
-the classes that a classifier finds in them, `translation` samples of two domains and their
-translations, `network` what happens inside a network. A `draw_…` function fills a figure or axes
-that exist, so that the same function serves a picture and each frame of an animation:
+`lines` distributions on a line, `plane` a GAN on 2-D data, `images` generated images,
+`translation` samples of two domains and their translations. A `draw_…` function fills a figure or
+axes that exist, so that the same function serves a picture and each frame of an animation:
 
-    figure = picture(12, 4)
+    figure = picture(8, 4)
     draw_moments(figure, ...)
     save_picture(figure, "picture.png")
 """
 
-from minigan.plotting.confusion import draw_confusion
 from minigan.plotting.curves import draw_losses, draw_shares, draw_stretches
 from minigan.plotting.images import draw_images, draw_progress, tile
 from minigan.plotting.lines import draw_densities
-from minigan.plotting.network import draw_gradient_flow, draw_units
 from minigan.plotting.plane import Moment, draw_frame, draw_moment, draw_moments
 from minigan.plotting.style import (
     FAKE,
     INK,
+    JUDGEMENT,
     OTHERS,
     REAL,
     SIGNED,
     STYLE,
+    captions,
+    minus,
     picture,
     save_animation,
     save_picture,
@@ -35,16 +35,16 @@ from minigan.plotting.translation import draw_cycle_error, draw_moves, draw_tran
 __all__ = [
     "FAKE",
     "INK",
+    "JUDGEMENT",
     "OTHERS",
     "REAL",
     "SIGNED",
     "STYLE",
     "Moment",
-    "draw_confusion",
+    "captions",
     "draw_cycle_error",
     "draw_densities",
     "draw_frame",
-    "draw_gradient_flow",
     "draw_images",
     "draw_losses",
     "draw_moment",
@@ -54,7 +54,7 @@ __all__ = [
     "draw_shares",
     "draw_stretches",
     "draw_translations",
-    "draw_units",
+    "minus",
     "picture",
     "save_animation",
     "save_picture",

@@ -5,6 +5,7 @@ close. What is real is blue and what is generated is orange, everywhere; the col
 Okabe and Ito, which colour-blind people can tell apart, on screens and on a projector.
 """
 
+import json
 import re
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from matplotlib.animation import HTMLWriter
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from PIL import Image
+from matplotlib.text import Text
+from PIL import Image, PngImagePlugin
 
 from minigan.files import replacing
 
@@ -27,6 +29,8 @@ __all__ = [
     "REAL",
     "SIGNED",
     "STYLE",
+    "captions",
+    "minus",
     "picture",
     "save_animation",
     "save_picture",
@@ -48,17 +52,17 @@ SIGNED = LinearSegmentedColormap.from_list("signed", [FAKE, PAPER, REAL])
 
 STYLE = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that all machines draw alike
-    "font.size": 12,
-    "axes.titlesize": 13,
+    "font.size": 10,
+    "axes.titlesize": 11,
     "axes.titleweight": "bold",
-    "axes.labelsize": 12,
+    "axes.labelsize": 10,
     "axes.edgecolor": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": False,
-    "lines.linewidth": 2,
+    "lines.linewidth": 1.8,
     "legend.frameon": False,
-    "legend.fontsize": 11,
+    "legend.fontsize": 9.5,
     "legend.markerscale": 3,
     "image.interpolation": "nearest",
     "figure.facecolor": PAPER,
@@ -68,7 +72,8 @@ STYLE = {
 #: Decorator: what is drawn inside has the style, and the user's own settings stay as they are.
 styled = matplotlib.rc_context(STYLE)
 
-DPI = 100
+#: Pixels per inch: of frames, and of pictures, which are to be sharp on a slide, too.
+DPI, SHARP = 100, 150
 
 #: Where matplotlib's player would load an icon font from the network, and characters in its place.
 ICON_FONT = re.compile(r"<link rel=\"stylesheet\"\s+href=\"[^\"]*font-awesome[^\"]*\">")
@@ -80,7 +85,10 @@ ICONS = {
 
 @styled
 def picture(width, height):
-    """An empty figure of width × height inches, at 100 pixels per inch."""
+    """An empty figure of width × height inches.
+
+    At most 8 inches wide, its text of 10 points can be read where it is shown 800 pixels wide.
+    """
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
@@ -88,9 +96,26 @@ def picture(width, height):
 
 @styled
 def save_picture(figure, path):
-    """Write the figure to `path` as PNG, completely or not at all."""
+    """Write the figure to `path` as PNG, completely or not at all, its captions in the metadata."""
+    figure.set_dpi(SHARP)
+    notes = PngImagePlugin.PngInfo()
+    notes.add_text("Captions", json.dumps(captions(figure)))
     with replacing(path) as temporary:
-        _render(figure).save(temporary, "PNG", optimize=True)
+        _render(figure).save(temporary, "PNG", optimize=True, pnginfo=notes)
+    figure.set_dpi(DPI)
+
+
+def captions(figure):
+    """All texts of a figure but the numbers along its axes, as they were drawn."""
+    along = (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis))
+    ticks = {text for axis in along for text in axis.get_ticklabels(which="both")}
+    texts = [text for text in figure.findobj(Text) if text.get_visible() and text not in ticks]
+    return [text.get_text() for text in texts if text.get_text()]
+
+
+def minus(number):
+    """The text of a number, with a minus sign in place of a hyphen: "−0.5"."""
+    return number.replace("-", "−")
 
 
 @styled

@@ -45,7 +45,7 @@ MALFORMED = (
 
 
 class CheckpointError(FileError):
-    """A checkpoint that cannot be used: `path` says which, `reason` says why."""
+    """A checkpoint or a saved network that cannot be used: `path` says which, `reason` why."""
 
 
 def write_archive(path, header, arrays):
@@ -72,8 +72,10 @@ def write_archive(path, header, arrays):
 
 
 @contextlib.contextmanager
-def open_archive(path):
+def open_archive(path, longest=None):
     """The `Archive` in the file `path`, verified; closed at the end.
+
+    longest: how many bytes its header may have; None for any.
 
     Raises CheckpointError if the content is not what `write_archive` writes, also inside the
     `with` block, where arrays are read; OSError if the file cannot be opened.
@@ -82,7 +84,7 @@ def open_archive(path):
         try:
             _check_digest(file, path)
             with zipfile.ZipFile(file) as content:
-                yield Archive(path, content, os.fstat(file.fileno()).st_size)
+                yield Archive(path, content, os.fstat(file.fileno()).st_size, longest)
         except CheckpointError:
             raise
         except MALFORMED as error:
@@ -92,7 +94,7 @@ def open_archive(path):
 class Archive:
     """`header`, and the arrays' `shapes`; `read(name)` gives an array."""
 
-    def __init__(self, path, content, size):
+    def __init__(self, path, content, size, longest=None):
         self.path, self._content = path, content
         members = content.infolist()
         for member in members:
@@ -104,6 +106,8 @@ class Archive:
         self._headers = {member.filename: self._read_header(member) for member in members}
         if len(self._headers) != len(members):
             raise CheckpointError(path, "two members of one name")
+        if longest is not None and self._headers[f"{HEADER}.npy"][1] > (longest,):
+            raise CheckpointError(path, f"its header is longer than {longest:,} bytes")
         text = self.read(HEADER)
         if text.dtype != np.uint8 or text.ndim != 1:
             raise CheckpointError(path, "its header is not text")
@@ -149,7 +153,7 @@ def _check_digest(file, path):
     file.seek(max(size - DIGEST_LENGTH, 0))
     digest = file.read()
     if len(digest) < DIGEST_LENGTH or digest.strip(b"0123456789abcdef"):
-        raise CheckpointError(path, "truncated, or not a checkpoint: no checksum at its end")
+        raise CheckpointError(path, "truncated, or not a file of minigan: no checksum at its end")
     file.seek(0)
     found = _digest(file, size - DIGEST_LENGTH)
     if found != digest:

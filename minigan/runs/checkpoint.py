@@ -42,7 +42,8 @@ def save_checkpoint(path, game, batches=None, *, configuration=None, history=Non
     Raises CheckpointError if the game holds NaN or infinity, TrainingDiverged if an update that
     nobody had looked at yet was not finite, TypeError or ValueError if something cannot be part
     of a checkpoint, OSError if the file cannot be written. After each, an earlier file is as it
-    was.
+    was. On several ranks, all call this after the same step; the first writes the file, which is
+    that of one process, and its error is raised on all.
     """
     if game.watch is not None:
         game.watch.look()  # whatever a GPU has not yet said about the updates so far
@@ -61,7 +62,11 @@ def save_checkpoint(path, game, batches=None, *, configuration=None, history=Non
         "configuration": check_configuration(configuration or {}),
         "history": _detach(history or {}, arrays, "history"),
     }
-    write_archive(path, header, arrays)
+    if game.backend.ranks is None:
+        write_archive(path, header, arrays)
+    else:
+        game.backend.ranks.compare(game)
+        game.backend.ranks.on_first(lambda: write_archive(path, header, arrays))
 
 
 def load_checkpoint(path, game, batches=None, *, configuration=None, changed=()):
@@ -77,7 +82,8 @@ def load_checkpoint(path, game, batches=None, *, configuration=None, changed=())
 
     Raises CheckpointError if the file is damaged, no checkpoint, of another version, or of another
     game or configuration, whose first difference is named; OSError if it cannot be read; ValueError
-    if `changed` holds what is no such name. Then nothing was changed.
+    if `changed` holds what is no such name. Then nothing was changed. On several ranks, all call
+    this and read the file; how many ranks wrote it does not matter.
     """
     description, left_out = game.description(), {*changed}.intersection(game.settings)
     if batches is None:

@@ -39,7 +39,7 @@ class Session:
     path, game, batches, configuration, history: as in `save_checkpoint`; changed: as in
     `load_checkpoint`. Nobody else may write to `path` meanwhile. every: steps from one checkpoint
     to the next. `saved` is the step of the last one, None before the first. Messages go to stderr,
-    one line each.
+    one line each. Of several ranks, the first writes and speaks for all.
 
     Raises TypeError or ValueError for a configuration that cannot be saved.
     """
@@ -52,15 +52,20 @@ class Session:
         self.configuration, self.changed = configuration or {}, changed
         check_configuration(self.configuration)
         self.history = {} if history is None else history
-        self.saved = None
-        remove_stale(self.path)
+        self.saved, self.ranks = None, game.backend.ranks
+        self.first = self.ranks is None or self.ranks.rank == 0
+        if self.first:
+            remove_stale(self.path)
 
     def resume(self):
         """Go back to the checkpoint; whether there was one.
 
         Raises CheckpointError if it is damaged or of another game or configuration.
         """
-        if not os.path.lexists(self.path):
+        found = os.path.lexists(self.path)
+        if self.ranks is not None:
+            self.ranks.agree(f"{self.path} is there:", found)
+        if not found:
             return False
         history = load_checkpoint(
             self.path,
@@ -81,9 +86,9 @@ class Session:
         save, and raise SystemExit with the usual status, 130, 143 or 129. At a Python prompt and
         in a notebook they then act as ever: Ctrl-C is a KeyboardInterrupt, and all variables live
         on. A second signal acts at once. Where the loop is left, by `break` or by an error in it,
-        the game is saved as it is. An error in a step leaves the last checkpoint as it was. A
-        checkpoint that cannot be written is reported and training goes on: the next one may
-        succeed.
+        the game is saved as it is (not on several ranks: others may not have left it). An error
+        in a step leaves the last checkpoint as it was. A checkpoint that cannot be written is
+        reported and training goes on: the next one may succeed. A signal to one rank stops all.
         """
         return _Run(self, records)
 
@@ -92,20 +97,25 @@ class Session:
         if self.saved != self.game.steps:
             self.save()
 
+    def left(self):
+        """The loop was left: save, if one process is all there is."""
+        if self.ranks is None:
+            self.finish()
+
     def rounds(self, records):
         """The rounds of one loop over `run`."""
-        atexit.register(self.finish)  # should the program end inside the loop
+        atexit.register(self.left)  # should the program end inside the loop
         try:
             with noted("SIGINT", "SIGTERM", "SIGHUP") as received:
                 try:
-                    for record in watched(self.game, records):
+                    for record in watched(self.game, records) if self.first else records:
                         yield record
                         if self.game.steps % self.every == 0:
                             self.save()
-                        if received:
+                        if self._stopped(received):
                             break
-                except GeneratorExit:  # the loop was left
-                    self.finish()
+                except GeneratorExit:
+                    self.left()
                     raise
                 self.finish()
         except GeneratorExit:
@@ -118,12 +128,21 @@ class Session:
             self._say(f"The last good checkpoint: {self._kept()}.")
             raise
         finally:
-            atexit.unregister(self.finish)
+            atexit.unregister(self.left)
         if received:
             self._say(f"Stopped after step {self.game.steps}. Saved: {self._kept()}.")
             if hasattr(sys, "ps1") or sys.flags.interactive:
                 signal.raise_signal(received[0])
             raise SystemExit(128 + received[0])
+
+    def _stopped(self, received):
+        """Whether a signal has come; on several ranks, to any, and then to this one, too."""
+        if self.ranks is None:
+            return bool(received)
+        number = self.ranks.largest(received[0] if received else 0)
+        if number and not received:
+            received.append(number)
+        return number > 0
 
     def save(self):
         """Write a checkpoint now; on failure say why, in one line."""
@@ -144,7 +163,7 @@ class Session:
 
     def _say(self, text):
         with contextlib.suppress(OSError):  # a terminal that was lost
-            if sys.stderr is not None:  # as where there is no console
+            if sys.stderr is not None and self.first:  # None where there is no console
                 tqdm.write(text, file=sys.stderr)  # above a progress bar, if there is one
 
 

@@ -5,13 +5,20 @@ import numpy as np
 from minigan.backend import blas
 
 OPENBLAS = {
-    "user_api": "blas", "internal_api": "openblas", "version": "0.3.31", "num_threads": 2,
+    "user_api": "blas",
+    "internal_api": "openblas",
+    "version": "0.3.31",
+    "num_threads": 2,
     "architecture": "Haswell",
-}  # fmt: skip
+    "filepath": "/lib/numpy.libs/libscipy_openblas64_.so",
+}
+OF_SCIPY = OPENBLAS | {"version": "0.3.30", "filepath": "/lib/scipy.libs/libscipy_openblas.so"}
 
 
 def test_what_is_loaded(monkeypatch):
-    monkeypatch.setattr(blas, "threadpool_info", lambda: [{"user_api": "openmp"}, OPENBLAS])
+    monkeypatch.setattr(
+        blas, "threadpool_info", lambda: [{"user_api": "openmp"}, OF_SCIPY, OPENBLAS]
+    )
     monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
     assert blas.describe_blas() == "openblas 0.3.31, Haswell kernels, 2 threads"
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")

@@ -20,7 +20,15 @@ from minigan.layers import activations, convolution
 #: Compared elsewhere: in this file, or as a part of other operations.
 WITHOUT_INPUTS = {"asarray", "columns_of", "new_flag"}
 #: No operations on arrays: `NumpyBackend` has them, too.
-OF_ALL_BACKENDS = {"batch_total", "check", "freeze", "thaw", "to_numpy"}
+OF_ALL_BACKENDS = {
+    "batch_gather",
+    "batch_total",
+    "check",
+    "freeze",
+    "thaw",
+    "to_numpy",
+    "with_ranks",
+}
 
 
 def operations(cls):

@@ -98,6 +98,10 @@ def test_batches_are_contiguous_and_the_callers(source, dtype):
     assert not (next(batches) == 7).any()
 
 
+def test_a_seed_is_a_generator():
+    np.testing.assert_array_equal(next(Batches(IMAGES, 3, 0)), next(make(IMAGES)))
+
+
 def test_same_seed_same_bits():
     first, again, other = make(), make(), make(seed=1)
     a, b, c = (np.stack(list(islice(batches, 7))) for batches in (first, again, other))
@@ -245,8 +249,9 @@ def test_refuses_batch_size_rng_and_dtype():
     for batch_size in (2.0, True, None):
         with pytest.raises(TypeError, match="batch_size: expected an integer"):
             Batches(IMAGES, batch_size, rng)
-    with pytest.raises(TypeError, match=r"rng: expected a numpy\.random\.Generator"):
-        Batches(IMAGES, 2, 0)
+    for wrong in (None, -1, True, np.random.RandomState(0)):
+        with pytest.raises(TypeError, match=r"rng: expected a numpy\.random\.Generator or a seed"):
+            Batches(IMAGES, 2, wrong)
     for dtype in ("uint8", "float16", None):
         with pytest.raises(ValueError, match="dtype: expected float32 or float64"):
             Batches(IMAGES, 2, rng, dtype=dtype)

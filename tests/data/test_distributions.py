@@ -58,19 +58,20 @@ def test_sample_refuses(distribution):
     for n in (2.0, "2", None, True, np.float32(3)):
         with pytest.raises(TypeError, match="n: expected an integer"):
             distribution.sample(n, rng)
-    for wrong in (None, 0, np.random.RandomState(0), np.random):
+    for wrong in (None, -1, np.random.RandomState(0), np.random):
         with pytest.raises(TypeError, match=r"numpy\.random\.Generator"):
             distribution.sample(3, wrong)
     # Nothing was drawn by what was refused.
     expected = distribution.sample(3, np.random.default_rng(0))
     assert np.array_equal(distribution.sample(np.int32(3), rng), expected)
+    assert np.array_equal(distribution.sample(3, 0), expected)
 
 
 def test_sample_labelled_refuses():
     with pytest.raises(ValueError, match="at least 1"):
         mixture().sample_labelled(0, np.random.default_rng(0))
     with pytest.raises(TypeError, match="Generator"):
-        mixture().sample_labelled(1, 0)
+        mixture().sample_labelled(1, None)
 
 
 def test_density_refuses():

@@ -10,10 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from threadpoolctl import threadpool_limits
 
 import minigan.plotting
 
 DEMOS = Path(__file__).resolve().parents[2] / "demos"
+
+
+@pytest.fixture(autouse=True)
+def threads_as_before():
+    """A demo sets the number of threads for its whole process, which has other tests to run."""
+    with threadpool_limits({}):
+        yield
 
 
 @pytest.fixture
@@ -65,14 +73,24 @@ def metrics():
 
 
 @pytest.fixture
-def check_pictures():
-    """check_pictures(folder): every picture there can be decoded and shows something."""
+def check_picture():
+    """check_picture(path): the picture can be decoded and shows something."""
+
+    def check(path):
+        with Image.open(path) as image:
+            pixels = np.asarray(image.convert("RGB"))
+        assert pixels.shape[0] >= 300 and pixels.std() > 5, path.name
+
+    return check
+
+
+@pytest.fixture
+def check_pictures(check_picture):
+    """check_pictures(folder): every picture there shows something, and the animation moves."""
 
     def check(folder):
         for path in folder.glob("*.png"):
-            with Image.open(path) as image:
-                pixels = np.asarray(image.convert("RGB"))
-            assert pixels.shape[0] >= 300 and pixels.std() > 5, path.name
+            check_picture(path)
         with Image.open(folder / "animation.gif") as image:
             frames = []
             for k in range(image.n_frames):

@@ -31,6 +31,8 @@ from minigan import (
     NonSaturating,
     NormalLatent,
     Pack,
+    Relativistic,
+    RelativisticAverage,
     ReLU,
     Residual,
     Sequential,
@@ -54,7 +56,7 @@ from minigan.games import (
     moment_matching,
 )
 from minigan.layers import convolution, normalization
-from minigan.objectives import Objective
+from minigan.objectives import Objective, get_objective
 from minigan.regularizers import GradientPenalty
 
 MUTANTS = []
@@ -446,9 +448,36 @@ def wrong_sign_for_fakes(original, self, r, f):
 
 
 @breaks(NonSaturating, "generator", on="non-saturating")
-def gradient_of_the_other_loss(original, self, f):
+def gradient_of_the_other_loss(original, self, f, r):
     """The value is −log D, the gradient that of log(1 − D)."""
-    return original(self, f)[0], Minimax().generator(f)[1]
+    return original(self, f, r)[0], Minimax().generator(f)[1]
+
+
+@breaks(RelativisticAverage, "discriminator_terms", on=("relativistic average", "relativistic GAN"))
+def means_taken_for_constants(original, self, r, f):
+    """A logit's way through the mean of its batch is forgotten."""
+    value_real, value_fake, *_ = original(self, r, f)
+    sigma = objectives.sigmoid
+    return value_real, value_fake, -sigma(np, f.mean() - r), sigma(np, f - r.mean())
+
+
+@breaks(RelativisticAverage, "mean", on="relativistic average")
+def sum_over_the_batch(original, self, values):
+    return values.sum() if values.min() >= 0 else original(self, values)
+
+
+@breaks(Relativistic, "generator_terms", on=("relativistic", "relativistic average"))
+def gradient_of_the_real_samples(original, self, f, r):
+    """Both are exchanged, and the wrong one of the two derivatives is taken."""
+    *_, d_real = self.discriminator_terms(f, r)
+    return original(self, f, r)[0], d_real[: len(f)]
+
+
+@breaks(Relativistic, "discriminator_terms", on="relativistic")
+def difference_of_means(original, self, r, f):
+    """The value is of the means, the gradient of the pairs."""
+    value, *others = original(self, r, f)
+    return value * 0 + objectives.softplus(np, f.mean() - r.mean()), *others
 
 
 @breaks(objectives, "sigmoid", on="minimax")
@@ -569,19 +598,19 @@ def mean_of_features_without_its_n(original, self, fake, x):
 
 
 @breaks(CycleGAN, "_half", on="cycle GAN")
-def cycle_without_its_weight(original, self, there, back, critic, x):
+def cycle_without_its_weight(original, self, *arguments):
     weight, self.cycle_weight = self.cycle_weight, 1
     try:
-        return original(self, there, back, critic, x)
+        return original(self, *arguments)
     finally:
         self.cycle_weight = weight
 
 
 @breaks(CycleGAN, "_half", on="cycle GAN")
-def one_half_of_the_cycle_forgotten(original, self, there, back, critic, x):
+def one_half_of_the_cycle_forgotten(original, self, there, back, *others):
     """The translator back gets no gradient of this cycle."""
     kept = back.gradients.copy()
-    found = original(self, there, back, critic, x)
+    found = original(self, there, back, *others)
     back.gradients = kept
     return found
 
@@ -592,6 +621,16 @@ def discriminator_learns_in_the_generators_step(original, self, fake, x):
     logits, cache = D.forward(fake)
     loss, d_logits = self.objective.generator(logits)
     return loss, D.backpropagate(d_logits, cache)
+
+
+@breaks(GAN, "feedback", on="relativistic GAN", least=5e-4)
+def real_and_fake_not_exchanged(original, self, fake, x):
+    """G's loss beside the logits of the real samples, its gradient beside those of the fakes."""
+    D = self.discriminator
+    logits, cache = D.forward(fake)
+    return original(self, fake, x)[0], D.backward(
+        self.objective.generator(logits, logits)[1], cache
+    )
 
 
 @breaks(Sequential, "zero_gradients", on=("dense GAN", "moment matching", "cycle GAN", "critic"))
@@ -879,9 +918,9 @@ def check(randomized, dense_gan, conv_gan):
         D = Sequential([*layers, Dense(32, 1)], (8, 8, 1), rng=rng, backend="reference")
         return gradcheck(D, rng.random((6, 8, 8, 1)) * (rng.random((6, 8, 8, 1)) < 0.05), rng=2)
 
-    def objective(target):
+    def objective(target, n=4):
         rng = np.random.default_rng(1)
-        return gradcheck(target, rng.normal(size=(5, 1)), rng.normal(size=(4, 1)), rng=2)
+        return gradcheck(target, rng.normal(size=(5, 1)), rng.normal(size=(n, 1)), rng=2)
 
     def game(gan):
         x = np.random.default_rng(1).normal(size=(6, *gan.discriminator.input_shape))
@@ -895,10 +934,10 @@ def check(randomized, dense_gan, conv_gan):
         layers = [Dense(inputs, 5), *[BatchNorm(5)] * norm, Tanh(), Dense(5, outputs)]
         return randomized(layers, (inputs,), backend="reference")
 
-    def pair(kind, G, D, **options):
+    def pair(kind, G, D, objective="minimax", **options):
         optimizers = {"generator_optimizer": SGD(G), "discriminator_optimizer": SGD(D)}
         options = {"latent": NormalLatent(3), "rng": 0, **optimizers, **options}
-        return kind(G, D, "minimax", **options)
+        return kind(G, D, get_objective(objective, "reference"), **options)
 
     def other_game(name):
         a, b = np.random.default_rng(1).normal(size=(2, 6, 2))
@@ -911,6 +950,8 @@ def check(randomized, dense_gan, conv_gan):
             batch, gan = (a,), pair(FeatureMatchingGAN, small(3, 2), small(2, 1), layer=3)
         elif name == "GAN with a penalty":
             batch, gan = (a,), pair(GAN, small(3, 2), small(2, 1, False), regularizer=R1(2.0))
+        elif name == "relativistic GAN":
+            batch, gan = (a,), pair(GAN, small(3, 2), small(2, 1), "relativistic-average")
         elif name == "moment matching":
             G = small(3, 2)
             options = {"bandwidths": [0.5, 2], "latent": NormalLatent(3), "rng": 0}
@@ -960,6 +1001,8 @@ def check(randomized, dense_gan, conv_gan):
         "minimax": lambda: objective(Minimax()),
         "non-saturating": lambda: objective(NonSaturating()),
         "wasserstein": lambda: objective(Wasserstein()),
+        "relativistic": lambda: objective(Relativistic(), 5),
+        "relativistic average": lambda: objective(RelativisticAverage()),
         "gradient penalty": lambda: penalty(WGANGP()),
         "R1": lambda: penalty(R1(2.0)),
         "dense GAN": lambda: game(dense_gan(backend="reference")),

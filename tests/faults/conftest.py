@@ -40,7 +40,6 @@ from minigan import (
 )
 from minigan.data import Batches, toy
 from minigan.games.critic import CriticGame
-from minigan.games.sharded import ShardedGAN
 from minigan.optimizers import Optimizer
 
 BATCH, ROWS = 6, 20  # three batches an epoch, two rows left over
@@ -123,13 +122,13 @@ def _cycle(data_rng, rng, networks):
     return game, Batches((_points(), _points(3)), BATCH, data_rng)
 
 
-def _sharded(data_rng, rng, networks):
+def _noisy(data_rng, rng, networks):
     def noisy(inputs, outputs, rng, options):
         layers = [SpectralNorm(Dense(inputs, 7)), BatchNorm(7), ReLU(), Dropout(0.2)]
         return Sequential([*layers, Dense(7, outputs)], (inputs,), rng=rng, **options)
 
     G, D = _players(rng, networks, noisy)
-    game = _gan(ShardedGAN, G, D, "least-squares", rng.spawn(1)[0], regularizer=DRAGAN())
+    game = _gan(GAN, G, D, "least-squares", rng.spawn(1)[0], regularizer=DRAGAN())
     return game, Batches(_points(), BATCH, data_rng)
 
 
@@ -160,7 +159,7 @@ GAMES = {name: _plain(name) for name in OBJECTIVES if name != "wasserstein"} | {
     "feature matching": _feature_matching,
     "moment matching": _moment_matching,
     "cycle": _cycle,
-    "sharded": _sharded,
+    "noisy": _noisy,
     "critic": _critic,
     "packed": _packed,
 }

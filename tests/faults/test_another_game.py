@@ -41,7 +41,6 @@ from minigan import (
     train,
 )
 from minigan.games.critic import CriticGame
-from minigan.games.sharded import ShardedGAN
 from minigan.latent import LATENTS
 from minigan.optimizers import OPTIMIZERS, constant
 
@@ -265,7 +264,6 @@ EVERY_GAME = {
     GAN: gan,
     ConditionalGAN: lambda: gan(ConditionalGAN, classes=3),
     FeatureMatchingGAN: lambda: gan(FeatureMatchingGAN, layer=2),
-    ShardedGAN: lambda: gan(ShardedGAN, shards=2),
     MomentMatching: moment_matching,
     CycleGAN: cycle,
     CriticGame: critic,

@@ -124,7 +124,7 @@ def test_trailing_bytes_are_refused(path, tail):
 
 def test_other_files(path):
     np.savez(path, a=np.eye(2))
-    refused(path, "truncated, or not a checkpoint: no checksum")
+    refused(path, "truncated, or not a file of minigan: no checksum")
     path.write_text("<!doctype html>" * 20)
     refused(path, "not an npz file")
     path.write_bytes(seal(b"PK" + bytes(200)))

@@ -243,7 +243,7 @@ def test_batches_that_were_not_saved_are_missed(make_gan, numbers, tmp_path):
 
 
 def test_another_kind_of_game(trained, build_game, numbers):
-    for kind in ("cycle", "moment matching", "sharded"):
+    for kind in ("cycle", "moment matching", "noisy"):
         other, batches = build_game(kind)
         refused(numbers, "another architecture: ", trained[2], other, batches)
 

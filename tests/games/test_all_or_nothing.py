@@ -33,7 +33,6 @@ from minigan import (
     train,
 )
 from minigan.games.critic import CriticGame
-from minigan.games.sharded import ShardedGAN
 from minigan.gan import norm
 
 N, LABELS = 6, np.array([0, 1, 2, 0, 1, 2])
@@ -98,7 +97,6 @@ GAMES = {
     "spectral norm": players(GAN, "hinge", D=spectral),
     "conditional": players(ConditionalGAN, classes=3, extra=3, average_decay=0.9),
     "feature matching": players(FeatureMatchingGAN, layer=3),
-    "sharded": players(ShardedGAN, shards=2, average_decay=0.9),
     "moment matching": moment_matching,
     "cycle": cycle,
     "critic": critic,
@@ -235,7 +233,7 @@ def test_one_huge_number_in_a_batch(value, game, kind):
     "kind",
     [
         *("plain", "momentum", "average", "two steps of D", "conditional", "feature matching"),
-        *("sharded", "cycle", "critic"),
+        *("cycle", "critic"),
     ],
 )
 def test_a_huge_number_under_batch_norm_is_refused_and_its_place_named(kind, refused):
@@ -265,8 +263,6 @@ def watch(game, monkeypatch, at=0, spoil=None):
 
     def watched(original):
         def gradients(self, *inputs):
-            if getattr(self, "_games", ()) is None:  # a shard of the game
-                return original(self, *inputs)
             states.append(state(game))
             figures = original(self, *inputs)
             if len(states) == at:

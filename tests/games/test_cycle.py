@@ -82,7 +82,7 @@ def check(game, names, loss, **options):
 
 
 @pytest.mark.parametrize("make", [dense, images])
-@pytest.mark.parametrize("objective", ["least-squares", "non-saturating", "hinge"])
+@pytest.mark.parametrize("objective", ["least-squares", "relativistic-average", "hinge"])
 def test_gradients_of_the_translators(make, objective):
     networks = make()
     game, (a, b) = build(networks, objective), batch(networks)
@@ -95,7 +95,7 @@ def test_gradients_of_the_translators(make, objective):
 
 
 @pytest.mark.parametrize("make", [dense, images])
-@pytest.mark.parametrize("objective", ["least-squares", "non-saturating", "hinge"])
+@pytest.mark.parametrize("objective", ["least-squares", "relativistic-average", "hinge"])
 def test_gradients_of_the_critics(make, objective):
     networks = make()
     game, (a, b) = build(networks, objective), batch(networks)

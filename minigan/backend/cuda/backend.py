@@ -32,7 +32,7 @@ class CupyBackend(CupyConvolution):
     training is still finite, for which it must wait for the GPU.
     """
 
-    def __init__(self, products="cublas", convolutions="columns", patience=64):
+    def __init__(self, products="cublas", convolutions="columns", patience=64, ranks=None):
         for option, value, known in (
             ("products", products, ("cublas", "tiled")),
             ("convolutions", convolutions, ("columns", "direct")),
@@ -41,7 +41,7 @@ class CupyBackend(CupyConvolution):
                 raise ValueError(f"{option}: expected one of {known}, got {value!r}")
         super().__init__(load_cupy())
         self.products, self.convolutions, self.patience = products, convolutions, patience
-        self.forms = FORMS
+        self.forms, self.ranks = FORMS, ranks
 
     def __repr__(self):
         return "CupyBackend()"
@@ -198,8 +198,19 @@ class CupyBackend(CupyConvolution):
         return dx, sums[columns:], sums[:columns]
 
     def batch_total(self, part):
-        """A sum over the batch from its part here, which is all of it."""
-        return part
+        """A sum over the batch from its part here: all of it, but on several ranks."""
+        if self.ranks is None or isinstance(part, int):
+            return part if self.ranks is None else self.ranks.total(part)
+        return self.asarray(self.ranks.total(self.to_numpy(part)))
+
+    def batch_gather(self, part):
+        """The whole batch (N, ...) from its part here, on several ranks."""
+        return self.asarray(self.ranks.gather(self.to_numpy(part)))
+
+    def with_ranks(self, ranks):
+        """This backend for one of several `Ranks`; by None for a process of its own."""
+        options = self.products, self.convolutions, self.patience, ranks
+        return self if ranks is self.ranks else CupyBackend(*options)
 
     # Losses ------------------------------------------------------------------------------------
 
@@ -214,8 +225,9 @@ class CupyBackend(CupyConvolution):
     # Whether training is still finite ----------------------------------------------------------
 
     def is_finite(self, x):
-        """Whether every number of x is finite. Waits for the GPU."""
-        return bool(self.xp.isfinite(x).all())
+        """Whether every number of x is finite (on all ranks). Waits for the GPU."""
+        found = bool(self.xp.isfinite(x).all())
+        return found if self.ranks is None else not self.ranks.largest(not found)
 
     def new_flag(self):
         """int32 (2,): whether all updates so far were finite, and the first that was not."""

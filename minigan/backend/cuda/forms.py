@@ -259,5 +259,5 @@ FORMS = {
     "minigan.optimizers.SGD": {"update": sgd_update},
     "minigan.optimizers.RMSProp": {"update": rmsprop_update},
     "minigan.optimizers.Adam": {"update": adam_update},
-    "minigan.optimizers.WeightAverage": {"interpolate": average_interpolate},
+    "minigan.averaging.WeightAverage": {"interpolate": average_interpolate},
 }

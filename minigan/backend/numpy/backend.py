@@ -12,14 +12,14 @@ __all__ = ["NumpyBackend"]
 
 
 class NumpyBackend:
-    """name: "numpy", with the faster forms, or "reference", without any."""
+    """name: "numpy", with the faster forms, or "reference", without any. ranks: see `ranks.py`."""
 
     xp = np
     #: After how many updates `finite.py` looks whether training is still finite: every one.
     patience = 1
 
-    def __init__(self, name="numpy"):
-        self.name = name
+    def __init__(self, name="numpy", ranks=None):
+        self.name, self.ranks = name, ranks
         self.forms = FORMS if name == "numpy" else {}
         if self.forms:
             _keep_freed_memory_once()
@@ -63,12 +63,21 @@ class NumpyBackend:
             )
 
     def batch_total(self, part):
-        """A sum over the batch from its part here, which is all of it: see `games/sharded.py`."""
-        return part
+        """A sum over the batch from its part here: all of it, but on several ranks."""
+        return part if self.ranks is None else self.ranks.total(part)
+
+    def batch_gather(self, part):
+        """The whole batch (N, ...) from its part here, on several ranks."""
+        return self.ranks.gather(part)
+
+    def with_ranks(self, ranks):
+        """This backend for one of several `Ranks`; by None for a process of its own."""
+        return self if ranks is self.ranks else NumpyBackend(self.name, ranks)
 
     def is_finite(self, x):
-        """Whether every number of x is finite."""
-        return bool(np.isfinite(x).all())
+        """Whether every number of x is finite (on all ranks)."""
+        found = bool(np.isfinite(x).all())
+        return found if self.ranks is None else not self.ranks.largest(not found)
 
     def random_uniform(self, shape, dtype, key):
         """U[0, 1), a function of the key (an integer below 2⁶⁴) and nothing else: see philox.py."""
