@@ -13,7 +13,7 @@ FACTORS = {
     "8 times too large, the batch size: is a mean missing?": N,
     "8 times too small, the batch size: is there a 1/N too many?": 1 / N,
     "the sign is wrong, and it is 8 times too large, the batch size: is a mean missing?": -N,
-    "twice too large: is something counted twice, or a ½ missing?": 2,
+    "twice too large: is something counted twice, or a 1/2 missing?": 2,
     "half of what it should be: is a factor 2 missing?": 0.5,
     "it is zero: nothing arrives here": 0,
     "1.3 times what it should be, everywhere": 1.3,

@@ -1,10 +1,10 @@
 """What an exercise consists of: pieces to write, with what is right and what is often wrong."""
 
 import ast
-import importlib.util
+import importlib
 import inspect
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 
@@ -84,11 +84,11 @@ def replaced(its, piece, function):
 
 
 def open_file(path):
-    """The module in a student's file."""
+    """The module in a student's file: as it is now, never from a cache of bytecode."""
     path = Path(path).resolve()
-    spec = importlib.util.spec_from_file_location(f"exercise_{path.stem}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = ModuleType(f"exercise_{path.stem}")
+    module.__file__ = str(path)
+    exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), vars(module))
     return module
 
 

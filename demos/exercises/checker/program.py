@@ -2,6 +2,7 @@
 
 import argparse
 import inspect
+import sys
 import textwrap
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from checker.diagnosis import Result, examine
 from checker.exercise import FOLDER, answers, open_file, unsolved
 from minigan.tables import align
 
-__all__ = ["check", "results"]
+__all__ = ["check", "results", "show_what_can_be"]
 
 
 def check(path):
@@ -23,6 +24,7 @@ def check(path):
     asks.add_argument("--hint", help="1 (a question), 2 (an idea), 3 (nearly the line)", **level)
     asks.add_argument("--solution", action="store_true", help="the library's own lines")
     options = parser.parse_args()
+    show_what_can_be()
     if options.hint:
         print(textwrap.fill(exercise.hints[options.hint - 1], 90))
     elif options.solution:
@@ -31,6 +33,12 @@ def check(path):
         found = results(path)
         print(report(found))
         raise SystemExit(0 if all(result.verdict == "ok" for result in found) else 1)
+
+
+def show_what_can_be():
+    """From here on, what a terminal cannot show is shown as "?", instead of an error."""
+    if getattr(sys.stdout, "errors", None) == "strict":
+        sys.stdout.reconfigure(errors="replace")
 
 
 def results(path):

@@ -68,7 +68,7 @@ def test_nothing_but_the_students_code_is_in_networks_and_steps(solved, capsys):
 def test_a_wrong_piece_stays_out(tmp_path, hand_in, solutions, solved):
     train = load("train")
     for stem in train.USED:
-        (tmp_path / f"{stem}.py").write_text((solved / f"{stem}.py").read_text())
+        (tmp_path / f"{stem}.py").write_bytes((solved / f"{stem}.py").read_bytes())
     hand_in("01_dense", tmp_path, solutions["01_dense"] | {"Dense.backward": "return -dy"})
     pieces, rows = train.collect(tmp_path)
     assert rows[0] == ("01_dense", "the library's: Dense.backward WRONG")
@@ -101,10 +101,10 @@ def test_a_class(tmp_path, hand_in, solutions, solved):
     emmy.mkdir()
     (tmp_path / "idle").mkdir()
     for stem in ("01_dense", "02_bias"):
-        (ada / f"{stem}.py").write_text((solved / f"{stem}.py").read_text())
+        (ada / f"{stem}.py").write_bytes((solved / f"{stem}.py").read_bytes())
     wrong = solutions["01_dense"] | {"Dense.backward": "print('!')\nreturn dy @ self.weight"}
     hand_in("01_dense", emmy, wrong)
-    (emmy / "02_bias.py").write_text("def f(:\n")
+    (emmy / "02_bias.py").write_text("def f(:\n", encoding="utf-8")
     command = [sys.executable, "check.py", str(tmp_path), "--csv", str(tmp_path / "table.csv")]
     done = subprocess.run(command, capture_output=True, text=True, cwd=FOLDER)
     assert done.returncode == 0 and not done.stderr
