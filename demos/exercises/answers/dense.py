@@ -6,7 +6,7 @@ from checker.observation import layer_parts
 
 exercise = Exercise(Dense=minigan.Dense)
 exercise.hints = (
-    "Write down the shapes of all five matrices. In how many ways can two of them be multiplied so "
+    "Write down the shapes of all six matrices. In how many ways can two of them be multiplied so "
     "that the result has the shape that you need?",
     "dx[n, i] is the sum, over all outputs j that x[n, i] reaches, of dy[n, j] times the weight "
     "between them. dW[i, j] is the sum, over all samples n, of what this weight was multiplied by, "

@@ -109,15 +109,6 @@ def fakes_for_their_gradient(self, x, z):
 
 
 @gradients.mistake
-def uphill(self, x, z):
-    """the gradient has the wrong sign: G minimises its loss, the optimizer does the rest."""
-    fake, caches = self.generator.forward(z)
-    loss, d_fake = self.feedback(fake, x)
-    self.generator.set_gradients(-d_fake, caches)
-    return {"generator_loss": loss}
-
-
-@gradients.mistake
 def noise_for_fakes(self, x, z):
     """D was shown the noise z itself, not G(z)."""
     _, caches = self.generator.forward(z)

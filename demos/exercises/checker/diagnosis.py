@@ -234,7 +234,7 @@ def relations(mine, ours, batch):
 
 
 UNSUMMED = "it is not summed over the batch: every sample has its share"
-AXES_LEFT = "it is not summed over all axes that it should not have"
+AXES_LEFT = "it still has axes that must be summed over"
 
 
 def described(error, one_run, its):
@@ -248,9 +248,9 @@ def described(error, one_run, its):
     broadcast = re.search(r"broadcast shape \(([\d, ]+)\)|got \(([\d, ]+)\)", str(error))
     if broadcast:
         shape = tuple(map(int, (broadcast[1] or broadcast[2]).rstrip(", ").split(",")))
-        if any(shape == (draw.batch, *array.shape) for array in right.values()):
+        wanted = {array.shape for array in right.values() if array.ndim}
+        if any(shape == (draw.batch, *one) for one in wanted):
             said += f"\n  {UNSUMMED}"
-        elif any(0 < array.ndim < len(shape) and shape[-array.ndim :] == array.shape
-                 for array in right.values()):  # fmt: skip
+        elif any(len(one) < len(shape) and shape[-len(one) :] == one for one in wanted):
             said += f"\n  {AXES_LEFT}"
     return said

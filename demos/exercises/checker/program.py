@@ -17,8 +17,7 @@ def check(path):
     """Do what the command line asks of this exercise's file; exit with 1 if it is not solved."""
     path = Path(path)
     exercise = answers(path.stem)
-    lesson = inspect.getdoc(inspect.getmodule(inspect.stack()[1].frame)) or ""
-    parser = argparse.ArgumentParser(description=lesson.split("\n")[0])
+    parser = argparse.ArgumentParser(prog=path.name, description="Checks what you have written.")
     asks = parser.add_mutually_exclusive_group()
     level = {"type": int, "choices": (1, 2, 3), "nargs": "?", "const": 1, "metavar": "LEVEL"}
     asks.add_argument("--hint", help="1 (a question), 2 (an idea), 3 (nearly the line)", **level)
@@ -70,7 +69,7 @@ def report(found):
 
 
 def lines_of(result):
-    """The table's lines for one piece: of every array that is wrong, or of the first."""
+    """The table's lines for one piece; "dx, a second time" and the like where they are wrong."""
     if not result.rows:
         return [(result.piece, "", "", "", "", "", result.verdict)]
     shown = [row for row in result.rows if row.name.isidentifier() or not row.right]

@@ -265,6 +265,64 @@ def test_not_summed_over_the_batch(name, what):
     assert UNSUMMED in problem
 
 
+@pytest.mark.parametrize("sentence", list(FACTORS)[:7])
+@pytest.mark.parametrize("player", ["discriminator", "generator"])
+def test_factors_of_a_step(player, sentence):
+    part = PARTS["10_discriminator_step GAN.discriminator_gradients"]
+    if player == "generator":
+        part = PARTS["11_generator_step GAN.generator_gradients"]
+
+    def wrong(self, x, z):
+        figures = part.solution(self, x, z)
+        getattr(self, player).gradients *= FACTORS[sentence](len(x))
+        return figures
+
+    (cause,) = said(part, wrong)
+    assert sentence in cause
+
+
+LAST = {  # of the other pieces: which argument may be written to by mistake
+    "04_loss softplus": 0,
+    "04_loss sigmoid": 0,
+    "08_convolution unfold": 0,
+    "10_discriminator_step GAN.discriminator_gradients": 1,
+    "12_adam Adam.update": 2,
+    "13_gradient_penalty Dense.double_backward": 2,
+    "13_gradient_penalty Tanh.double_backward": 2,
+}
+
+
+@pytest.mark.parametrize("name", LAST)
+def test_another_argument_overwritten(name):
+    part = PARTS[name]
+
+    def wrong(*arguments):
+        result = part.solution(*arguments)
+        arguments[LAST[name]][...] += 1
+        return result
+
+    (cause,) = said(part, wrong)
+    assert " is written to: make a new array" in cause
+
+
+@pytest.mark.parametrize("name", [*LAST, "04_loss discriminator", "04_loss generator"])
+def test_float32_of_another_argument(name):
+    part = PARTS[name]
+    if name.startswith("10"):
+        return  # the networks refuse it, and say so
+
+    def wrong(*arguments):
+        if name.startswith(("04", "08")):  # the result, too, is then in float32
+            single = (a.astype(np.float32) if isinstance(a, np.ndarray) else a for a in arguments)
+            return part.solution(*single)
+        changed = list(arguments)
+        changed[LAST[name]] = arguments[LAST[name]].astype(np.float32).astype(np.float64)
+        return part.solution(*changed)
+
+    causes = {cause for cause in said(part, wrong) if cause}
+    assert causes and all("float32" in cause for cause in causes)
+
+
 # --- All else is unknown -------------------------------------------------------------------------
 
 CORRUPTIONS = [
