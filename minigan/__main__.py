@@ -19,6 +19,7 @@ To run (demos/README.md has the whole course):
   python demos/toy.py                  a GAN learns eight Gaussians, and you watch
   python demos/backprop_by_hand.py     every number of a forward and a backward pass
   python demos/lab.py                  the lab: change the game while it runs
+  python demos/exercises/01_dense.py   write the backward passes yourself, and have them checked
 
 To use:
   from minigan import GAN, gradcheck, train, xray
