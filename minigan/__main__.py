@@ -22,6 +22,7 @@ To run (demos/README.md has the whole course):
   python demos/backprop_by_hand.py     every number of a forward and a backward pass
   python demos/digits.py               digits, from a generator that comes with the package
   python demos/lab.py                  the lab: change the game while it runs
+  python demos/exercises/01_dense.py   write the backward passes yourself, and have them checked
 
 To use:
   from minigan import GAN, gradcheck, train, xray

@@ -20,6 +20,8 @@ ways in which x₁ moves L. Then find the product of matrices that says the same
 Write your lines for each `...` below and run this file; --hint helps, --solution shows the library.
 """
 
+import numpy as np
+
 import minigan
 from checker import check
 

@@ -13,8 +13,10 @@ if it grows by dy[n, c] per unit of y[n, c]? And what reaches x?
     to find     dx = ∂L/∂x (N, C)
                 db = ∂L/∂b (C,)
 
-What is broadcast going forward is summed going back: this rule will return in every exercise.
+Start with N = 2 and C = 1: three numbers go in, two come out.
 """
+
+import numpy as np
 
 import minigan
 from checker import check

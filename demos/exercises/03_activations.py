@@ -19,7 +19,7 @@ alone on which side of its kink a leaky ReLU was?
 At its kink, ReLU has no derivative. Take 0 there, and s for the leaky one, as everybody does.
 """
 
-import numpy as np  # np.maximum, np.where, np.tanh
+import numpy as np
 
 import minigan
 from checker import check

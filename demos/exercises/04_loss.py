@@ -21,7 +21,7 @@ computed so that no e overflows, for v = 800 and for v = −800? What is its der
 The gradients are those of the means, so that each has its 1/N.
 """
 
-import numpy as np  # np.exp, np.log1p, np.maximum
+import numpy as np
 
 from checker import check
 

@@ -19,6 +19,8 @@ the last one? In which order do the layers get theirs, and which cache belongs t
 A player that stands still is asked for `backward` alone. So that must touch no gradients.
 """
 
+import numpy as np
+
 import minigan
 from checker import check
 from minigan.layers.network import Caches

@@ -20,6 +20,8 @@ Then think of a hundred such layers, one after another, and of an f that lets ha
 through. What reaches the first of them? (He et al. 2016, arXiv:1512.03385.)
 """
 
+import numpy as np
+
 import minigan
 from checker import check
 

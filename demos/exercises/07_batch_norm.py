@@ -18,6 +18,8 @@ Two of three terms of dx are means over the batch. What do they do to a dy that 
 samples? To one that is x̂?
 """
 
+import numpy as np
+
 import minigan
 from checker import check
 

@@ -23,6 +23,8 @@ As in exercise 8: matrix(W) is (K·K·O, C), rows(t) is t (..., C) as (M, C), pr
 w, pixel by pixel.
 """
 
+import numpy as np
+
 import minigan
 from checker import check
 from minigan.layers.convolution import matrix, product, rows

@@ -21,6 +21,8 @@ gradient go: to D's first layer, to the fakes, or into G?
 The optimizer, which makes the update, comes in exercise 12.
 """
 
+import numpy as np
+
 import minigan
 from checker import check
 from minigan.gan import norm

@@ -18,6 +18,8 @@ d_fake for G? What happens to a G that never sees a real sample: how does it kno
                 generator_gradients: G's gradients; those of D may not change
 """
 
+import numpy as np
+
 import minigan
 from checker import check
 from minigan.gan import norm

@@ -22,6 +22,8 @@ w, m and v are views of what the network and its checkpoints hold: change them w
 `m = ...` would make a new vector of that name; `m[...] = ` and `w -= ` write into the old one.
 """
 
+import numpy as np
+
 import minigan
 from checker import check
 

@@ -22,6 +22,8 @@ respect to x?
     to find     u_dy, with the shape of dy;  u_x, with that of x;  for Dense, ∂P/∂W (I, O)
 """
 
+import numpy as np
+
 import minigan
 from checker import check
 

@@ -18,7 +18,7 @@ from collections import Counter
 from pathlib import Path
 
 from checker.exercise import FOLDER, answers
-from checker.program import results
+from checker.program import results, show_what_can_be
 from minigan.tables import align
 
 STEMS = sorted(path.stem for path in FOLDER.glob("[0-9]*.py"))
@@ -34,6 +34,7 @@ def main():
     options = parser.parse_args()
     if options.student:
         return print_student(options.folder, options.student)
+    show_what_can_be()
     if not options.folder.is_dir():
         parser.error(f"{options.folder} is no folder")
     students = sorted(path for path in options.folder.iterdir() if path.is_dir())

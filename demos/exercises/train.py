@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 import minigan
 from checker.exercise import FOLDER, answers, open_file
-from checker.program import results
+from checker.program import results, show_what_can_be
 from minigan.data import Batches, toy
 from minigan.metrics import mode_coverage
 from minigan.plotting import FAKE, REAL, picture, save_picture
@@ -115,6 +115,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0, help="of all randomness (default: 0)")
     parser.add_argument("--out", type=Path, default=Path("out", "exercises"))
     options = parser.parse_args()
+    show_what_can_be()
     pieces, rows = collect()
     print("\n".join(align(rows, (0, 1))))
     fake, found = play(build(pieces, options.steps, options.seed), options.steps, options.seed)

@@ -56,9 +56,9 @@ def causes_of_ratio(ratio, batch, known=False):
     if batch and near(1 / batch):
         causes["1/N"] = f"{sign}{batch} times too small, the batch size: is there a 1/N too many?"
     if near(2):
-        causes["2"] = f"{sign}twice too large: is something counted twice, or a ½ missing?"
+        causes["2"] = f"{sign}twice too large: is something counted twice, or a 1/2 missing?"
     if near(1 / 2):
-        causes["½"] = f"{sign}half of what it should be: is a factor 2 missing?"
+        causes["1/2"] = f"{sign}half of what it should be: is a factor 2 missing?"
     if not causes and not known:
         causes[f"{ratio:.5g}"] = f"{sign}{abs(ratio):.4g} times what it should be, everywhere"
     return causes

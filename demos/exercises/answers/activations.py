@@ -108,6 +108,12 @@ def pre_activation(self, dy, y):
 
 
 @tanh_back.mistake
+def applied_twice(self, dy, y):
+    """1 − tanh² y: y is tanh x already."""
+    return dy * (1 - np.tanh(y) ** 2)
+
+
+@tanh_back.mistake
 def square_forgotten(self, dy, y):
     """1 − y: the square is forgotten."""
     return dy * (1 - y)

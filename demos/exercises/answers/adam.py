@@ -2,6 +2,7 @@
 
 import minigan
 from checker.exercise import Exercise
+from checker.observation import rounded
 
 exercise = Exercise(Adam=minigan.Adam)
 exercise.hints = (
@@ -21,7 +22,7 @@ def observe(its, draw, twist):
     optimizer = its.Adam(network, lr=0.1, betas=(0.6, 0.9), eps=0.01)
     start, g = network.parameters.copy(), network.gradients
     for _ in range(3):
-        given = g[...] = draw.normal(g.size)
+        given = g[...] = rounded(draw.normal(g.size), twist == "g in float32")
         optimizer.step()
     return {
         "m": optimizer.state["mean"].copy(),
@@ -31,7 +32,8 @@ def observe(its, draw, twist):
     }
 
 
-update = exercise.part("Adam.update", observe)
+twists = {"g in float32": "g is rounded to float32 in between"}
+update = exercise.part("Adam.update", observe, twists=twists)
 
 
 def averages(self, g):

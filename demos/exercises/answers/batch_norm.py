@@ -134,6 +134,22 @@ def sums_for_means(self, dy, cache):
 
 
 @backward.mistake
+def sum_through_the_mean(self, dy, cache):
+    """what comes through μ is a sum where a mean belongs: each x has the share 1/N in μ."""
+    normalized, sigma, _ = cache
+    through_sigma = normalized * (dy * normalized).mean(axis=0)
+    return self.gamma / sigma * (dy - dy.sum(axis=0) - through_sigma)
+
+
+@backward.mistake
+def sum_through_sigma(self, dy, cache):
+    """what comes through σ is a sum where a mean belongs: each x has the share 1/N in σ."""
+    normalized, sigma, _ = cache
+    through_sigma = normalized * (dy * normalized).sum(axis=0)
+    return self.gamma / sigma * (dy - dy.mean(axis=0) - through_sigma)
+
+
+@backward.mistake
 def means_over_the_features(self, dy, cache):
     """the means run over the features, the wrong axis: they are means over the batch."""
     normalized, sigma, _ = cache

@@ -28,7 +28,8 @@ exercise = Exercise(Bias=Bias)
 exercise.hints = (
     "If b[c] grows by 0.01, which numbers of y grow, and by how much each?",
     "L grows by dy[n, c] for each y[n, c] that grows by 1, and b[c] moves y[n, c] for all n.",
-    "dx is dy. db is the sum of dy over one of its two axes: the one that b does not have.",
+    "What is broadcast going forward is summed going back: db is the sum of dy over the axis that "
+    "b does not have. And dx is dy.",
 )
 
 

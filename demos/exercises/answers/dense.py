@@ -6,7 +6,7 @@ from checker.observation import layer_parts
 
 exercise = Exercise(Dense=minigan.Dense)
 exercise.hints = (
-    "Write down the shapes of all five matrices. In how many ways can two of them be multiplied so "
+    "Write down the shapes of all six matrices. In how many ways can two of them be multiplied so "
     "that the result has the shape that you need?",
     "dx[n, i] is the sum, over all outputs j that x[n, i] reaches, of dy[n, j] times the weight "
     "between them. dW[i, j] is the sum, over all samples n, of what this weight was multiplied by, "
@@ -27,6 +27,24 @@ forward, backward, add_gradients = layer_parts(exercise, "Dense", build, ["dweig
 def weight_transposed(self, x, train):
     """W is transposed, but y = x W."""
     return x.dot(self.weight.T), x
+
+
+@forward.mistake
+def wrong_order(self, x, train):
+    """the product is in the wrong order: samples are rows, so W stands on the right."""
+    return self.weight.dot(x), x
+
+
+@backward.mistake
+def backward_in_the_wrong_order(self, dy, x):
+    """the product is in the wrong order: samples are rows, so W stands on the right."""
+    return self.weight.dot(dy)
+
+
+@backward.mistake
+def transposed_in_the_wrong_order(self, dy, x):
+    """the product is in the wrong order: samples are rows, so W stands on the right."""
+    return self.weight.T.dot(dy)
 
 
 @backward.mistake

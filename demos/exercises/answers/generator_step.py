@@ -1,8 +1,12 @@
 """Exercise 11, G's step: hints, and the classic mistakes."""
 
+import numpy as np
+
 import minigan
 from checker.exercise import Exercise
 from checker.games import small_game
+from checker.observation import returned
+from minigan.layers.activations import sigmoid, softplus
 
 exercise = Exercise(GAN=minigan.GAN)
 exercise.hints = (
@@ -17,7 +21,7 @@ exercise.hints = (
 def observe_feedback(its, draw, twist):
     game, x, fake = small_game(its.GAN, draw)
     before = game.discriminator.gradients.copy()
-    loss, d_fake = game.feedback(fake.copy(), x)
+    loss, d_fake = returned(game.feedback(fake.copy(), x), "loss, d_fake")
     change = game.discriminator.gradients - before
     return {"loss": loss, "d_fake": d_fake, "gradients of D afterwards": change}
 
@@ -47,12 +51,9 @@ def of_the_discriminator(self, fake, x):
     """that is D's loss for fakes: G wants D to take them for real."""
 
     def objective(logits):
-        loss, _, d_fake = self.objective.discriminator(logits, logits)
-        return loss, d_fake
+        return softplus(np, logits).mean(), sigmoid(np, logits) / len(logits)
 
-    loss, d_fake = through(self, fake, objective)
-    logits, _ = self.discriminator.forward(fake)
-    return loss - self.objective.generator(logits)[0], d_fake
+    return through(self, fake, objective)
 
 
 @feedback.mistake
@@ -65,6 +66,13 @@ def minimax(self, fake, x):
 def of_real_samples(self, fake, x):
     """D was shown the real samples x instead of the fakes."""
     return through(self, x, self.objective.generator)
+
+
+@feedback.mistake
+def of_the_logits(self, fake, x):
+    """that is the gradient with respect to D's logits: it must go back through D, to its input."""
+    logits, _ = self.discriminator.forward(fake)
+    return self.objective.generator(logits)
 
 
 @feedback.mistake
@@ -98,15 +106,6 @@ def fakes_for_their_gradient(self, x, z):
     fake, caches = self.generator.forward(z)
     self.generator.set_gradients(fake, caches)
     return {"generator_loss": self.feedback(fake, x)[0]}
-
-
-@gradients.mistake
-def uphill(self, x, z):
-    """the gradient has the wrong sign: G minimises its loss, the optimizer does the rest."""
-    fake, caches = self.generator.forward(z)
-    loss, d_fake = self.feedback(fake, x)
-    self.generator.set_gradients(-d_fake, caches)
-    return {"generator_loss": loss}
 
 
 @gradients.mistake

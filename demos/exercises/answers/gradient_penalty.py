@@ -4,7 +4,7 @@ import numpy as np
 
 import minigan
 from checker.exercise import Exercise
-from checker.observation import bound
+from checker.observation import bound, returned, rounded
 
 exercise = Exercise(Dense=minigan.Dense, Tanh=minigan.Tanh)
 exercise.hints = (
@@ -22,29 +22,34 @@ def observer(build):
     def observe(its, draw, twist):
         layer = build(its, draw)
         network = bound([layer], draw, (draw.inputs,))
-        x, u = draw.normal(draw.batch, draw.inputs), draw.normal(draw.batch, draw.inputs)
-        y, cache = layer.forward(x, True)
-        dy = draw.normal(*y.shape)
-        before, kept = draw.normal(network.gradients.size), dy.copy()
+        y, cache = layer.forward(draw.normal(draw.batch, draw.inputs), True)
+        u = rounded(draw.normal(draw.batch, draw.inputs), twist == "u in float32")
+        dy = rounded(draw.normal(*y.shape), twist == "dy in float32")
+        given, before = dy.copy(), draw.normal(network.gradients.size)
         network.zero_gradients()
-        u_dy, u_x = layer.double_backward(u.copy(), dy, cache)
-        seen = {"u_dy": u_dy, "u_x": np.zeros_like(x) if u_x is None else u_x}
-        seen["dy afterwards"] = dy.copy()
-        if network.gradients.size:
+        u_dy, u_x = returned(layer.double_backward(u.copy(), given, cache), "u_dy, u_x")
+        seen = {"u_dy": u_dy, "u_x": np.zeros_like(u) if u_x is None else u_x}
+        seen["dy afterwards"] = given
+        if before.size:
             seen["dweight"] = layer.dweight.copy()
             network.gradients[...] = before
-            layer.double_backward(u.copy(), kept, cache)
-            seen["dweight, added to another"] = layer.dweight.copy()
+            layer.double_backward(u.copy(), dy.copy(), cache)
+            seen["dweight, added to others"] = layer.dweight.copy()
         return seen
 
     return observe
 
 
+TWISTS = {
+    "u in float32": "u is rounded to float32 in between",
+    "dy in float32": "dy is rounded to float32 in between",
+}
 dense = exercise.part(
     "Dense.double_backward",
     observer(lambda its, draw: its.Dense(draw.inputs, draw.outputs, bias=False)),
+    twists=TWISTS,
 )
-tanh = exercise.part("Tanh.double_backward", observer(lambda its, draw: its.Tanh()))
+tanh = exercise.part("Tanh.double_backward", observer(lambda its, draw: its.Tanh()), twists=TWISTS)
 
 
 def second(y):

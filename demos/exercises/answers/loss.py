@@ -4,6 +4,7 @@ import numpy as np
 
 import minigan
 from checker.exercise import Exercise
+from checker.observation import returned
 from minigan.layers import activations
 from minigan.objectives import Objective
 
@@ -37,26 +38,27 @@ FAR = np.array([[-800.0], [800.0], [-3.0]])
 
 def observe(name):
     def values(its, draw, twist):
-        function, v = getattr(its, name), 3 * draw.normal(draw.batch, 1)
-        given = v.copy()
-        seen = {name: function(given), "x afterwards": given}
-        return seen | {f"{name}, at ±800": function(FAR.copy())}
+        function, given = getattr(its, name), 3 * draw.normal(draw.batch, 1)
+        seen = {"value": function(given), "v afterwards": given}
+        return seen | {"value, at ±800": function(FAR.copy())}
 
     return values
 
 
 def observe_discriminator(its, draw, twist):
     r, f = 3 * draw.normal(draw.batch, 1) + 1, 3 * draw.normal(draw.batch, 1)
-    loss, d_real, d_fake = its.discriminator(r.copy(), f.copy())
-    far = its.discriminator(FAR.copy(), -FAR)
-    seen = {"loss": loss, "d_real": d_real, "d_fake": d_fake, "loss, at ±800": far[0]}
-    return seen | {"d_real, at ±800": far[1], "d_fake, at ±800": far[2]}
+    return at_both(["loss", "d_real", "d_fake"], its.discriminator, (r, f), (FAR, -FAR))
 
 
 def observe_generator(its, draw, twist):
-    loss, d_fake = its.generator(3 * draw.normal(draw.batch, 1))
-    far = its.generator(FAR.copy())
-    return {"loss": loss, "d_fake": d_fake, "loss, at ±800": far[0], "d_fake, at ±800": far[1]}
+    return at_both(["loss", "d_fake"], its.generator, (3 * draw.normal(draw.batch, 1),), (FAR,))
+
+
+def at_both(names, function, near, far):
+    """What a loss gives for ordinary logits, and far out."""
+    near, far = (returned(function(*map(np.copy, at)), ", ".join(names)) for at in (near, far))
+    seen = dict(zip(names, near, strict=True))
+    return seen | {f"{name}, at ±800": value for name, value in zip(names, far, strict=True)}
 
 
 soft = exercise.part("softplus", observe("softplus"), shown=(activations.softplus,))

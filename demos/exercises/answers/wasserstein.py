@@ -4,7 +4,7 @@ import numpy as np
 
 import minigan
 from checker.exercise import Exercise
-from checker.observation import bound
+from checker.observation import bound, returned
 from minigan.layers.activations import sigmoid
 
 exercise = Exercise(Wasserstein=minigan.Wasserstein, WeightClipping=minigan.WeightClipping)
@@ -21,12 +21,14 @@ exercise.hints = (
 def observe_discriminator(its, draw, twist):
     r, f = draw.normal(draw.batch, 1), draw.normal(draw.batch, 1)
     terms = its.Wasserstein("reference").discriminator_terms(r, f)
-    return dict(zip(("real", "fake", "d_real", "d_fake"), terms, strict=True))
+    real, fake, d_real, d_fake = returned(terms, "real, fake, d_real, d_fake")
+    return {"real": real, "fake": fake, "d_real": d_real, "d_fake": d_fake}
 
 
 def observe_generator(its, draw, twist):
     terms = its.Wasserstein("reference").generator_terms(draw.normal(draw.batch, 1))
-    return dict(zip(("fake", "d_fake"), terms, strict=True))
+    fake, d_fake = returned(terms, "fake, d_fake")
+    return {"fake": fake, "d_fake": d_fake}
 
 
 def observe_clipping(its, draw, twist):

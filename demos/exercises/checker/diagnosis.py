@@ -4,9 +4,11 @@ A mistake is named only if it gives the student's numbers to rounding, on inputs
 and if no other one does. All else is unknown: a wrong diagnosis would cost more than none.
 """
 
+import re
 import traceback
 import warnings
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -18,6 +20,7 @@ __all__ = ["Result", "Row", "close", "examine"]
 #: What must be as it was before. This is no guess, so nothing is compared.
 FACTS = {
     "x afterwards": "x is written to: make a new array (x * 2, not x *= 2)",
+    "v afterwards": "v is written to: make a new array (v * 2, not v *= 2)",
     "dy afterwards": "dy is written to: make a new array (dy * 2, not dy *= 2)",
     "dx, a second time": "a second backward pass gives something else: the cache is written to",
     "parameters' gradients afterwards": "backward changes the gradients of the parameters, which "
@@ -30,11 +33,15 @@ FACTS = {
 
 @dataclass
 class Row:
-    """One array that a piece gives: the student's number and ours at `place`, the worst error."""
+    """One array that a piece gives: the student's number and ours at `place`, the worst error.
+
+    wanted: the right shape; where it is another, there is no place.
+    """
 
     name: str
     shape: tuple
     right: bool
+    wanted: tuple = ()
     place: tuple | None = None
     yours: float = 0.0
     expected: float = 0.0
@@ -54,7 +61,7 @@ class Result:
 def examine(part, its, seed=0):
     """The `Result` for one part: `its`, the student's classes and functions, beside the right."""
     found = on_each_draw(part, its, seed)
-    right = on_each_draw(part, part.exercise.right, seed)
+    right = of_solution(part, seed)
     runs = list(zip(found, right, Draw.several(seed), strict=True))
     rows = [row_of(name, runs) for name in right[0]]
     rows = without_consequences([row for row in rows if row is not None])
@@ -77,6 +84,11 @@ def without_consequences(rows):
     """The rows but for "dx, a second time" and the like where dx is wrong the first time."""
     wrong = {row.name for row in rows if not row.right}
     return [row for row in rows if row.name.split(",")[0] not in wrong - {row.name}]
+
+
+@cache
+def of_solution(part, seed):
+    return on_each_draw(part, part.exercise.right, seed)
 
 
 def on_each_draw(part, its, seed, twist=None):
@@ -109,15 +121,16 @@ def row_of(name, runs):
             continue
         mine, ours = found[name], right[name]
         if close(mine, ours):
-            rows.append(Row(name, mine.shape, True))
+            rows.append(Row(name, mine.shape, True, ours.shape))
         elif mine.shape != ours.shape:
-            return Row(name, mine.shape, False)
+            return Row(name, mine.shape, False, ours.shape)
         else:
             with np.errstate(all="ignore"):
                 errors = np.nan_to_num(abs(mine - ours), nan=np.inf)
             place = np.unravel_index(np.argmax(errors), mine.shape)
             place = tuple(map(int, place))
-            return Row(name, mine.shape, False, place, float(mine[place]), float(ours[place]))
+            numbers = float(mine[place]), float(ours[place])
+            return Row(name, mine.shape, False, ours.shape, place, *numbers)
     return rows[0] if rows else None
 
 
@@ -136,6 +149,7 @@ def close(a, b, tolerance=1e-9):
 # Which mistake? --------------------------------------------------------------------------------
 
 
+@cache
 def guesses_of(part, seed):
     """sentence -> lists of what was observed on each draw, for the mistakes of this part."""
     guesses = {}
@@ -145,6 +159,7 @@ def guesses_of(part, seed):
     return guesses
 
 
+@cache
 def guesses_of_twists(part, seed):
     """The same for what any layer may do wrong."""
     its = part.exercise.right
@@ -219,6 +234,7 @@ def relations(mine, ours, batch):
 
 
 UNSUMMED = "it is not summed over the batch: every sample has its share"
+AXES_LEFT = "it still has axes that must be summed over"
 
 
 def described(error, one_run, its):
@@ -229,9 +245,12 @@ def described(error, one_run, its):
     said = f"{type(error).__name__}: {error}"
     if own:
         said += f"\n  line {own[-1].lineno}: {own[-1].line}"
-    told = str(error).replace(" ", "")
-    for array in right.values():
-        texts = [str(shape).replace(" ", "") for shape in (array.shape, (draw.batch, *array.shape))]
-        if all(text in told for text in texts):
-            return f"{said}\n  {UNSUMMED}."
+    broadcast = re.search(r"broadcast shape \(([\d, ]+)\)|got \(([\d, ]+)\)", str(error))
+    if broadcast:
+        shape = tuple(map(int, (broadcast[1] or broadcast[2]).rstrip(", ").split(",")))
+        wanted = {array.shape for array in right.values() if array.ndim}
+        if any(shape == (draw.batch, *one) for one in wanted):
+            said += f"\n  {UNSUMMED}"
+        elif any(len(one) < len(shape) and shape[-len(one) :] == one for one in wanted):
+            said += f"\n  {AXES_LEFT}"
     return said

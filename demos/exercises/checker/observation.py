@@ -9,7 +9,7 @@ import numpy as np
 
 import minigan
 
-__all__ = ["GRADIENT_TWISTS", "VALUE_TWISTS", "bound", "layer_parts"]
+__all__ = ["bound", "layer_parts", "returned", "rounded"]
 
 VALUE_TWISTS = {
     "x in float32": "x is rounded to float32 in between",
@@ -48,7 +48,7 @@ def layer_parts(exercise, name, build, parameters=(), shown=None):
     def open_pass(its, draw, twist):
         """Two forward passes; the network, the layer, dy for the first, and its cache."""
         network, layer, x = prepare(its, draw, twist)
-        y, cache = layer.forward(x.copy(), True)
+        y, cache = returned(layer.forward(x.copy(), True), "y, cache")
         _, later = layer.forward(draw.normal(*x.shape), True)
         dy = rounded(draw.normal(*y.shape), twist == "dy in float32")
         return network, layer, chosen(dy, twist), later if twist == "stale" else cache
@@ -61,7 +61,7 @@ def layer_parts(exercise, name, build, parameters=(), shown=None):
     def forward(its, draw, twist):
         _, layer, x = prepare(its, draw, twist)
         given = x.copy()
-        y, _ = layer.forward(given, True)
+        y, _ = returned(layer.forward(given, True), "y, cache")
         return {"y": chosen(y, twist), "x afterwards": given}
 
     def backward(its, draw, twist):
@@ -97,6 +97,16 @@ def layer_parts(exercise, name, build, parameters=(), shown=None):
         )
         for method, observe, twists in methods
     ]
+
+
+def returned(values, names):
+    """What a piece has returned; TypeError unless it has as many values as there are names."""
+    expected = names.split(", ")
+    several = isinstance(values, tuple | list)
+    if not several or len(values) != len(expected) or values[0] is None:
+        got = f"{len(values)} values" if several else type(values).__name__
+        raise TypeError(f"expected {names} to be returned, got {got}")
+    return values
 
 
 def rounded(x, yes):

@@ -2,6 +2,7 @@
 
 import argparse
 import inspect
+import sys
 import textwrap
 from pathlib import Path
 
@@ -9,20 +10,20 @@ from checker.diagnosis import Result, examine
 from checker.exercise import FOLDER, answers, open_file, unsolved
 from minigan.tables import align
 
-__all__ = ["check", "results"]
+__all__ = ["check", "results", "show_what_can_be"]
 
 
 def check(path):
     """Do what the command line asks of this exercise's file; exit with 1 if it is not solved."""
     path = Path(path)
     exercise = answers(path.stem)
-    lesson = inspect.getdoc(inspect.getmodule(inspect.stack()[1].frame)) or ""
-    parser = argparse.ArgumentParser(description=lesson.split("\n")[0])
+    parser = argparse.ArgumentParser(prog=path.name, description="Checks what you have written.")
     asks = parser.add_mutually_exclusive_group()
     level = {"type": int, "choices": (1, 2, 3), "nargs": "?", "const": 1, "metavar": "LEVEL"}
     asks.add_argument("--hint", help="1 (a question), 2 (an idea), 3 (nearly the line)", **level)
     asks.add_argument("--solution", action="store_true", help="the library's own lines")
     options = parser.parse_args()
+    show_what_can_be()
     if options.hint:
         print(textwrap.fill(exercise.hints[options.hint - 1], 90))
     elif options.solution:
@@ -31,6 +32,12 @@ def check(path):
         found = results(path)
         print(report(found))
         raise SystemExit(0 if all(result.verdict == "ok" for result in found) else 1)
+
+
+def show_what_can_be():
+    """From here on, what a terminal cannot show is shown as "?", instead of an error."""
+    if getattr(sys.stdout, "errors", None) == "strict":
+        sys.stdout.reconfigure(errors="replace")
 
 
 def results(path):
@@ -55,14 +62,14 @@ def results(path):
 
 def report(found):
     """The table, and below it what is wrong."""
-    head = ("", "", "shape", "worst at", "yours", "expected", "")
+    head = ("piece", "gives", "shape", "worst at", "yours", "expected", "")
     table = align([head, *(cells for result in found for cells in lines_of(result))], (0, 1))
     said = [sentence for result in found for sentence in sentences(result)]
     return "\n".join([*(line.rstrip() for line in table), "", *dict.fromkeys(said), end(found)])
 
 
 def lines_of(result):
-    """The table's lines for one piece: of every array that is wrong, or of the first."""
+    """The table's lines for one piece; "dx, a second time" and the like where they are wrong."""
     if not result.rows:
         return [(result.piece, "", "", "", "", "", result.verdict)]
     shown = [row for row in result.rows if row.name.isidentifier() or not row.right]
@@ -85,13 +92,15 @@ def sentences(result):
     if result.problem:
         yield f"{result.piece}: {result.problem}"
     wrong = [row for row in result.rows if not row.right]
-    for row in wrong:
-        if row.cause:
-            yield f"{result.piece}, {row.name}: {row.cause}".rstrip(".")
+    for cause in dict.fromkeys(row.cause for row in wrong if row.cause):
+        names = ", ".join(row.name for row in wrong if row.cause == cause)
+        yield f"{result.piece}, {names}: {cause}" + ("" if cause[-1] in ".?)" else ".")
     if wrong and not any(row.cause for row in wrong):
         row = wrong[0]
-        where = "its shape" if row.place is None else f"entry {list(row.place)}"
-        yield f"{result.piece}, {row.name}: not one of the classic mistakes. Look at {where}."
+        where = f"Look at entry {list(row.place)}." if row.place else ""
+        if row.shape != row.wanted:
+            where = f"Expected the shape {row.wanted}, got {row.shape}."
+        yield f"{result.piece}, {row.name}: not one of the classic mistakes. {where}"
 
 
 def end(found):

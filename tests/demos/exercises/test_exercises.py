@@ -30,7 +30,7 @@ def run(path, monkeypatch, capsys, *arguments):
 @pytest.mark.parametrize("stem", STEMS)
 def test_the_file(stem):
     """Short, with a time to expect, a blank for each piece, and three hints."""
-    text = (FOLDER / f"{stem}.py").read_text()
+    text = (FOLDER / f"{stem}.py").read_text(encoding="utf-8")
     number, minutes = MINUTES.match(text.split("\n")[0].strip('"')).groups()
     assert len(text.splitlines()) < 80 and int(number) == int(stem[:2])
     assert 10 <= int(minutes) <= 30
