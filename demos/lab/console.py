@@ -74,7 +74,7 @@ class Console:
         """One whole step, or an update of one player only."""
         moves = {"both": "step", "D": "discriminator_step", "G": "generator_step"}
         player = message.get("player", "both")
-        if player not in moves:
+        if not isinstance(player, str) or player not in moves:
             raise ValueError(f"player: expected one of {', '.join(moves)}, got {str(player)[:40]}")
         self.playing = False
         self._finish_stages()
@@ -139,7 +139,7 @@ class Console:
             return
         networks = {"G": self.experiment.gan.generator, "D": self.experiment.gan.discriminator}
         whole = isinstance(position, int) and not isinstance(position, bool)
-        if player not in networks or not whole:
+        if not isinstance(player, str) or player not in networks or not whole:
             raise ValueError("magnify: expected a player, D or G, and the position of a layer")
         if not 0 <= position < len(networks[player].layers):
             raise ValueError(f"magnify: {player} has no layer {position}")

@@ -145,6 +145,9 @@ class Experiment:
         within a cell do not count. Where the data have modes, these are counted as well.
         """
         fake = self.generate(self.gan.latent.sample(SAMPLES, self._view_rng))
+        if not np.isfinite(fake).all():  # nothing can be said of such samples
+            self.divergences.append((self.steps, np.nan, np.nan))
+            return
         found = divergences(self._masses, sample_masses(self._grid, fake, self._blur))
         self.divergences.append((self.steps, found.kl, found.jensen_shannon))
         if self.has_modes:
