@@ -35,7 +35,7 @@ const layer = new LayerView(find("#layer"), () => openLayer(null));
 const brush = new Brush(find("#plane"), find("#brush"), begin, redraw);
 const controls = new Controls(find("#controls"), send, () => brush.start(options.most_points));
 const recorder = new Recorder(find("#record"), say);
-onNewLook(redraw);
+onNewLook(() => { redraw(); layer.redraw(); });
 
 // What Python tells ---------------------------------------------------------------------------
 
