@@ -32,8 +32,6 @@ import webbrowser
 from dataclasses import fields, replace
 from functools import partial
 
-from threadpoolctl import threadpool_limits
-
 # The folder demos/lab/: Python prefers a package to a file of the same name beside it (PEP 420).
 from lab.console import Console
 from lab.experiment import Experiment
@@ -113,12 +111,13 @@ async def serve():
 
 if not (options.html or options.gif or options.quick):
     try:
-        with threadpool_limits(1):  # such small networks gain nothing from a second thread
-            asyncio.run(serve())
+        asyncio.run(serve())
     except KeyboardInterrupt:
         print("The lab is closed.")
     except OSError as error:
-        raise SystemExit(f"{options.host}:{options.port}: {error.strerror}: choose another --port")
+        raise SystemExit(
+            f"{options.host}:{options.port}: {error.strerror}: choose another --port"
+        ) from None
     raise SystemExit
 
 # %% Without a browser: in a file
@@ -126,17 +125,16 @@ if not (options.html or options.gif or options.quick):
 short = (QUICK_STEPS, QUICK_FRAMES, QUICK_HOLD) if options.quick else (STEPS, FRAMES, HOLD)
 steps, frames, hold = options.steps or short[0], *short[1:]
 every = -(-steps // frames)
-with threadpool_limits(1):
-    if options.gif:
-        name, experiment = "session.gif", Experiment(settings, options.backend)
-        figure = picture(10, 6)
-        moments = gif_frames(experiment, steps, every, hold)
-        draw = draw_on(figure, experiment)
-        save_animation(figure, out.path(name), draw, moments, seconds=0.25)
-    else:
-        name, console = "session.html", Console(settings, options.backend)
-        experiment = console.experiment
-        save_page(out.path(name), record(console, steps, every))
+if options.gif:
+    name, experiment = "session.gif", Experiment(settings, options.backend)
+    figure = picture(10, 6)
+    moments = gif_frames(experiment, steps, every, hold)
+    draw = draw_on(figure, experiment)
+    save_animation(figure, out.path(name), draw, moments, seconds=0.25)
+else:
+    name, console = "session.html", Console(settings, options.backend)
+    experiment = console.experiment
+    save_page(out.path(name), record(console, steps, every))
 _, kl, js = experiment.divergences[-1]
 out.save_metrics(kl=kl, jensen_shannon=js, steps=experiment.steps, file=name)
 print(f"{experiment.steps} steps: KL {kl:.3f}, Jensen-Shannon {js:.3f} nats. Files: {out.folder}")

@@ -100,7 +100,7 @@ class LabServer:
         return {*LOOPBACK, self.host, *self.public_names}
 
     def is_own(self, origin, request):
-        """Whether a page of that origin is this server's: the same name and port, or the proxy's."""
+        """Whether a page of that origin is this server's: its name and port, or the proxy's."""
         return urlsplit(origin).netloc == request.host or hostname(origin) in self.public_names
 
 

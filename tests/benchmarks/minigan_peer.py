@@ -1,9 +1,9 @@
 """The workloads on minigan."""
 
+from minigan.games.sharded import ShardedGAN
 from threadpoolctl import threadpool_limits
 
 import minigan as mg
-from minigan.games.sharded import ShardedGAN
 from minigan.layers import Normal
 from minigan.regularizers import Regularizer
 

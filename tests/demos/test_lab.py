@@ -12,7 +12,6 @@ import pytest
 
 import minigan.plotting
 
-
 SMALL = ("--generator-width", 8, "--discriminator-width", 8)
 
 
@@ -35,7 +34,7 @@ def test_a_recording_loads_nothing_from_elsewhere_and_is_small(run_demo, tmp_pat
     text = (tmp_path / "session.html").read_text(encoding="utf-8")
     assert "http" not in text.replace("http://www.w3.org/2000/svg", "").replace('"http"', "")
     assert not re.search(r'<(script|img|link)[^>]* (src|href)="(?!data:)', text)
-    assert "import " not in text.split('id="recording"')[1].split("<script type=\"module\">")[1]
+    assert "import " not in text.split('id="recording"')[1].split('<script type="module">')[1]
     assert len(text.encode()) < 3e6
 
 

@@ -49,7 +49,7 @@ const told = {
 
   game(message) {
     const same = game && game.number === message.number && !timeline;
-    game = { ...message, real: unpack(message.real) };
+    game = { ...message, real: unpack(message.real), density: unpack(message.density) };
     controls.show(message);
     showScene(message.scene);
     find('[data-do="undo"]').disabled = !message.undo;
@@ -65,7 +65,9 @@ const told = {
     const arrays = ["fake", "mesh", "logits", "push", "verdict"];
     const unpacked = Object.fromEntries(arrays.map((name) => [name, unpack(message[name])]));
     const real = message.real ? unpack(message.real) : game.real;
-    moment = { ...message, ...unpacked, real, isCritic: game.is_critic };
+    if (message.density) game.fakes = unpack(message.density);
+    const densities = { realDensity: game.density, density: game.fakes };
+    moment = { ...message, ...unpacked, ...densities, real, isCritic: game.is_critic };
   },
 
   layer(message) {

@@ -13,12 +13,12 @@ from functools import partial
 import pytest
 
 pytest.importorskip("tornado", reason="the lab's page needs tornado")
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright drives the browser")
-
 from lab.console import Console
 from lab.recording import record, save_page
 from lab.server import LabServer
 from lab.settings import Settings
+
+playwright = pytest.importorskip("playwright.sync_api", reason="Playwright drives the browser")
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--headless=new"]

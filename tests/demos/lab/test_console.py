@@ -152,7 +152,7 @@ def test_gradients_of_a_layer_are_those_of_the_loss():
 
     experiment = Console(SMALL).experiment
     array = magnified(experiment, "G", 4)["arrays"]["gradient of the bias"]["map"]
-    network, z, loss = passes(experiment, "G")
+    network, z, _ = passes(experiment, "G")
     twin = experiment.gan.clone("float64")
     fake = twin.asarray(network(z))
     for k in range(2):
@@ -190,8 +190,9 @@ def test_diverged_during_a_head_start(console):
     "message",
     [
         None, 3, [], {}, {"do": None}, {"do": "__init__"}, {"do": "work"}, {"do": ["play"]},
-        {"do": "step", "player": "X"}, {"do": "step", "player": ["D"]}, {"do": "pace", "speed": 1e9},
-        {"do": "pace", "speed": True}, {"do": "pace", "speed": {}}, {"do": "new"},
+        {"do": "step", "player": "X"}, {"do": "step", "player": ["D"]},
+        {"do": "pace", "speed": 1e9}, {"do": "pace", "speed": True}, {"do": "pace", "speed": {}},
+        {"do": "new"},
         {"do": "new", "settings": 3}, {"do": "new", "scene": 3}, {"do": "new", "scene": ["well"]},
         {"do": "new", "settings": {"generator_layers": 10**9}},
         {"do": "new", "settings": {"batch": None}}, {"do": "set"}, {"do": "set", "settings": []},
@@ -204,7 +205,7 @@ def test_diverged_during_a_head_start(console):
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused_and_changes_nothing(console, message):
     game, before = console.experiment, parameters(console)
-    with pytest.raises(ValueError, match="expected|no layer"):
+    with pytest.raises(ValueError, match=r"expected|no layer"):
         console.command(message)
     assert console.experiment is game and game.settings == SMALL and not console.playing
     np.testing.assert_array_equal(np.concatenate(before), np.concatenate(parameters(console)))

@@ -96,8 +96,11 @@ def test_every_objective_plays(objective):
 def test_every_regularizer_and_optimizer_plays(name, optimizer):
     experiment = Experiment(
         Settings(
-            regularizer=name, generator_lr=1e-4, generator_optimizer=optimizer,
-            discriminator_optimizer=optimizer, **SMALL,
+            regularizer=name,
+            generator_lr=1e-4,
+            generator_optimizer=optimizer,
+            discriminator_optimizer=optimizer,
+            **SMALL,
         )
     )
     experiment.step()
@@ -113,7 +116,7 @@ def test_divergences_of_all_data(data):
     assert step == 0 and kl > 0.3 and 0.1 < js <= np.log(2)
     samples = experiment.data.sample(100_000, np.random.default_rng(1))
     masses = Grid(experiment.extent, GRID_CELLS).from_samples(samples, experiment._blur, 1e-3)
-    assert 0.5 * np.abs(masses - experiment._masses).sum() < 0.05
+    assert 0.5 * np.abs(masses - experiment.masses).sum() < 0.05
 
 
 def test_divergences_and_modes_are_the_librarys_on_the_same_samples():

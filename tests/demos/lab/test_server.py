@@ -45,7 +45,9 @@ def serving(test):
 
 
 def request(server, path="socket", *, token=None, scheme="ws", **headers):
-    address = f"{scheme}://127.0.0.1:{server.port}/{server.token if token is None else token}/{path}"
+    address = (
+        f"{scheme}://127.0.0.1:{server.port}/{server.token if token is None else token}/{path}"
+    )
     return HTTPRequest(address, headers=headers)
 
 

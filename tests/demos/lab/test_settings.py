@@ -1,5 +1,7 @@
 """Tests of the lab's settings: what can be asked for, by a command line, a link or a page."""
 
+from urllib.parse import parse_qsl
+
 import pytest
 
 from lab.scenes import SCENES, find_scene
@@ -48,8 +50,6 @@ def test_what_is_no_number_is_refused(wrong):
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
 def test_a_link_holds_all_settings(scene):
-    from urllib.parse import parse_qsl
-
     assert Settings.parse(dict(parse_qsl(scene.settings.link()))) == scene.settings
     assert Settings.parse(scene.settings.raw()) == scene.settings
     assert find_scene(scene.name) is scene
@@ -63,7 +63,7 @@ def test_a_link_holds_what_was_drawn():
 
 
 def test_an_unknown_scene_is_refused():
-    with pytest.raises(ValueError, match="scene: expected one of well, .*, got 'x"):
+    with pytest.raises(ValueError, match=r"scene: expected one of well, .*, got 'x"):
         find_scene("x" * 1000)
 
 

@@ -40,9 +40,8 @@ def test_the_numbers_are_those_of_the_librarys_own_step(regularizer):
     figures = plain.discriminator_step(x) | plain.generator_step()
     numbers = {}
     for stage in stages(slow):
-        numbers |= stage.numbers if "norm" not in stage.numbers else {
-            f"norm of {stage.title[0] if 'into G' not in stage.title else 'G'}": stage.numbers["norm"]
-        }  # fmt: skip
+        for name, value in stage.numbers.items():
+            numbers[f"norm of {stage.title[0]}" if name == "norm" else name] = value
     names = {
         "loss of D": "discriminator_loss", "loss of G": "generator_loss", "mean r": "real_logit",
         "mean f": "fake_logit", "norm of D": "discriminator_gradient_norm",
