@@ -68,8 +68,8 @@ SCENES = (
         "oscillation",
         "Players that run in circles",
         "Both learn fast: the fakes run to where the critic is high, and it turns under them. The "
-        "KL divergence goes up and down. The cure: lower G's learning rate to 0.0002, and the "
-        "circles become small.",
+        "KL divergence goes up and down, and never settles. The cure: lower G's learning rate to "
+        "0.0003, and give D three updates per step.",
         Settings(
             data="ganlab-gaussians",
             objective="wasserstein",
