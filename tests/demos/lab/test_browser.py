@@ -47,7 +47,7 @@ def server():
         box["server"].start_listening()
         ready.set()
         await box["end"].wait()
-        box["server"].stop()
+        await box["server"].stop()
 
     thread = threading.Thread(target=lambda: asyncio.run(main()), daemon=True)
     thread.start()

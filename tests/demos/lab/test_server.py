@@ -35,8 +35,7 @@ def serving(test):
             finally:
                 for guest in server.guests:
                     guest.close()
-                server.stop()
-                await asyncio.sleep(0.05)
+                await server.stop()
 
         asyncio.run(main())
 
