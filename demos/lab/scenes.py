@@ -59,7 +59,7 @@ SCENES = (
     Scene(
         "unleashed",
         "A critic without a leash",
-        "The Wasserstein losses have no minimum unless something limits D's slope, and here nothing "
+        "The Wasserstein losses have no minimum unless something limits D's slope. Here nothing "
         "does: the losses swing between large positive and negative numbers, and the fakes run "
         "about in a heap. The cure: choose the regularizer wgan-gp.",
         Settings(objective="wasserstein", regularizer="no-leash"),

@@ -90,10 +90,14 @@ function draw() {
   curves.show();
   model.show(moment);
   stage.show(moment.stage);
-  const button = find('[data-do="play"]');
-  button.textContent = moment.playing ? "Pause" : "Play";
-  find("#status").textContent = status();
+  write(find('[data-do="play"]'), moment.playing ? "Pause" : "Play");
+  write(find("#status"), status());
   if (!timeline) say(moment.message);
+}
+
+// Nothing is laid out again where nothing has changed.
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
 }
 
 // The line of text that a screen reader reads, and everybody else.
