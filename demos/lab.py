@@ -115,7 +115,9 @@ if not (options.html or options.gif or options.quick):
     except KeyboardInterrupt:
         print("The lab is closed.")
     except OSError as error:
-        raise SystemExit(f"{options.host}:{options.port}: {error.strerror}: choose another --port")
+        raise SystemExit(
+            f"{options.host}:{options.port}: {error.strerror}: choose another --port"
+        ) from None
     raise SystemExit
 
 # %% Without a browser: in a file

@@ -9,10 +9,12 @@ import time
 from collections import deque
 from itertools import takewhile
 
+import numpy as np
+
 from lab.experiment import Experiment
 from lab.inspection import flow, magnified
 from lab.look import look
-from lab.messages import frame, game
+from lab.messages import frame, game, relative
 from lab.scenes import find_scene
 from lab.settings import LIVE, Settings
 from lab.stages import stages
@@ -42,6 +44,7 @@ class Console:
         self.playing, self.diverged, self.stage, self.magnifier = False, False, None, None
         self._stages, self._due, self._frames = None, 0.0, 0
         self._sent = dict.fromkeys(("losses", "divergences", "coverage"), -1)
+        self._masses = None  # those that the page has got
         self._recent = deque(maxlen=20)  # (seconds, steps), for the rate
         self.games += 1
         self.changed, self.settings_changed = True, True
@@ -74,7 +77,7 @@ class Console:
         """One whole step, or an update of one player only."""
         moves = {"both": "step", "D": "discriminator_step", "G": "generator_step"}
         player = message.get("player", "both")
-        if player not in moves:
+        if not isinstance(player, str) or player not in moves:
             raise ValueError(f"player: expected one of {', '.join(moves)}, got {str(player)[:40]}")
         self.playing = False
         self._finish_stages()
@@ -94,12 +97,11 @@ class Console:
     def set(self, message):
         """Change what may change in the middle of a game."""
         values = message.get("settings")
-        wanted = Settings.parse({**self.experiment.settings.raw(), **(values if isinstance(values, dict) else {})})
-        changes = {name: getattr(wanted, name) for name in values or () if name in LIVE}
-        if not changes:
+        if not isinstance(values, dict) or not set(values) & set(LIVE):
             raise ValueError(f"settings: expected some of {', '.join(LIVE)}")
+        wanted = Settings.parse({**self.experiment.settings.raw(), **values})
         self._finish_stages()
-        self.experiment.adjust(**changes)
+        self.experiment.adjust(**{name: getattr(wanted, name) for name in values if name in LIVE})
         self.scene, self.settings_changed = "", True
 
     def pace(self, message):
@@ -139,7 +141,7 @@ class Console:
             return
         networks = {"G": self.experiment.gan.generator, "D": self.experiment.gan.discriminator}
         whole = isinstance(position, int) and not isinstance(position, bool)
-        if player not in networks or not whole:
+        if not isinstance(player, str) or player not in networks or not whole:
             raise ValueError("magnify: expected a player, D or G, and the position of a layer")
         if not 0 <= position < len(networks[player].layers):
             raise ValueError(f"magnify: {player} has no layer {position}")
@@ -180,7 +182,8 @@ class Console:
     def _guarded(self, action):
         """Do it; if training diverges, stop and say so."""
         try:
-            return action()
+            with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is found
+                return action()
         except TrainingDiverged as error:
             self.playing, self.diverged, self._stages = False, True, None
             self.say(f"{error}. Undo, start again, or choose smaller learning rates.")
@@ -202,9 +205,13 @@ class Console:
         return told
 
     def _frame(self):
-        experiment, first = self.experiment, not self._frames
-        if first or (self.busy and self._frames % MEASURE_EVERY == 0):
+        experiment = self.experiment
+        if not self._frames or (self.busy and self._frames % MEASURE_EVERY == 0):
             experiment.measure()
+        density = None
+        if experiment.fake_masses is not self._masses:
+            self._masses = experiment.fake_masses
+            density = relative(self._masses)
         told = frame(
             self.stage.look if self.stage else look(experiment),
             experiment.extent,
@@ -215,6 +222,7 @@ class Console:
             waiting=self.waiting,
             rate=self._rate(),
             message=self.message,
+            density=density,
         )
         self._frames += 1
         return told

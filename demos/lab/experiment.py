@@ -37,7 +37,9 @@ class Experiment:
 
     history: one row (step, D's loss, G's loss) for each update of G; divergences: one row (step,
     KL, JS) for each `measure`, and coverage one row (step, modes, share of high quality) where the
-    data have modes. Raises ValueError for settings that do not fit each other.
+    data have modes. masses, fake_masses: of the cells of a grid, (CELLS, CELLS), of the data and of
+    the latest samples (None before `measure`). Raises ValueError for settings that do not fit each
+    other.
     """
 
     def __init__(self, settings=None, backend="numpy"):
@@ -55,7 +57,7 @@ class Experiment:
         self.z = self.gan.latent.sample(SHOWN, self._view_rng)  # the same noise at every look
         self._grid = Grid(self.extent, CELLS)
         self._blur = (self.extent[1] - self.extent[0]) / CELLS  # one cell, for both distributions
-        self._masses = data_masses(settings.data, settings.points)
+        self.masses, self.fake_masses = data_masses(settings.data, settings.points), None
         self._batch, self.discriminator_loss = None, np.nan
         self.history, self.divergences, self.coverage = (deque(maxlen=ROWS) for _ in range(3))
 
@@ -145,7 +147,11 @@ class Experiment:
         within a cell do not count. Where the data have modes, these are counted as well.
         """
         fake = self.generate(self.gan.latent.sample(SAMPLES, self._view_rng))
-        found = divergences(self._masses, sample_masses(self._grid, fake, self._blur))
+        if not np.isfinite(fake).all():  # nothing can be said of such samples
+            self.divergences.append((self.steps, np.nan, np.nan))
+            return
+        self.fake_masses = sample_masses(self._grid, fake, self._blur)
+        found = divergences(self.masses, self.fake_masses)
         self.divergences.append((self.steps, found.kl, found.jensen_shannon))
         if self.has_modes:
             found = mode_coverage(fake[:COVERED], self.data.means, self.data.sigma)

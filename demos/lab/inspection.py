@@ -35,7 +35,7 @@ def passes(experiment, player):
     gan = experiment.gan
     z = gan.asarray(experiment.z[:BATCH])
     if player == "G":
-        real = experiment.to_networks(experiment.real)
+        real = experiment.to_networks(experiment.real[:BATCH])
         return gan.generator, z, lambda fake: gan.feedback(fake, real)
     half = BATCH // 2
     fake = gan.asarray(gan.generate(experiment.z[:half]))

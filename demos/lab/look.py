@@ -36,13 +36,13 @@ class Look:
 def look(experiment, real=None, z=None):
     """What there is to see now, for the experiment's own samples, or for a batch and noise.
 
-    It changes nothing in the game. real: as the networks see it. z: (m, noise_dimension).
+    It changes nothing in the game. real: (m, 2), as the networks see it. z: (m, noise_dimension).
     """
     gan, settings = experiment.gan, experiment.settings
     D, to_numpy = gan.discriminator, gan.backend.to_numpy
     own = experiment.to_networks(experiment.real)
     fake = gan.asarray(gan.generate(experiment.z if z is None else z))
-    _, d_fake = gan.feedback(fake, own)
+    _, d_fake = gan.feedback(fake, own if real is None else real)
     plane = experiment.to_networks(plane_points(experiment.extent, GRID))
     found = verdict(D, plane, own, fake, log_odds=not settings.is_critic)
     corners = latent_mesh(settings.noise, settings.noise_dimension)

@@ -22,7 +22,7 @@ from lab.settings import CHOICES, LIMITS, LIVE, MOST_POINTS, Settings
 from lab.words import DATA_WORDS, LABELS, OBJECTIVE_WORDS, REGULARIZER_WORDS
 from minigan.objectives import OBJECTIVES
 
-__all__ = ["as_json", "frame", "game", "options", "packed"]
+__all__ = ["as_json", "frame", "game", "options", "packed", "relative"]
 
 #: Of the curves' rows since the last frame, at most so many are sent, evenly chosen.
 ROWS = 200
@@ -90,6 +90,7 @@ def game(experiment, *, number=1, undo=False, scene=""):
         "undo": undo,
         "extent": experiment.extent,
         "real": to_window(experiment.real, experiment.extent),
+        "density": relative(experiment.masses),
         "is_critic": settings.is_critic,
         "has_modes": experiment.has_modes,
         "modes": len(experiment.data.means) if experiment.has_modes else 0,
@@ -118,6 +119,11 @@ def frame(look, extent, *, rows, stage=None, flow=None, **state):
         message["stage"] = {name: getattr(stage, name) for name in names}
         message["real"] = packed(to_window(look.real, extent))
     return message
+
+
+def relative(masses):
+    """The masses of the cells of a grid, in shares of the largest."""
+    return packed(masses / masses.max(), bits=8)
 
 
 def to_window(points, extent):

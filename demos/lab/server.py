@@ -76,12 +76,14 @@ class LabServer:
         self.port = sockets[0].getsockname()[1]
         self.door.add_sockets(sockets)
 
-    def stop(self):
-        """Let nobody in any more, and end all games."""
+    async def stop(self):
+        """Let nobody in any more, end all games, and wait until their sockets are closed."""
         self.door.stop()
-        for table in list(self.tables):
+        for table in self.tables:
             table.close()
-            table.on_close()
+        await self.door.close_all_connections()
+        while self.tables:
+            await asyncio.sleep(0.01)
 
     @property
     def address(self):
@@ -100,7 +102,7 @@ class LabServer:
         return {*LOOPBACK, self.host, *self.public_names}
 
     def is_own(self, origin, request):
-        """Whether a page of that origin is this server's: the same name and port, or the proxy's."""
+        """Whether a page of that origin is this server's: its name and port, or the proxy's."""
         return urlsplit(origin).netloc == request.host or hostname(origin) in self.public_names
 
 

@@ -123,7 +123,7 @@ def discriminator_stages(experiment, whose):
     after = {f"{name}, after": value for name, value in judged(experiment, x, z).items()}
     yield see(
         "D moves, G stands still",
-        "Each weight of D moves against its gradient. The means of the same batch, before and after:",
+        "Each weight of D moves against its gradient. The means, before and after:",
         shows=("real", "fake", "verdict"), flow=(), numbers={**before, **after},
         formula=docs(gan.discriminator_optimizer), code=update_code(gan, "discriminator"),
     )  # fmt: skip
@@ -135,10 +135,10 @@ def generator_stages(experiment, whose):
     z = twin.noise(len(x))
     figures = twin.generator_gradients(x, z)
     before = judged(experiment, None, z)
-    see = Scribe(experiment, whose, z=gan.backend.to_numpy(z))
+    see = Scribe(experiment, whose, real=x, z=gan.backend.to_numpy(z))
 
     yield see(
-        "new fakes, judged by D", "Fresh noise, through G and on through D. No real sample is used.",
+        "new fakes, judged by D", "Fresh noise, through G and through D. No real sample is used.",
         shows=("fake", "verdict", "mesh"), flow=("fake",), numbers=before,
         formula="f = D(G(z)),  z ~ noise",
         code=[
@@ -151,7 +151,7 @@ def generator_stages(experiment, whose):
         shows=("fake", "verdict"), flow=("fake",), numbers={"loss of G": figures["generator_loss"]},
         formula=docs(gan.objective),
         code=[
-            excerpt(GAN.feedback, "self.objective.generator("),
+            excerpt(GAN.feedback, "self.objective.generator(logits"),
             excerpt(type(gan.objective).generator_terms),
         ],
     )  # fmt: skip
@@ -179,7 +179,7 @@ def generator_stages(experiment, whose):
     experiment.generator_step()
     after = {f"{name}, after": value for name, value in judged(experiment, None, z).items()}
     yield see(
-        "G moves, D stands still", "The same noise gives other fakes now. Their mean, before and after:",
+        "G moves, D stands still", "The same noise gives other fakes. Before and after:",
         shows=("real", "fake", "verdict", "mesh"), flow=(), numbers={**before, **after},
         formula=docs(gan.generator_optimizer), code=update_code(gan, "generator"),
     )  # fmt: skip

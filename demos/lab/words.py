@@ -42,6 +42,8 @@ OBJECTIVE_WORDS = {
     "absolute-error": "D counts mistakes: bounded losses, gradients that vanish.",
     "least-squares": "D's output is pulled to 1 and 0, not beyond.",
     "hinge": "D loses interest in samples beyond a margin.",
+    "relativistic": "D says which of a real and a fake sample is the real one.",
+    "relativistic-average": "The same, beside the mean of the others.",
     "kl": "f-GAN: KL(data ‖ fakes), which punishes what is missed.",
     "reverse-kl": "f-GAN: KL(fakes ‖ data), which punishes stray fakes.",
     "pearson": "f-GAN: Pearson's χ².",

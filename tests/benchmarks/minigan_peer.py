@@ -1,5 +1,6 @@
 """The workloads on minigan."""
 
+from minigan.games.sharded import ShardedGAN
 from threadpoolctl import threadpool_limits
 
 import minigan as mg

@@ -35,7 +35,7 @@ const layer = new LayerView(find("#layer"), () => openLayer(null));
 const brush = new Brush(find("#plane"), find("#brush"), begin, redraw);
 const controls = new Controls(find("#controls"), send, () => brush.start(options.most_points));
 const recorder = new Recorder(find("#record"), say);
-onNewLook(redraw);
+onNewLook(() => { redraw(); layer.redraw(); });
 
 // What Python tells ---------------------------------------------------------------------------
 
@@ -49,7 +49,7 @@ const told = {
 
   game(message) {
     const same = game && game.number === message.number && !timeline;
-    game = { ...message, real: unpack(message.real) };
+    game = { ...message, real: unpack(message.real), density: unpack(message.density) };
     controls.show(message);
     showScene(message.scene);
     find('[data-do="undo"]').disabled = !message.undo;
@@ -65,7 +65,9 @@ const told = {
     const arrays = ["fake", "mesh", "logits", "push", "verdict"];
     const unpacked = Object.fromEntries(arrays.map((name) => [name, unpack(message[name])]));
     const real = message.real ? unpack(message.real) : game.real;
-    moment = { ...message, ...unpacked, real, isCritic: game.is_critic };
+    if (message.density) game.fakes = unpack(message.density);
+    const densities = { realDensity: game.density, density: game.fakes };
+    moment = { ...message, ...unpacked, ...densities, real, isCritic: game.is_critic };
   },
 
   layer(message) {
@@ -88,10 +90,14 @@ function draw() {
   curves.show();
   model.show(moment);
   stage.show(moment.stage);
-  const button = find('[data-do="play"]');
-  button.textContent = moment.playing ? "Pause" : "Play";
-  find("#status").textContent = status();
+  write(find('[data-do="play"]'), moment.playing ? "Pause" : "Play");
+  write(find("#status"), status());
   if (!timeline) say(moment.message);
+}
+
+// Nothing is laid out again where nothing has changed.
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
 }
 
 // The line of text that a screen reader reads, and everybody else.

@@ -16,7 +16,13 @@ export class LayerView {
     this.section.querySelector(".arrays").replaceChildren();
   }
 
-  show({ player, position, name, arrays }) {
+  redraw() {
+    if (!this.section.hidden) this.show(this.shown);
+  }
+
+  show(message) {
+    const { player, position, name, arrays } = message;
+    this.shown = message;
     this.section.hidden = false;
     this.section.querySelector("h2").textContent = `${player}, layer ${position}: ${name}`;
     for (const name of this.figures.keys()) {

@@ -32,7 +32,7 @@ export class Model {
     this.edge("D", x);
     x = this.data(x, is_critic ? "height" : "real?", "logit", "");
     this.real(joint, settings.data);
-    const [width, height] = [x - GAP + 4, TOP + 2 * HEIGHT + 52];
+    const [width, height] = [x - GAP + 4, TOP + 2 * HEIGHT + 36];
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.svg.style.minWidth = `${0.8 * width}px`;
     this.svg.style.maxHeight = `${1.5 * height}px`;
@@ -100,7 +100,7 @@ export class Model {
   // The real samples come from below, and join where the fakes enter D.
   real(joint, data) {
     const x = joint - WIDTH;
-    const y = TOP + HEIGHT + 34;
+    const y = TOP + HEIGHT + 33;
     this.box(x, y, "real x", data, "real");
     const path = this.add("path", {
       class: "edge forward",

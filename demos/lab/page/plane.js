@@ -1,11 +1,15 @@
 // The plane: D's verdict, G's warped grid, real and fake samples, the gradient at each fake.
 
+import { contour } from "./contours.js";
 import { short } from "./numbers.js";
 import { between, colours, prepared, rgb } from "./palette.js";
 
 const SWITCHES = {
   real: "real samples", fake: "fakes", verdict: "D's verdict", mesh: "G's grid", push: "gradients",
+  density: "densities",
 };
+const AT_FIRST = ["real", "fake", "verdict", "mesh", "push"];
+const LEVELS = [0.1, 0.3, 0.6]; // of the highest density
 const ARROWS = 80; // of the fakes have one
 const NEAR = 14; // pixels
 
@@ -13,11 +17,11 @@ export class Plane {
   constructor(section, redraw) {
     this.canvas = section.querySelector("canvas");
     this.label = section.querySelector("#pointed");
-    this.on = new Set(Object.keys(SWITCHES));
+    this.on = new Set(AT_FIRST);
     this.pointed = null;
     for (const [name, text] of Object.entries(SWITCHES)) {
       const label = document.createElement("label");
-      const box = Object.assign(document.createElement("input"), { type: "checkbox", checked: true });
+      const box = Object.assign(document.createElement("input"), { type: "checkbox", checked: this.on.has(name) });
       box.dataset.shows = name;
       box.addEventListener("change", () => {
         this.on[box.checked ? "add" : "delete"](name);
@@ -43,6 +47,10 @@ export class Plane {
     const shows = (part) => this.on.has(part) && (!moment.stage || moment.stage.shows.includes(part));
     if (shows("verdict")) this.drawVerdict(moment.verdict);
     if (shows("mesh")) this.drawMesh(moment.mesh);
+    if (this.on.has("density")) {
+      this.drawDensity(moment.realDensity, colours().real, []);
+      this.drawDensity(moment.density, colours().fake, [4, 3]);
+    }
     if (shows("real")) this.drawDots(moment.real, colours().real, 2.6);
     if (shows("fake")) this.drawDots(moment.fake, colours().fake, 2.2);
     if (shows("push")) this.drawArrows(moment);
@@ -99,6 +107,21 @@ export class Plane {
     this.context.fill();
     this.context.globalAlpha = alpha / 2;
     this.context.stroke();
+  }
+
+  drawDensity(density, colour, dashes) {
+    if (!density) return;
+    this.context.strokeStyle = colour;
+    this.context.lineWidth = 1.5;
+    this.context.setLineDash(dashes);
+    this.context.beginPath();
+    for (const [x, y, endX, endY] of LEVELS.flatMap((level) => contour(density, level))) {
+      this.context.moveTo(...this.place([x, y], 0));
+      this.context.lineTo(...this.place([endX, endY], 0));
+    }
+    this.context.stroke();
+    this.context.setLineDash([]);
+    this.context.lineWidth = 1;
   }
 
   drawDots({ shape, values }, colour, size) {
