@@ -50,10 +50,10 @@ class Layer(Bound):
 
     A layer is only a description until a network binds it: then its parameters and their gradients
     (`weight` and `dweight`, …) are views into the network's flat vectors, `backend.xp` is NumPy or
-    CuPy, and `rng` is a random generator of its own.
+    CuPy, `rng` is a random generator of its own, and `step` its methods as the network runs them.
     """
 
-    network = backend = rng = None
+    network = backend = rng = step = None
 
     def output_shape(self, input_shape):
         """The shape of one output sample; ValueError if an input of this shape does not fit."""
@@ -127,7 +127,7 @@ class Layer(Bound):
 
     def __getstate__(self):
         """What a copy is made of: the arguments, and nothing that belongs to the network."""
-        left_out = {"network", "backend", "rng", "views", *self.views}
+        left_out = {"network", "backend", "rng", "step", "views", *self.views}
         return {name: value for name, value in self.__dict__.items() if name not in left_out}
 
 

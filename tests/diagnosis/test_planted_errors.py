@@ -23,6 +23,7 @@ from minigan import (
     Dropout,
     Flatten,
     FourierFeatures,
+    InstanceNorm,
     Layer,
     LayerNorm,
     LeakyReLU,
@@ -306,16 +307,30 @@ def gradients_of_gamma_and_beta_swapped(original, self, dy, cache):
 
 @breaks(BatchNorm, "add_gradients", on="batch norm")
 @breaks(LayerNorm, "add_gradients", on="layer norm")
+@breaks(InstanceNorm, "add_gradients", on="instance norm")
 def beta_averaged(original, self, dy, cache):
     before = self.dbeta.copy()
     original(self, dy, cache)
     self.dbeta = before + (self.dbeta - before) / len(dy)
 
 
-@breaks(normalization, "mean_per_sample", on="layer norm of images")
-def mean_over_the_channels_alone(original, x):
+@breaks(LayerNorm, "jacobian", on="layer norm of images")
+def mean_over_the_channels_alone(original, self, v, normalized, sigma):
     """In the backward pass; going forward, over all axes of a sample."""
-    return original(x) if original(x).std() > 0.2 else x.mean(axis=-1, keepdims=True)
+    mean = v.mean(axis=-1, keepdims=True)
+    return (v - mean - normalized * self.mean(v * normalized)) / sigma
+
+
+@breaks(InstanceNorm, "jacobian", on="instance norm")
+def means_of_layer_norm(original, self, v, normalized, sigma):
+    return LayerNorm.jacobian(LayerNorm(3), v, normalized, sigma)
+
+
+@breaks(InstanceNorm, "mean", on="instance norm")
+def means_over_the_batch_going_backward(original, self, x):
+    """Where x is centred already."""
+    mean = original(self, x)
+    return mean if abs(mean).max() > 1 else mean * 0 + mean.mean(axis=0)
 
 
 @breaks(SpectralNorm, "add_weight_gradient", on="spectral norm")
@@ -347,9 +362,9 @@ def projection_not_trained(original, self, dy, cache):
 
 @breaks(Block, "backpropagate", on=("residual", "network of blocks"))
 def block_forgets_its_first_layer(original, self, dy, caches):
-    for step, cache in zip(self.steps[:0:-1], caches[:0:-1], strict=True):
-        dy = step.backpropagate(dy, cache)
-    return self.steps[0].backward(dy, caches[0]) if self.steps else dy
+    for layer, cache in zip(self.layers[:0:-1], caches[:0:-1], strict=True):
+        dy = layer.step.backpropagate(dy, cache)
+    return self.layers[0].step.backward(dy, caches[0]) if self.layers else dy
 
 
 @breaks(FourierFeatures, "backward", on="fourier")
@@ -979,6 +994,8 @@ def check(randomized, dense_gan, conv_gan):
         "batch norm, eval": lambda: layer(BatchNorm(3), 2, 3, train=False),
         "layer norm": lambda: layer(LayerNorm(4), 4),
         "layer norm of images": lambda: layer(LayerNorm(3), 2, 2, 3),
+        "instance norm": lambda: layer(InstanceNorm(3, affine=True), 2, 2, 3),
+        "batch norm, not affine": lambda: layer(BatchNorm(3, affine=False), 3),
         "spectral norm": lambda: layer(SpectralNorm(Dense(3, 4)), 3),
         "residual": lambda: layer(Residual([Dense(3, 3), Tanh(), Dense(3, 3)]), 3),
         "projection": lambda: layer(Residual([Dense(3, 2), Tanh()], [Dense(3, 2)]), 3),

@@ -236,7 +236,7 @@ def test_faster_forms_run_inside():
 def test_the_table_shows_the_layers_inside(network):
     rows = [line.split() for line in str(network).splitlines()]
     paths = [row[0] for row in rows]
-    assert paths[3:5] == ["1", "1.residual.0"] and "2.0.shortcut.0" in paths
+    assert paths[3:6] == ["1", "1.residual", "1.residual.0"] and "2.0.shortcut.0" in paths
     counts = [int(row[-1]) for row in rows if row[0][0].isdigit() and row[-1].isdigit()]
     assert sum(counts) == network.parameters.size
 

@@ -24,7 +24,7 @@ from minigan import (
     Tanh,
     gradcheck,
 )
-from minigan.layers.normalization import jacobian, mean_per_sample, sum_per_feature
+from minigan.layers.normalization import sum_per_feature
 
 RNG = np.random.default_rng
 
@@ -144,15 +144,12 @@ def layer_norm(phi_factor=1.0, v_terms=(1, 1), gamma_gradient=True, whole=True):
 
     def double_backward(self, u, dy, cache):
         normalized, sigma = cache
-        g, pushed = dy * self.gamma, jacobian(u, normalized, sigma)
+        g, pushed = dy * self.gamma, self.jacobian(u, normalized, sigma)
         if gamma_gradient:
             self.dgamma += sum_per_feature(pushed * dy)
-        v = (
-            -v_terms[0] * mean_per_sample(g * normalized) * u
-            - v_terms[1] * mean_per_sample(u * normalized) * g
-        )
-        u_x = jacobian(v / sigma, normalized, sigma)
-        u_x -= phi_factor * normalized * mean_per_sample(pushed * g) / sigma
+        v = -v_terms[0] * self.mean(g * normalized) * u - v_terms[1] * self.mean(u * normalized) * g
+        u_x = self.jacobian(v / sigma, normalized, sigma)
+        u_x -= phi_factor * normalized * self.mean(pushed * g) / sigma
         return pushed * self.gamma, u_x if whole else None
 
     return double_backward
@@ -174,11 +171,11 @@ def fourier(tangent_terms=(1, 1), phase_terms=(1, 1), whole=True):
 def up_only(self, u, dy, caches):
     """`Block.double_backward` without its way down."""
     trace = []
-    for step, cache in zip(reversed(self.steps), reversed(caches), strict=True):
+    for layer, cache in zip(reversed(self.layers), reversed(caches), strict=True):
         trace.append(dy)
-        dy = step.backward(dy, cache)
-    for step, cache in zip(self.steps, caches, strict=True):
-        u, _ = step.double_backward(u, trace.pop(), cache)
+        dy = layer.step.backward(dy, cache)
+    for layer, cache in zip(self.layers, caches, strict=True):
+        u, _ = layer.step.double_backward(u, trace.pop(), cache)
     return u, None
 
 
