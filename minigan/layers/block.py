@@ -1,8 +1,8 @@
 """More than a chain: layers as one layer (`Block`), and two paths that meet (`Residual`)."""
 
-from minigan.layers.binding import all_parts, shapes_through
+from minigan.layers.binding import shapes_through
 from minigan.layers.layer import Layer
-from minigan.layers.network import Chain, added
+from minigan.layers.network import added
 
 __all__ = ["Block", "Residual"]
 
@@ -10,15 +10,11 @@ __all__ = ["Block", "Residual"]
 class Block(Layer):
     """Layers one after another, as one layer: the chain rule, as in `network.py`.
 
-    layers: a list of unbound layers; or a network (also `network[:k]`), of which the block is a
-    copy that starts with its numbers.
+    layers: a list of unbound layers. A layer of your own that holds blocks calls these methods.
     """
 
     def __init__(self, layers):
-        self.layers, self.given = list(getattr(layers, "layers", layers)), []
-        if isinstance(layers, Chain):
-            self.given = [layers.backend.to_numpy(view).copy() for view in self.numbers()]
-            self.layers = [layer.unbound() for layer in self.layers]
+        self.layers = list(layers)
 
     def forward(self, x, train):
         caches = []
@@ -57,22 +53,8 @@ class Block(Layer):
     def parts(self):
         return {str(i): layer for i, layer in enumerate(self.layers)}
 
-    def numbers(self):
-        """The views of all parameters and buffers inside."""
-        parts = all_parts(self.parts()).values()
-        return [part.views[name] for part in parts for name in part.parameters() | part.buffers()]
-
-    def derive(self):
-        """The numbers of the network that this is a copy of, once."""
-        for view, array in zip(self.numbers(), self.given, strict=False):
-            view[...] = self.backend.asarray(array, view.dtype)
-        self.given = []
-
     def output_shape(self, input_shape):
         return shapes_through(self.layers, input_shape)[-1]
-
-    def describe(self):
-        return ", ".join(map(repr, self.layers))
 
 
 class Residual(Layer):
@@ -82,8 +64,7 @@ class Residual(Layer):
 
     x goes two ways, and a change of x changes y by both: gradients add where paths meet. With
     s(x) = x, dx holds dy itself, so that through many such layers, no gradient vanishes. Where f
-    changes the shape, s has to change it, too, such as by a convolution of kernel 1 (a
-    projection). He et al. 2016, arXiv:1512.03385, equations 1 and 2.
+    changes the shape, s projects: a convolution of kernel 1. He et al. 2016, arXiv:1512.03385.
     """
 
     def __init__(self, layers, shortcut=()):
@@ -112,12 +93,5 @@ class Residual(Layer):
     def output_shape(self, input_shape):
         shape, straight = (p.output_shape(input_shape) for p in (self.residual, self.shortcut))
         if shape != straight:
-            raise ValueError(
-                f"the residual path ends in {shape}, the shortcut in {straight}: give the shortcut "
-                "a layer that changes the shape likewise, such as a convolution of kernel 1"
-            )
+            raise ValueError(f"the paths end in {shape} and {straight}: let the shortcut project")
         return shape
-
-    def describe(self):
-        shortcut = f"; shortcut {self.shortcut.describe()}" if self.shortcut.layers else ""
-        return self.residual.describe() + shortcut

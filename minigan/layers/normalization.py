@@ -13,7 +13,7 @@ gradient. With means over the same axes,
     dx = P(γ dy),   P(v) = (v − mean(v) − x̂ · mean(v x̂)) / σ
                             itself  through μ  through σ
 
-P, the Jacobian of x -> x̂, is symmetric, so that the same P serves in both directions.
+P, the Jacobian of x -> x̂, is symmetric: the same P serves in both directions.
 """
 
 import math
@@ -25,12 +25,9 @@ __all__ = ["BatchNorm", "InstanceNorm", "LayerNorm"]
 
 
 class _Normalization(Layer):
-    """What all have in common: γ and β (num_features,), which start at 1 and 0.
+    """γ and β (num_features,), which start at 1 and 0; without `affine`, they stay there: y = x̂."""
 
-    Without `affine`, they stay there: y = x̂.
-    """
-
-    def __init__(self, num_features, affine, eps):
+    def __init__(self, num_features, *, affine=True, eps=1e-5):
         self.num_features = check_integer("num_features", num_features, 1)
         self.eps, self.affine = check_number("eps", eps, 0, 1, low_open=True), bool(affine)
 
@@ -78,7 +75,7 @@ class BatchNorm(_Normalization):
     """
 
     def __init__(self, num_features, *, affine=True, eps=1e-5, momentum=0.1):
-        super().__init__(num_features, affine, eps)
+        super().__init__(num_features, affine=affine, eps=eps)
         self.momentum = check_number("momentum", momentum, 0, 1)
 
     def buffers(self):
@@ -128,14 +125,15 @@ class BatchNorm(_Normalization):
         )
 
 
-class _OfEachSample(_Normalization):
-    """dx  = P(γ dy)
-    dγ += Σ dy x̂
-    dβ += Σ dy
+class LayerNorm(_Normalization):
+    """y = γ x̂ + β,  x̂ = (x − μ) / σ,  μ and σ of each sample      x (N, ..., num_features)
 
-    μ and σ are each sample's own, in training as in evaluation, so that a sample's gradient does
-    not depend on the other samples: what batch norm lacks and a gradient penalty needs.
+    dx = P(γ dy), in training as in evaluation. It does not depend on the other samples: what batch
+    norm lacks and a gradient penalty needs (Gulrajani et al. 2017, arXiv:1704.00028, section 4).
+    Ba et al. 2016, arXiv:1607.06450, equations 3 and 4.
     """
+
+    apart = 0
 
     def forward(self, x, train):
         centred = x - self.mean(x)
@@ -170,41 +168,24 @@ class _OfEachSample(_Normalization):
 
     def output_shape(self, input_shape):
         shape = super().output_shape(input_shape)
-        if math.prod(shape[: len(shape) - self.own_axes]) == 1:
-            name, per = type(self).__name__, "channel" if self.own_axes else "sample"
-            raise ValueError(f"{name} needs more than one value per {per}: x̂ would always be 0")
+        if math.prod(shape[: len(shape) - self.apart]) == 1:
+            per = "channel" if self.apart else "sample"
+            raise ValueError(f"expected more than one value per {per}: x̂ would always be 0")
         return shape
 
     def mean(self, x):
-        """Over the axes of a sample but for the last `own_axes`, which stay, with size 1."""
-        return x.mean(axis=tuple(range(1, x.ndim - self.own_axes)), keepdims=True)
+        """Over a sample's axes but for the last `apart`; they stay, with size 1."""
+        return x.mean(axis=tuple(range(1, x.ndim - self.apart)), keepdims=True)
 
 
-class LayerNorm(_OfEachSample):
-    """y = γ x̂ + β,  x̂ = (x − μ) / σ,  μ and σ of each sample      x (N, ..., num_features)
-
-    Ba et al. 2016, arXiv:1607.06450, equations 3 and 4; in a critic under a gradient penalty:
-    Gulrajani et al. 2017, arXiv:1704.00028, section 4.
-    """
-
-    own_axes = 0
-
-    def __init__(self, num_features, *, affine=True, eps=1e-5):
-        super().__init__(num_features, affine, eps)
-
-
-class InstanceNorm(_OfEachSample):
+class InstanceNorm(LayerNorm):
     """y = γ x̂ + β,  x̂ = (x − μ) / σ,  μ and σ of each channel of each sample     x (N, H, W, C)
 
-    An image's contrast and colours are taken out of it, whatever the other images are: for
-    translation from one style to another. Not affine by default, as in PyTorch. Ulyanov et al.
-    2016, arXiv:1607.08022, equation 3.
+    All else is as in layer norm. An image's contrast is taken out of it, whatever the other images
+    are: for translation between styles. Ulyanov et al. 2016, arXiv:1607.08022, equation 3.
     """
 
-    own_axes = 1
-
-    def __init__(self, num_features, *, affine=False, eps=1e-5):
-        super().__init__(num_features, affine, eps)
+    apart = 1
 
 
 def sum_per_feature(x):

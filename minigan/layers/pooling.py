@@ -1,79 +1,60 @@
 """Other sizes, without parameters: pixels are copied, averaged or added.
 
-                    y                                    dx
-    Upsample        each pixel, S × S times              the sum over its copies
-    AvgPool2d       the mean of each S × S pixels        dy / S², S × S times
-    GlobalSumPool   the sum of all pixels                dy, at each pixel
-
 All three are linear, y = A x and dx = Aᵀ dy: what is copied forward is added backward, and the
 other way round. As dx does not depend on x, u_dy = A u. Images are (N, H, W, C).
 """
 
 from minigan.checks import check_integer
+from minigan.layers.convolution import check_image
 from minigan.layers.layer import Layer
 
 __all__ = ["AvgPool2d", "GlobalSumPool", "Upsample"]
 
 
-class _Resampling(Layer):
-    """The cache is the shape of x."""
+class Upsample(Layer):
+    """y[n, S i + k, S j + l, c] = x[n, i, j, c] for k, l < S, the `factor`: the nearest pixel's.
 
-    def double_backward(self, u, dy, shape):
-        return self.forward(u, False)[0], None
-
-    def output_shape(self, input_shape):
-        if len(input_shape) != 3:
-            raise ValueError(f"expected an image (H, W, C), got {input_shape}")
-        return input_shape
-
-
-class Upsample(_Resampling):
-    """y[n, S i + k, S j + l, c] = x[n, i, j, c] for k, l < S: the value of the nearest pixel.
-
-    S: `scale_factor`. Before a convolution, it serves as a transposed convolution of stride S, but
-    has no checkerboards: Odena, Dumoulin & Olah 2016, "resize-convolution".
+    dx is the sum over the copies. Before a convolution, it serves as a transposed convolution of
+    stride S, but makes no checkerboards: Odena, Dumoulin & Olah 2016, "resize-convolution".
     """
 
-    def __init__(self, scale_factor=2):
-        self.scale_factor = check_integer("scale_factor", scale_factor, 1)
+    def __init__(self, factor=2):
+        self.factor = check_integer("factor", factor, 1)
 
     def forward(self, x, train):
-        return copies(self.backend.xp, x, self.scale_factor), x.shape
+        return copies(self.backend.xp, x, self.factor), None
 
-    def backward(self, dy, shape):
-        return sums(dy, self.scale_factor)
+    def backward(self, dy, cache):
+        return sums(dy, self.factor)
+
+    def double_backward(self, u, dy, cache):
+        return self.forward(u, False)
 
     def output_shape(self, input_shape):
-        h, w, c = super().output_shape(input_shape)
-        return h * self.scale_factor, w * self.scale_factor, c
+        h, w, c = check_image(input_shape, None)
+        return h * self.factor, w * self.factor, c
 
     def describe(self):
-        return str(self.scale_factor)
+        return str(self.factor)
 
 
-class AvgPool2d(_Resampling):
-    """y[n, i, j, c] = Σ_{k, l < S} x[n, S i + k, S j + l, c] / S²;  S: kernel_size, the stride."""
-
-    def __init__(self, kernel_size=2):
-        self.kernel_size = check_integer("kernel_size", kernel_size, 1)
+class AvgPool2d(Upsample):
+    """y[n, i, j, c] = Σ_{k, l < S} x[n, S i + k, S j + l, c] / S²: `Upsample`, transposed."""
 
     def forward(self, x, train):
-        return sums(x, self.kernel_size) / self.kernel_size**2, x.shape
+        return sums(x, self.factor) / self.factor**2, None
 
-    def backward(self, dy, shape):
-        return copies(self.backend.xp, dy / self.kernel_size**2, self.kernel_size)
+    def backward(self, dy, cache):
+        return copies(self.backend.xp, dy / self.factor**2, self.factor)
 
     def output_shape(self, input_shape):
-        (h, w, c), s = super().output_shape(input_shape), self.kernel_size
+        (h, w, c), s = check_image(input_shape, None), self.factor
         if h % s or w % s:
             raise ValueError(f"expected height and width to be multiples of {s}, got {input_shape}")
         return h // s, w // s, c
 
-    def describe(self):
-        return str(self.kernel_size)
 
-
-class GlobalSumPool(_Resampling):
+class GlobalSumPool(Layer):
     """y[n, c] = Σᵢⱼ x[n, i, j, c]: what is found in an image counts, wherever it is."""
 
     def forward(self, x, train):
@@ -82,8 +63,11 @@ class GlobalSumPool(_Resampling):
     def backward(self, dy, shape):
         return self.backend.xp.zeros(shape, dy.dtype) + dy[:, None, None]
 
+    def double_backward(self, u, dy, shape):
+        return self.forward(u, False)[0], None
+
     def output_shape(self, input_shape):
-        return super().output_shape(input_shape)[2:]
+        return check_image(input_shape, None)[2:]
 
 
 def copies(xp, x, s):
