@@ -40,9 +40,12 @@ from minigan import (
     CycleGAN,
     Dense,
     Flatten,
+    InstanceNorm,
     LeakyReLU,
     LinearDecay,
+    ReLU,
     Reshape,
+    Residual,
     Sequential,
     Tanh,
     train,
@@ -63,8 +66,8 @@ from support.training import looking_steps, progress
 
 # %% Constants
 
-BATCH, WIDTH, CHANNELS = 64, 64, 16
-STEPS, QUICK_STEPS = {"plane": 4000, "inverted": 2000, "rotated": 2000}, 20
+BATCH, WIDTH, CHANNELS, BLOCKS = {"plane": 64, "inverted": 16, "rotated": 64}, 64, 16, 3
+STEPS, QUICK_STEPS = {"plane": 4000, "inverted": 1000, "rotated": 2000}, 20
 POINTS, IMAGES, JUDGED, QUICK_JUDGED = 1000, 12, 2000, 50
 FRAMES, QUICK_FRAMES = 12, 4
 
@@ -117,7 +120,8 @@ else:
     a, b = images[:half], turn(images[half:])  # no digit is in both
     unseen, labels = load_mnist("test", options.data_dir)
     seen_a, seen_b = unseen[:IMAGES], turn(unseen[IMAGES : 2 * IMAGES])
-batches = zip(Batches(a, BATCH, a_rng), Batches(b, BATCH, b_rng), strict=True)
+size = BATCH[options.data]
+batches = zip(Batches(a, size, a_rng), Batches(b, size, b_rng), strict=True)
 
 # %% The networks: F and G alike, and a discriminator for each domain
 
@@ -133,8 +137,25 @@ def translator():
     if options.data == "rotated":
         layers = [Flatten(), Dense(784, 512), LeakyReLU(0.2), Dense(512, 784), Tanh()]
         return [*layers, Reshape(28, 28, 1)]
-    layers = [Conv2d(1, CHANNELS, 4, stride=2, padding=1), LeakyReLU(0.2)]
-    return [*layers, ConvTranspose2d(CHANNELS, 1, 4, stride=2, padding=1), Tanh()]
+    # CycleGAN's, in small: 28 x 28 -> 14 x 14 -> 7 x 7, residual blocks there, and back
+    layers = [*normed(Conv2d(1, 8, 3, padding=1)), *normed(Conv2d(8, 16, 4, 2, padding=1))]
+    layers += normed(Conv2d(16, 32, 4, 2, padding=1))
+    layers += [residual(32) for _ in range(BLOCKS)]
+    layers += normed(ConvTranspose2d(32, 16, 4, 2, padding=1))
+    layers += normed(ConvTranspose2d(16, 8, 4, 2, padding=1))
+    return [*layers, Conv2d(8, 1, 3, padding=1), Tanh()]
+
+
+def normed(layer):
+    return [layer, InstanceNorm(layer.out_channels), ReLU()]
+
+
+def residual(channels):
+    """x + f(x): what a translation keeps need not be learnt."""
+    last = Conv2d(channels, channels, 3, padding=1)
+    return Residual(
+        [*normed(Conv2d(channels, channels, 3, padding=1)), last, InstanceNorm(channels)]
+    )
 
 
 def critic():

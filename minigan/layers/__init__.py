@@ -5,6 +5,7 @@ Begin with `layer.py` (what a layer is) and `network.py` (the chain rule), then 
 """
 
 from minigan.layers.activations import LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
+from minigan.layers.attention import SelfAttention
 from minigan.layers.block import Block, Residual
 from minigan.layers.convolution import Conv2d, ConvTranspose2d
 from minigan.layers.dense import Dense
@@ -14,12 +15,14 @@ from minigan.layers.initializers import Glorot, He, Normal
 from minigan.layers.layer import Layer, NoDoubleBackward
 from minigan.layers.minibatch_std import MinibatchStd
 from minigan.layers.network import Chain
-from minigan.layers.normalization import BatchNorm, LayerNorm
+from minigan.layers.normalization import BatchNorm, InstanceNorm, LayerNorm
+from minigan.layers.pooling import AvgPool2d, GlobalSumPool, Upsample
 from minigan.layers.sequential import Sequential
 from minigan.layers.shape import Flatten, Pack, Reshape
 from minigan.layers.spectral_norm import SpectralNorm
 
 __all__ = [
+    "AvgPool2d",
     "BatchNorm",
     "Block",
     "Chain",
@@ -29,8 +32,10 @@ __all__ = [
     "Dropout",
     "Flatten",
     "FourierFeatures",
+    "GlobalSumPool",
     "Glorot",
     "He",
+    "InstanceNorm",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
@@ -41,9 +46,11 @@ __all__ = [
     "ReLU",
     "Reshape",
     "Residual",
+    "SelfAttention",
     "Sequential",
     "Sigmoid",
     "Softplus",
     "SpectralNorm",
     "Tanh",
+    "Upsample",
 ]

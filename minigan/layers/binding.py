@@ -8,7 +8,7 @@ from minigan.trial import got
 
 __all__ = ["all_parts", "bind", "check_layers", "shapes_through"]
 
-NETWORK = "is a network of its own: inside another, write Block([...]), or Block(network), a copy"
+NETWORK = "is a network of its own: inside another, write Block([...])"
 
 
 def check_layers(layers, input_shape):
@@ -25,7 +25,13 @@ def check_layers(layers, input_shape):
             if part.network is not None or any(part is other for other in seen):
                 raise ValueError(f"layer {i} ({layer!r}): {part!r} is already part of a network")
             seen.append(part)
-            check_trains(f"layer {i} ({layer!r})", part)
+            for name, value in vars(part).items():
+                if isinstance(value, Chain):
+                    raise TypeError(f"layer {i} ({layer!r}): its {name} {NETWORK}")
+            if type(part).add_gradients is Layer.add_gradients:
+                if any(p.parameters() for p in (part, *part.inside())):
+                    lacks = "has parameters, but no add_gradients(dy, cache)"
+                    raise TypeError(f"layer {i} ({part!r}) {lacks}")
     return shapes
 
 
@@ -42,16 +48,6 @@ def shapes_through(layers, input_shape):
         except ValueError as error:
             raise ValueError(f"layer {i} ({layer!r}) does not fit: {error}") from None
     return tuple(shapes)
-
-
-def check_trains(where, layer):
-    """TypeError for a layer with parameters, its own or inside, that would get no gradient."""
-    for name, value in vars(layer).items():
-        if isinstance(value, Chain):
-            raise TypeError(f"{where}: its {name}, which would not be trained, {NETWORK}")
-    parameters = any(part.parameters() for part in (layer, *layer.inside()))
-    if parameters and type(layer).add_gradients is Layer.add_gradients:
-        raise TypeError(f"{where} has parameters, but no add_gradients(dy, cache)")
 
 
 def all_parts(named, prefix=""):
@@ -72,16 +68,15 @@ def bind(network, layers):
     parts = all_parts({str(i): layer for i, layer in enumerate(layers)})
     trained = {path: part.parameters() for path, part in parts.items()}
     kept = {path: part.buffers() for path, part in parts.items()}
+    kinds = ("parameters", trained, ""), ("gradients", trained, "d"), ("buffers", kept, "")
     views = {path: {} for path in parts}
-    parameters = _vector(network, trained, views, "")
-    gradients = _vector(network, trained, views, "d")
-    buffers = _vector(network, kept, views, "")
+    vectors = {kind: _vector(network, specs, views, prefix) for kind, specs, prefix in kinds}
     for layer in layers:
         for part in (layer, *layer.inside()):
             part.network, part.backend = network, network.backend
     for path, part in parts.items():
         part.bind_views(views[path])
-    return parts, {"parameters": parameters, "gradients": gradients, "buffers": buffers}
+    return parts, vectors
 
 
 def _vector(network, specs, views, prefix):

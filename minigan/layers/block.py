@@ -1,8 +1,8 @@
 """More than a chain: layers as one layer (`Block`), and two paths that meet (`Residual`)."""
 
-from minigan.layers.binding import all_parts, shapes_through
+from minigan.layers.binding import shapes_through
 from minigan.layers.layer import Layer
-from minigan.layers.network import Chain, Step, added
+from minigan.layers.network import added
 
 __all__ = ["Block", "Residual"]
 
@@ -10,75 +10,51 @@ __all__ = ["Block", "Residual"]
 class Block(Layer):
     """Layers one after another, as one layer: the chain rule, as in `network.py`.
 
-    layers: a list of unbound layers; or a network (also `network[:k]`), of which the block is a
-    copy that starts with its numbers. Faster forms of the layers run here, too.
+    layers: a list of unbound layers. A layer of your own that holds blocks calls these methods.
     """
 
     def __init__(self, layers):
-        self.layers, self.given = list(getattr(layers, "layers", layers)), []
-        if isinstance(layers, Chain):
-            self.given = [layers.backend.to_numpy(view).copy() for view in self.numbers()]
-            self.layers = [layer.unbound() for layer in self.layers]
+        self.layers = list(layers)
 
     def forward(self, x, train):
         caches = []
-        for step in self.steps:
-            x, cache = step.forward(x, train)
+        for layer in self.layers:
+            x, cache = layer.step.forward(x, train)
             caches.append(cache)
         return x, caches
 
     def backward(self, dy, caches):
-        for step, cache in zip(reversed(self.steps), reversed(caches), strict=True):
-            dy = step.backward(dy, cache)
+        for layer, cache in zip(reversed(self.layers), reversed(caches), strict=True):
+            dy = layer.step.backward(dy, cache)
         return dy
 
     def add_gradients(self, dy, caches):
         self.backpropagate(dy, caches)
 
     def backpropagate(self, dy, caches):
-        for step, cache in zip(reversed(self.steps), reversed(caches), strict=True):
-            dy = step.backpropagate(dy, cache)
+        for layer, cache in zip(reversed(self.layers), reversed(caches), strict=True):
+            dy = layer.step.backpropagate(dy, cache)
         return dy
 
     def double_backward(self, u, dy, caches):
         """As `Chain.double_backward`, but that the way down goes on, to the block's own x."""
-        trace, curvatures, u_x = [], [], None
-        for step, cache in zip(reversed(self.steps), reversed(caches), strict=True):
+        links, trace, curvatures, u_x = list(zip(self.layers, caches, strict=True)), [], [], None
+        for layer, cache in reversed(links):
             trace.append(dy)
-            dy = step.backward(dy, cache)
-        for step, dy, cache in zip(self.steps, reversed(trace), caches, strict=True):  # up
-            u, curvature = step.double_backward(u, dy, cache)
+            dy = layer.step.backward(dy, cache)
+        for layer, cache in links:  # up
+            u, curvature = layer.step.double_backward(u, trace.pop(), cache)
             curvatures.append(curvature)
-        for step, cache in zip(reversed(self.steps), reversed(caches), strict=True):  # down
-            u_x = added(None if u_x is None else step.backpropagate(u_x, cache), curvatures.pop())
+        for layer, cache in reversed(links):  # down
+            down = None if u_x is None else layer.step.backpropagate(u_x, cache)
+            u_x = added(down, curvatures.pop())
         return u, u_x
 
     def parts(self):
         return {str(i): layer for i, layer in enumerate(self.layers)}
 
-    def bind_views(self, views):
-        super().bind_views(views)
-        self.steps = [Step(layer, self.backend) for layer in self.layers]
-
-    def numbers(self):
-        """The views of all parameters and buffers inside."""
-        parts = all_parts(self.parts()).values()
-        return [part.views[name] for part in parts for name in part.parameters() | part.buffers()]
-
-    def derive(self):
-        """The numbers of the network that this is a copy of, once."""
-        for view, array in zip(self.numbers(), self.given, strict=False):
-            view[...] = self.backend.asarray(array, view.dtype)
-        self.given = []
-
     def output_shape(self, input_shape):
         return shapes_through(self.layers, input_shape)[-1]
-
-    def describe(self):
-        return ", ".join(map(repr, self.layers))
-
-    def __getstate__(self):
-        return {k: v for k, v in super().__getstate__().items() if k != "steps"}
 
 
 class Residual(Layer):
@@ -88,11 +64,7 @@ class Residual(Layer):
 
     x goes two ways, and a change of x changes y by both: gradients add where paths meet. With
     s(x) = x, dx holds dy itself, so that through many such layers, no gradient vanishes. Where f
-    changes the shape, s has to change it, too, such as by a convolution of kernel 1 (a
-    projection). He et al. 2016, arXiv:1512.03385, equations 1 and 2.
-
-    layers, shortcut: lists of unbound layers. Their parameters are "residual.0.weight", ..., and
-    "shortcut.0.weight", ... Raises ValueError if the paths end in different shapes.
+    changes the shape, s projects: a convolution of kernel 1. He et al. 2016, arXiv:1512.03385.
     """
 
     def __init__(self, layers, shortcut=()):
@@ -126,12 +98,5 @@ class Residual(Layer):
     def output_shape(self, input_shape):
         shape, straight = (p.output_shape(input_shape) for p in (self.residual, self.shortcut))
         if shape != straight:
-            raise ValueError(
-                f"the residual path ends in {shape}, the shortcut in {straight}: give the shortcut "
-                "a layer that changes the shape likewise, such as a convolution of kernel 1"
-            )
+            raise ValueError(f"the paths end in {shape} and {straight}: let the shortcut project")
         return shape
-
-    def describe(self):
-        shortcut = f"; shortcut {self.shortcut.describe()}" if self.shortcut.layers else ""
-        return self.residual.describe() + shortcut

@@ -21,7 +21,7 @@ kernel is not flipped. Dumoulin & Visin 2016, arXiv:1603.07285, draw every case.
 from minigan.checks import check_integer, check_pair
 from minigan.layers.affine import Affine
 
-__all__ = ["Conv2d", "ConvTranspose2d", "conv_output_size", "fold", "unfold"]
+__all__ = ["Conv2d", "ConvTranspose2d", "check_image", "conv_output_size", "fold", "rows", "unfold"]
 
 
 class _Convolutional(Affine):
@@ -41,10 +41,6 @@ class _Convolutional(Affine):
     def fold(self, columns, size):
         xp, sizes = self.backend.xp, (self.kernel_size, self.stride, self.padding, size)
         return fold(xp, columns, *sizes)
-
-    def check_image(self, input_shape):
-        if len(input_shape) != 3 or input_shape[2] != self.in_channels:
-            raise ValueError(f"expected input (H, W, {self.in_channels}), got {input_shape}")
 
     def describe(self):
         parts = [f"{self.in_channels}, {self.out_channels}", f"kernel {_pair(self.kernel_size)}"]
@@ -98,7 +94,7 @@ class Conv2d(_Convolutional):
         return window * self.in_channels, window * self.out_channels / steps
 
     def output_shape(self, input_shape):
-        self.check_image(input_shape)
+        check_image(input_shape, self.in_channels)
         size = conv_output_size(input_shape[:2], self.kernel_size, self.stride, self.padding)
         if min(size) < 1:
             raise ValueError(f"an image of {input_shape[:2]} is smaller than the kernel")
@@ -171,7 +167,7 @@ class ConvTranspose2d(_Convolutional):
         return tuple((n - 1) * s - 2 * p + k + extra for n, k, s, p, extra in geometry)
 
     def output_shape(self, input_shape):
-        self.check_image(input_shape)
+        check_image(input_shape, self.in_channels)
         size = self.output_size(input_shape[:2])
         if min(size) < 1:
             raise ValueError(f"padding {self.padding} leaves an image of {size}")
@@ -216,6 +212,13 @@ def conv_output_size(size, kernel, stride, padding):
     return tuple(
         (n + 2 * p - k) // s + 1 for n, k, s, p in zip(size, kernel, stride, padding, strict=True)
     )
+
+
+def check_image(shape, channels):
+    """`shape`, or ValueError unless it is (H, W, channels); None for any number of channels."""
+    if len(shape) != 3 or channels not in (None, shape[2]):
+        raise ValueError(f"expected input (H, W, {channels or 'C'}), got {shape}")
+    return shape
 
 
 def rows(x):

@@ -50,10 +50,10 @@ class Layer(Bound):
 
     A layer is only a description until a network binds it: then its parameters and their gradients
     (`weight` and `dweight`, …) are views into the network's flat vectors, `backend.xp` is NumPy or
-    CuPy, and `rng` is a random generator of its own.
+    CuPy, `rng` is a random generator of its own, and `step` its methods as the network runs them.
     """
 
-    network = backend = rng = None
+    network = backend = rng = step = None
 
     def output_shape(self, input_shape):
         """The shape of one output sample; ValueError if an input of this shape does not fit."""
@@ -107,37 +107,33 @@ class Layer(Bound):
         return f"{self!r} has no double_backward"
 
     def parts(self):
-        """name -> layer, for those inside this one that have numbers of their own."""
-        return held(self)
+        """name -> layer, for attributes that are layers, or lists of layers."""
+        named = dict(vars(self))
+        for name, value in vars(self).items():
+            if type(value) in (list, tuple):
+                named |= {f"{name}.{i}": part for i, part in enumerate(value)}
+        return {name: value for name, value in named.items() if isinstance(value, Layer)}
 
     def inside(self):
-        """The layers that this one is built around: they belong to its network, too."""
-        return [part for layer in held(self).values() for part in (layer, *layer.inside())]
+        """All layers that this one is built around: they belong to its network, too."""
+        own = Layer.parts(self).values()
+        return [part for layer in own for part in (layer, *layer.inside())]
 
     def unbound(self):
         """A layer with the same arguments that is part of no network yet."""
         return copy.deepcopy(self)
 
     def describe(self):
-        """The layer's arguments as shown in a network's table."""
-        return ""
+        """The layer's arguments as shown in a network's table; by default, the layers inside."""
+        return ", ".join(map(repr, self.parts().values()))
 
     def __repr__(self):
         return f"{type(self).__name__}({self.describe()})"
 
     def __getstate__(self):
         """What a copy is made of: the arguments, and nothing that belongs to the network."""
-        left_out = {"network", "backend", "rng", "views", *self.views}
+        left_out = {"network", "backend", "rng", "step", "views", *self.views}
         return {name: value for name, value in self.__dict__.items() if name not in left_out}
-
-
-def held(layer):
-    """name -> layer, for the attributes that are layers, or lists or tuples of layers."""
-    named = dict(vars(layer))
-    for name, value in vars(layer).items():
-        if type(value) in (list, tuple):
-            named |= {f"{name}.{i}": part for i, part in enumerate(value)}
-    return {name: value for name, value in named.items() if isinstance(value, Layer)}
 
 
 def assign(view, value, backend, what):

@@ -1,12 +1,19 @@
-"""Normalization: over the batch (`BatchNorm`), or over each sample by itself (`LayerNorm`).
+"""Normalization: centred, and scaled to a standard deviation of 1. One formula over different axes.
 
-    x̂ = (x − μ) / σ,   y = γ x̂ + β
+    x̂ = (x − μ) / σ,   σ = √(var + eps),   y = γ x̂ + β          γ, β (C,): one per channel
 
-One formula over different axes. In the backward pass, μ and σ depend on every number that they were
-taken over, and so does every gradient. With means over the same axes,
+    for x (N, H, W, C)     μ and σ over    one each per
+    BatchNorm              N, H, W         channel: depends on the other samples
+    LayerNorm              H, W, C         sample
+    InstanceNorm           H, W            sample and channel
 
-    dx = γ/σ · (dy − mean(dy) − x̂ · mean(dy x̂))
-                 itself  through μ  through σ
+In the backward pass, μ and σ depend on every number that they were taken over, and so does every
+gradient. With means over the same axes,
+
+    dx = P(γ dy),   P(v) = (v − mean(v) − x̂ · mean(v x̂)) / σ
+                            itself  through μ  through σ
+
+P, the Jacobian of x -> x̂, is symmetric: the same P serves in both directions.
 """
 
 import math
@@ -14,18 +21,31 @@ import math
 from minigan.checks import check_integer, check_number
 from minigan.layers.layer import Layer
 
-__all__ = ["BatchNorm", "LayerNorm"]
+__all__ = ["BatchNorm", "InstanceNorm", "LayerNorm"]
 
 
 class _Normalization(Layer):
-    """What both have in common: γ and β (num_features,), which start at 1 and 0."""
+    """γ and β (num_features,), which start at 1 and 0; without `affine`, they stay there: y = x̂."""
 
-    def __init__(self, num_features, *, eps):
+    def __init__(self, num_features, *, affine=True, eps=1e-5):
         self.num_features = check_integer("num_features", num_features, 1)
-        self.eps = check_number("eps", eps, 0, 1, low_open=True)
+        self.eps, self.affine = check_number("eps", eps, 0, 1, low_open=True), bool(affine)
 
     def parameters(self):
-        return {"gamma": ((self.num_features,), 1), "beta": ((self.num_features,), 0)}
+        spec = {"gamma": ((self.num_features,), 1), "beta": ((self.num_features,), 0)}
+        return spec if self.affine else {}
+
+    def bind_views(self, views):
+        if not self.affine:  # constants, and gradients that nobody reads
+            fixed = self.backend.xp.zeros((4, self.num_features), self.network.dtype)
+            fixed[0] = 1
+            views |= dict(zip(("gamma", "beta", "dgamma", "dbeta"), fixed, strict=True))
+        super().bind_views(views)
+
+    def add_gradients(self, dy, cache):
+        normalized, *_ = cache
+        self.dgamma += sum_per_feature(dy * normalized)
+        self.dbeta += sum_per_feature(dy)
 
     def output_shape(self, input_shape):
         if not input_shape or input_shape[-1] != self.num_features:
@@ -33,7 +53,7 @@ class _Normalization(Layer):
         return input_shape
 
     def describe(self):
-        return str(self.num_features)
+        return f"{self.num_features}" + ("" if self.affine else ", not affine")
 
 
 class BatchNorm(_Normalization):
@@ -54,8 +74,8 @@ class BatchNorm(_Normalization):
     if there is only one value per feature.
     """
 
-    def __init__(self, num_features, *, eps=1e-5, momentum=0.1):
-        super().__init__(num_features, eps=eps)
+    def __init__(self, num_features, *, affine=True, eps=1e-5, momentum=0.1):
+        super().__init__(num_features, affine=affine, eps=eps)
         self.momentum = check_number("momentum", momentum, 0, 1)
 
     def buffers(self):
@@ -74,11 +94,6 @@ class BatchNorm(_Normalization):
         through_mean = self.mean(dy)
         through_sigma = normalized * self.mean(dy * normalized)
         return self.gamma / sigma * (dy - through_mean - through_sigma)
-
-    def add_gradients(self, dy, cache):
-        normalized, _, _ = cache
-        self.dgamma += sum_per_feature(dy * normalized)
-        self.dbeta += sum_per_feature(dy)
 
     def batch_statistics(self, x):
         """μ and var of the batch; the running statistics move towards them."""
@@ -111,46 +126,28 @@ class BatchNorm(_Normalization):
 
 
 class LayerNorm(_Normalization):
-    """y = γ x̂ + β,  x̂ = (x − μ) / σ,  σ = √(var + eps)      x (N, ..., num_features)
+    """y = γ x̂ + β,  x̂ = (x − μ) / σ,  μ and σ of each sample      x (N, ..., num_features)
 
-    dx  = P(γ dy),   P(v) = (v − mean(v) − x̂ · mean(v x̂)) / σ
-    dγ += Σ dy x̂
-    dβ += Σ dy
-
-    μ, var and the means run over all axes of a sample, so that each sample is normalized by itself,
-    in training as in evaluation (Ba et al. 2016, arXiv:1607.06450, equations 3 and 4). A sample's
-    gradient does not depend on the other samples: what batch norm lacks and a gradient penalty
-    needs (Gulrajani et al. 2017, arXiv:1704.00028, section 4). P, the Jacobian of x -> x̂, is
-    symmetric, so that the same P serves in both directions.
+    dx = P(γ dy), in training as in evaluation. It does not depend on the other samples: what batch
+    norm lacks and a gradient penalty needs (Gulrajani et al. 2017, arXiv:1704.00028, section 4).
+    Ba et al. 2016, arXiv:1607.06450, equations 3 and 4.
     """
 
-    def __init__(self, num_features, *, eps=1e-5):
-        super().__init__(num_features, eps=eps)
-
-    def output_shape(self, input_shape):
-        shape = super().output_shape(input_shape)
-        if math.prod(shape) == 1:
-            raise ValueError("LayerNorm needs more than one value per sample: x̂ would always be 0")
-        return shape
+    apart = 0
 
     def forward(self, x, train):
-        centred = x - mean_per_sample(x)
-        sigma = (mean_per_sample(centred * centred) + self.eps) ** 0.5
+        centred = x - self.mean(x)
+        sigma = (self.mean(centred * centred) + self.eps) ** 0.5
         normalized = centred / sigma
         return self.gamma * normalized + self.beta, (normalized, sigma)
 
     def backward(self, dy, cache):
-        return jacobian(self.gamma * dy, *cache)
-
-    def add_gradients(self, dy, cache):
-        normalized, _ = cache
-        self.dgamma += sum_per_feature(dy * normalized)
-        self.dbeta += sum_per_feature(dy)
+        return self.jacobian(self.gamma * dy, *cache)
 
     def double_backward(self, u, dy, cache):
         """u_dy = γ P(u);  dγ += Σ P(u)·dy;  u_x from dx's own dependence on x̂ and σ.
 
-        With g = γ dy and M values per sample,
+        With g = γ dy and sums and means over the M values that share one μ and σ,
         ⟨u, dx⟩ = φ = (⟨u, g⟩ − M ū ḡ − ⟨u, x̂⟩⟨g, x̂⟩ / M) / σ.
         Through x̂, its derivative is v = −(⟨g, x̂⟩ u + ⟨u, x̂⟩ g) / (M σ), to be taken through x̂'s
         Jacobian; through σ it is −φ/σ times dσ/dx = x̂ / M:
@@ -158,22 +155,37 @@ class LayerNorm(_Normalization):
             u_x = P(v) − φ x̂ / (M σ)
         """
         normalized, sigma = cache
-        g, pushed = self.gamma * dy, jacobian(u, normalized, sigma)
+        g, pushed = self.gamma * dy, self.jacobian(u, normalized, sigma)
         self.dgamma += sum_per_feature(pushed * dy)
-        v = -(mean_per_sample(g * normalized) * u + mean_per_sample(u * normalized) * g) / sigma
-        phi_over_m = mean_per_sample(pushed * g)
-        u_x = jacobian(v, normalized, sigma) - normalized * phi_over_m / sigma
+        v = -(self.mean(g * normalized) * u + self.mean(u * normalized) * g) / sigma
+        phi_over_m = self.mean(pushed * g)
+        u_x = self.jacobian(v, normalized, sigma) - normalized * phi_over_m / sigma
         return self.gamma * pushed, u_x
 
+    def jacobian(self, v, normalized, sigma):
+        """P(v) = (v − mean(v) − x̂ · mean(v x̂)) / σ."""
+        return (v - self.mean(v) - normalized * self.mean(v * normalized)) / sigma
 
-def jacobian(v, normalized, sigma):
-    """P(v) = (v − mean(v) − x̂ · mean(v x̂)) / σ, with the means of each sample."""
-    return (v - mean_per_sample(v) - normalized * mean_per_sample(v * normalized)) / sigma
+    def output_shape(self, input_shape):
+        shape = super().output_shape(input_shape)
+        if math.prod(shape[: len(shape) - self.apart]) == 1:
+            per = "channel" if self.apart else "sample"
+            raise ValueError(f"expected more than one value per {per}: x̂ would always be 0")
+        return shape
+
+    def mean(self, x):
+        """Over a sample's axes but for the last `apart`; they stay, with size 1."""
+        return x.mean(axis=tuple(range(1, x.ndim - self.apart)), keepdims=True)
 
 
-def mean_per_sample(x):
-    """The mean of each sample, (N, 1, ...)."""
-    return x.mean(axis=tuple(range(1, x.ndim)), keepdims=True)
+class InstanceNorm(LayerNorm):
+    """y = γ x̂ + β,  x̂ = (x − μ) / σ,  μ and σ of each channel of each sample     x (N, H, W, C)
+
+    All else is as in layer norm. An image's contrast is taken out of it, whatever the other images
+    are: for translation between styles. Ulyanov et al. 2016, arXiv:1607.08022, equation 3.
+    """
+
+    apart = 1
 
 
 def sum_per_feature(x):

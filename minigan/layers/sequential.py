@@ -7,7 +7,6 @@ from functools import partial
 from minigan.backend import fastest, get_backend
 from minigan.checks import as_generator, check_dtype, check_shape
 from minigan.layers.binding import bind, check_layers
-from minigan.layers.block import Block
 from minigan.layers.layer import Bound, Layer, NoDoubleBackward, fill
 from minigan.layers.network import Chain, Step
 from minigan.tables import Table
@@ -55,7 +54,9 @@ class Sequential(Chain, Bound, Table):
         self.layer_gradients = [  # of each layer, with all that is inside it
             [view for name, view in named if name.startswith(f"{i}.")] for i in range(len(layers))
         ]
-        self.steps = [Step(layer, backend) for layer in layers]
+        for layer in self.all_layers.values():
+            layer.step = Step(layer, backend)
+        self.steps = [layer.step for layer in layers]
         self.set_gradients = fastest(backend, self, "set_gradients")
 
     def __call__(self, x):
@@ -82,10 +83,7 @@ class Sequential(Chain, Bound, Table):
             self.derive()
 
     def named_parameters(self):
-        """name -> view into `parameters`, in order; names are "<position>.<name>".
-
-        Of layers inside a layer, "<position>.<name in it>.<name>", as "3.residual.0.weight".
-        """
+        """name -> view into `parameters`, in order: "0.weight", inside "3.residual.0.weight"."""
         return dict(self.named["parameters"])
 
     def named_gradients(self):
@@ -162,14 +160,10 @@ class Sequential(Chain, Bound, Table):
 
     def forms(self):
         """ "<position>.<method>" -> the name of the faster form that runs in its place."""
-        steps = {str(i): step for i, step in enumerate(self.steps)}
-        for path, layer in self.all_layers.items():
-            if isinstance(layer, Block):
-                steps |= {f"{path}.{i}": step for i, step in enumerate(layer.steps)}
         return {
             f"{path}.{method}": run.func.__name__
-            for path, step in steps.items()
-            for method, run in vars(step).items()
+            for path, layer in self.all_layers.items()
+            for method, run in vars(layer.step).items()
             if isinstance(run, partial)
         }
 
@@ -177,8 +171,6 @@ class Sequential(Chain, Bound, Table):
         rows = [("", "layer", "output", "parameters"), ("", "input", str(self.input_shape), "")]
         shapes = dict(zip(map(id, self.layers), map(str, self.shapes[1:]), strict=True))
         for path, layer in self.all_layers.items():
-            if isinstance(layer, Block) and "." in path:  # a path of a residual layer
-                continue
             count = sum(math.prod(s) for s, _ in layer.parameters().values())
             name = type(layer).__name__ if layer.parts() else repr(layer)
             rows.append((path, name, shapes.get(id(layer), ""), f"{count:,}" if count else ""))

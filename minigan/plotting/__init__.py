@@ -11,7 +11,7 @@ axes that exist, so that the same function serves a picture and each frame of an
 """
 
 from minigan.plotting.curves import draw_losses, draw_shares, draw_stretches
-from minigan.plotting.images import draw_images, draw_progress, tile
+from minigan.plotting.images import draw_images, draw_progress, show_rows, tile
 from minigan.plotting.lines import draw_densities
 from minigan.plotting.plane import Moment, draw_frame, draw_moment, draw_moments
 from minigan.plotting.style import (
@@ -59,6 +59,7 @@ __all__ = [
     "save_animation",
     "save_picture",
     "save_player",
+    "show_rows",
     "styled",
     "tile",
 ]

@@ -6,6 +6,7 @@ from games import GAMES, batches
 
 from minigan import (
     OBJECTIVES,
+    AvgPool2d,
     BatchNorm,
     Block,
     Conv2d,
@@ -14,6 +15,8 @@ from minigan import (
     Dropout,
     Flatten,
     FourierFeatures,
+    GlobalSumPool,
+    InstanceNorm,
     LayerNorm,
     LeakyReLU,
     MinibatchStd,
@@ -21,11 +24,13 @@ from minigan import (
     ReLU,
     Reshape,
     Residual,
+    SelfAttention,
     Sequential,
     Sigmoid,
     Softplus,
     SpectralNorm,
     Tanh,
+    Upsample,
     gradcheck,
     layers,
 )
@@ -36,6 +41,11 @@ LAYERS = {
     "ConvTranspose2d": (lambda: ConvTranspose2d(2, 1, 3, 2, 1, 1), (2, 3, 2)),
     "BatchNorm": (lambda: BatchNorm(2), (2, 2, 2)),
     "LayerNorm": (lambda: LayerNorm(4, eps=0.1), (4,)),
+    "InstanceNorm": (lambda: InstanceNorm(2, eps=0.1), (2, 3, 2)),
+    "SelfAttention": (lambda: SelfAttention(9), (2, 2, 9)),
+    "Upsample": (lambda: Upsample(2), (2, 1, 2)),
+    "AvgPool2d": (lambda: AvgPool2d(2), (2, 4, 2)),
+    "GlobalSumPool": (GlobalSumPool, (2, 3, 2)),
     "Block": (lambda: Block([Dense(3, 2), Tanh()]), (3,)),
     "Residual": (lambda: Residual([Conv2d(2, 3, 3, 1, 1), Tanh()], [Conv2d(2, 3, 1)]), (2, 2, 2)),
     "SpectralNorm": (lambda: SpectralNorm(Dense(3, 2)), (3,)),
@@ -53,9 +63,14 @@ LAYERS = {
 }
 
 
+NOT_AFFINE = {f"{norm.__name__}, not affine": norm for norm in (BatchNorm, InstanceNorm)}
+for name, norm in NOT_AFFINE.items():
+    LAYERS[name] = (lambda norm=norm: norm(2, affine=False, eps=0.1)), (2, 2, 2)
+
+
 def test_every_layer_is_here():
     kinds = {name for name in layers.__all__ if issubclass(getattr(layers, name), layers.Layer)}
-    assert set(LAYERS) == kinds - {"Layer"}
+    assert set(LAYERS) - set(NOT_AFFINE) == kinds - {"Layer"}
 
 
 MOVING = ("SpectralNorm", True)  # its power iteration moves σ from one pass to the next

@@ -15,6 +15,7 @@ from minigan import (
     R1,
     SGD,
     WGANGP,
+    AvgPool2d,
     BatchNorm,
     Block,
     Conv2d,
@@ -23,6 +24,8 @@ from minigan import (
     Dropout,
     Flatten,
     FourierFeatures,
+    GlobalSumPool,
+    InstanceNorm,
     Layer,
     LayerNorm,
     LeakyReLU,
@@ -35,11 +38,13 @@ from minigan import (
     RelativisticAverage,
     ReLU,
     Residual,
+    SelfAttention,
     Sequential,
     Sigmoid,
     Softplus,
     SpectralNorm,
     Tanh,
+    Upsample,
     Wasserstein,
     get_backend,
     gradcheck,
@@ -55,7 +60,7 @@ from minigan.games import (
     conditional,
     moment_matching,
 )
-from minigan.layers import convolution, normalization
+from minigan.layers import attention, convolution, normalization
 from minigan.objectives import Objective, get_objective
 from minigan.regularizers import GradientPenalty
 
@@ -306,16 +311,30 @@ def gradients_of_gamma_and_beta_swapped(original, self, dy, cache):
 
 @breaks(BatchNorm, "add_gradients", on="batch norm")
 @breaks(LayerNorm, "add_gradients", on="layer norm")
+@breaks(InstanceNorm, "add_gradients", on="instance norm")
 def beta_averaged(original, self, dy, cache):
     before = self.dbeta.copy()
     original(self, dy, cache)
     self.dbeta = before + (self.dbeta - before) / len(dy)
 
 
-@breaks(normalization, "mean_per_sample", on="layer norm of images")
-def mean_over_the_channels_alone(original, x):
+@breaks(LayerNorm, "jacobian", on="layer norm of images")
+def mean_over_the_channels_alone(original, self, v, normalized, sigma):
     """In the backward pass; going forward, over all axes of a sample."""
-    return original(x) if original(x).std() > 0.2 else x.mean(axis=-1, keepdims=True)
+    mean = v.mean(axis=-1, keepdims=True)
+    return (v - mean - normalized * self.mean(v * normalized)) / sigma
+
+
+@breaks(InstanceNorm, "jacobian", on="instance norm")
+def means_of_layer_norm(original, self, v, normalized, sigma):
+    return LayerNorm.jacobian(LayerNorm(3), v, normalized, sigma)
+
+
+@breaks(InstanceNorm, "mean", on="instance norm")
+def means_over_the_batch_going_backward(original, self, x):
+    """Where x is centred already."""
+    mean = original(self, x)
+    return mean if abs(mean).max() > 1 else mean * 0 + mean.mean(axis=0)
 
 
 @breaks(SpectralNorm, "add_weight_gradient", on="spectral norm")
@@ -326,6 +345,55 @@ def sigma_taken_for_a_constant(original, self, layer, sigma, left, right):
 @breaks(SpectralNorm, "add_weight_gradient", on="spectral norm")
 def not_divided_by_sigma(original, self, layer, sigma, left, right):
     original(self, layer, sigma / sigma, left, right)
+
+
+@breaks(attention, "through_softmax", on="attention")
+def softmax_number_by_number(original, da, a):
+    """dS = A (1 − A) dA, as for a sigmoid: what a number does to the rest of its row is lost."""
+    return a * (1 - a) * da
+
+
+@breaks(attention, "through_softmax", on="attention")
+def softmax_along_the_columns(original, da, a):
+    return a * (da - (a * da).sum(axis=-2, keepdims=True))
+
+
+@breaks(SelfAttention, "backward", on="attention")
+def identity_of_attention_forgotten(original, self, dy, cache):
+    return original(self, dy, cache) - dy
+
+
+@breaks(SelfAttention, "to_qkv", on="attention")
+def queries_and_keys_confused(original, self, dy, cache):
+    dq, dk, dv = np.split(original(self, dy, cache), 3, axis=-1)
+    return np.concatenate([dk, dq, dv], axis=-1)
+
+
+@breaks(SelfAttention, "add_output_gradients", on="attention")
+def gamma_not_trained(original, self, dy, p):
+    kept = self.dgamma.copy()
+    original(self, dy, p)
+    self.dgamma = kept
+
+
+@breaks(Upsample, "backward", on="upsampling")
+def gradient_of_one_copy(original, self, dy, cache):
+    return dy[:, :: self.factor, :: self.factor].copy()
+
+
+@breaks(Upsample, "backward", on="upsampling")
+def gradients_of_the_copies_averaged(original, self, dy, cache):
+    return original(self, dy, cache) / self.factor**2
+
+
+@breaks(AvgPool2d, "backward", on="average pooling")
+def gradient_of_a_sum(original, self, dy, cache):
+    return original(self, dy, cache) * self.factor**2
+
+
+@breaks(GlobalSumPool, "backward", on="sum pooling")
+def gradient_of_a_global_mean(original, self, dy, shape):
+    return original(self, dy, shape) / (shape[1] * shape[2])
 
 
 @breaks(Residual, "backward", on=("residual", "projection"))
@@ -347,9 +415,9 @@ def projection_not_trained(original, self, dy, cache):
 
 @breaks(Block, "backpropagate", on=("residual", "network of blocks"))
 def block_forgets_its_first_layer(original, self, dy, caches):
-    for step, cache in zip(self.steps[:0:-1], caches[:0:-1], strict=True):
-        dy = step.backpropagate(dy, cache)
-    return self.steps[0].backward(dy, caches[0]) if self.steps else dy
+    for layer, cache in zip(self.layers[:0:-1], caches[:0:-1], strict=True):
+        dy = layer.step.backpropagate(dy, cache)
+    return self.layers[0].step.backward(dy, caches[0]) if self.layers else dy
 
 
 @breaks(FourierFeatures, "backward", on="fourier")
@@ -979,7 +1047,13 @@ def check(randomized, dense_gan, conv_gan):
         "batch norm, eval": lambda: layer(BatchNorm(3), 2, 3, train=False),
         "layer norm": lambda: layer(LayerNorm(4), 4),
         "layer norm of images": lambda: layer(LayerNorm(3), 2, 2, 3),
+        "instance norm": lambda: layer(InstanceNorm(3, eps=0.1), 2, 2, 3),
+        "batch norm, not affine": lambda: layer(BatchNorm(3, affine=False), 3),
         "spectral norm": lambda: layer(SpectralNorm(Dense(3, 4)), 3),
+        "attention": lambda: layer(SelfAttention(9), 2, 2, 9),
+        "upsampling": lambda: layer(Upsample(2), 2, 1, 2),
+        "average pooling": lambda: layer(AvgPool2d(2), 2, 4, 2),
+        "sum pooling": lambda: layer(GlobalSumPool(), 2, 3, 2),
         "residual": lambda: layer(Residual([Dense(3, 3), Tanh(), Dense(3, 3)]), 3),
         "projection": lambda: layer(Residual([Dense(3, 2), Tanh()], [Dense(3, 2)]), 3),
         "network of blocks": lambda: layer(

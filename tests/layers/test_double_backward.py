@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import approx_fprime
 
 from minigan import (
+    AvgPool2d,
     BatchNorm,
     Block,
     Conv2d,
@@ -19,17 +20,21 @@ from minigan import (
     Dropout,
     Flatten,
     FourierFeatures,
+    GlobalSumPool,
+    InstanceNorm,
     LayerNorm,
     LeakyReLU,
     Pack,
     ReLU,
     Reshape,
     Residual,
+    SelfAttention,
     Sequential,
     Sigmoid,
     Softplus,
     SpectralNorm,
     Tanh,
+    Upsample,
     compare_gradients,
 )
 from minigan.layers.layer import NoDoubleBackward
@@ -65,6 +70,7 @@ def transposed(draw):
     return layer, (*draw(PAIRS), channels)
 
 
+IMAGES = st.tuples(SMALL, SMALL, SMALL)
 ANY_SHAPE = st.lists(SMALL, min_size=1, max_size=3).map(tuple)
 
 
@@ -88,6 +94,11 @@ LAYERS = {
     "Conv2d": convolution(),
     "ConvTranspose2d": transposed(),
     "LayerNorm": of_shape(lambda shape: LayerNorm(shape[-1], eps=0.1), least=2),
+    "InstanceNorm": IMAGES.map(lambda s: (InstanceNorm(s[2], eps=0.1), (s[0] + 1, *s[1:]))),
+    "SelfAttention": IMAGES.map(lambda s: (SelfAttention(s[2]), s)),
+    "Upsample": IMAGES.map(lambda s: (Upsample(2), s)),
+    "AvgPool2d": IMAGES.map(lambda s: (AvgPool2d(2), (2 * s[0], 2 * s[1], s[2]))),
+    "GlobalSumPool": IMAGES.map(lambda s: (GlobalSumPool(), s)),
     "SpectralNorm of Dense": dense().map(lambda pair: (SpectralNorm(pair[0]), pair[1])),
     "SpectralNorm of Conv2d": convolution().map(lambda pair: (SpectralNorm(pair[0]), pair[1])),
     "SpectralNorm of ConvTranspose2d": transposed().map(
@@ -109,7 +120,7 @@ LAYERS = {
     "FourierFeatures": PAIRS.map(lambda pair: (FourierFeatures(*pair), pair[:1])),
 }
 CURVED = {"FourierFeatures", "LayerNorm", "Tanh", "Sigmoid", "Softplus"}  # whose dx depends on x
-CURVED |= {"Residual, smooth", "Block, smooth"}
+CURVED |= {"Residual, smooth", "Block, smooth", "InstanceNorm", "SelfAttention"}
 
 
 class Phi:
@@ -156,6 +167,8 @@ BY_SCIPY = {
     "ConvTranspose2d": (lambda: ConvTranspose2d(2, 1, 3, 2, 1, 1), (2, 3, 2)),
     "LayerNorm": (lambda: LayerNorm(4), (4,)),
     "LayerNorm of images": (lambda: LayerNorm(2), (2, 3, 2)),
+    "InstanceNorm": (lambda: InstanceNorm(2), (2, 3, 2)),
+    "SelfAttention": (lambda: SelfAttention(2), (2, 2, 2)),
     "SpectralNorm": (lambda: SpectralNorm(Conv2d(2, 2, 2)), (3, 3, 2)),
     "FourierFeatures": (lambda: FourierFeatures(3, 2), (3,)),
     "Tanh": (Tanh, (3,)),

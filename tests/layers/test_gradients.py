@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import approx_fprime, check_grad
 
 from minigan import (
+    AvgPool2d,
     BatchNorm,
     Block,
     Conv2d,
@@ -18,14 +19,18 @@ from minigan import (
     Dense,
     Dropout,
     Flatten,
+    GlobalSumPool,
+    InstanceNorm,
     LayerNorm,
     LeakyReLU,
     ReLU,
     Reshape,
     Residual,
+    SelfAttention,
     Sigmoid,
     Softplus,
     Tanh,
+    Upsample,
     gradcheck,
 )
 
@@ -93,12 +98,30 @@ def of_shape(make):
     return any_shape().map(lambda shape: (make(), shape))
 
 
+@st.composite
+def images(draw, make, factor=1):
+    """Layers made for a number of channels, and images whose sides `factor` divides."""
+    height, width, channels = draw(SMALL), draw(SMALL), draw(SMALL)
+    return make(channels), (factor * height, factor * width, channels)
+
+
+def wide_enough(pair):
+    return np.prod(pair[1][:2]) > 1  # one pixel per channel is refused
+
+
 LAYERS = {
     "Dense": dense(),
     "Conv2d": convolution(),
     "ConvTranspose2d": transposed(),
     "BatchNorm": of_features(BatchNorm),
     "LayerNorm": of_features(lambda n: LayerNorm(n, eps=0.1), least=2),
+    "LayerNorm, not affine": of_features(lambda n: LayerNorm(n, affine=False, eps=0.1), least=2),
+    "BatchNorm, not affine": of_features(lambda n: BatchNorm(n, affine=False)),
+    "InstanceNorm": images(lambda n: InstanceNorm(n, eps=0.1)).filter(wide_enough),
+    "SelfAttention": images(SelfAttention),
+    "Upsample": SMALL.flatmap(lambda s: images(lambda n: Upsample(s))),
+    "AvgPool2d": SMALL.flatmap(lambda s: images(lambda n: AvgPool2d(s), factor=s)),
+    "GlobalSumPool": images(lambda n: GlobalSumPool()),
     "ReLU": of_shape(ReLU),
     "LeakyReLU": of_shape(lambda: LeakyReLU(0.3)),
     "Tanh": of_shape(Tanh),
@@ -185,6 +208,9 @@ BY_SCIPY = {
     "BatchNorm": (lambda: BatchNorm(3), (3,)),
     "BatchNorm of images": (lambda: BatchNorm(2), (2, 2, 2)),
     "LayerNorm": (lambda: LayerNorm(4), (4,)),
+    "InstanceNorm": (lambda: InstanceNorm(2, eps=0.1), (2, 2, 2)),
+    "SelfAttention": (lambda: SelfAttention(2), (2, 2, 2)),
+    "AvgPool2d": (lambda: AvgPool2d(2), (2, 4, 1)),
     "Sigmoid": (Sigmoid, (3,)),
 }
 

@@ -11,20 +11,26 @@ import pytest
 from minigan import (
     R1,
     WGANGP,
+    AvgPool2d,
     Block,
     Dense,
+    Flatten,
     FourierFeatures,
+    InstanceNorm,
     LayerNorm,
     LeakyReLU,
+    Reshape,
     Residual,
+    SelfAttention,
     Sequential,
     Sigmoid,
     Softplus,
     SpectralNorm,
     Tanh,
+    Upsample,
     gradcheck,
 )
-from minigan.layers.normalization import jacobian, mean_per_sample, sum_per_feature
+from minigan.layers.normalization import sum_per_feature
 
 RNG = np.random.default_rng
 
@@ -46,6 +52,13 @@ def penalty_gradient(layers, penalty=WGANGP(2.0)):  # noqa: B008
         return gradcheck(penalty, critic, *samples((3,)), max_entries=4).passed
 
     return check
+
+
+def of_images(layers):
+    """The same for layers of images (2, 1, 2)."""
+    return penalty_gradient(
+        lambda: [Tanh(), Dense(5, 4), Reshape(2, 1, 2), *layers(), Flatten(), Tanh()]
+    )
 
 
 def gradient_with(activation, norm=False, **options):
@@ -144,15 +157,12 @@ def layer_norm(phi_factor=1.0, v_terms=(1, 1), gamma_gradient=True, whole=True):
 
     def double_backward(self, u, dy, cache):
         normalized, sigma = cache
-        g, pushed = dy * self.gamma, jacobian(u, normalized, sigma)
+        g, pushed = dy * self.gamma, self.jacobian(u, normalized, sigma)
         if gamma_gradient:
             self.dgamma += sum_per_feature(pushed * dy)
-        v = (
-            -v_terms[0] * mean_per_sample(g * normalized) * u
-            - v_terms[1] * mean_per_sample(u * normalized) * g
-        )
-        u_x = jacobian(v / sigma, normalized, sigma)
-        u_x -= phi_factor * normalized * mean_per_sample(pushed * g) / sigma
+        v = -v_terms[0] * self.mean(g * normalized) * u - v_terms[1] * self.mean(u * normalized) * g
+        u_x = self.jacobian(v / sigma, normalized, sigma)
+        u_x -= phi_factor * normalized * self.mean(pushed * g) / sigma
         return pushed * self.gamma, u_x if whole else None
 
     return double_backward
@@ -171,14 +181,39 @@ def fourier(tangent_terms=(1, 1), phase_terms=(1, 1), whole=True):
     return double_backward
 
 
+def attention_without(term):
+    """`SelfAttention.double_backward` as it would be with one of its parts forgotten."""
+    whole = SelfAttention.double_backward
+
+    def double_backward(self, u, dy, cache):
+        kept = {name: getattr(self, f"d{name}").copy() for name in self.parameters()}
+        u_dy, u_x = whole(self, u, dy, cache)
+        if term == "u_x":
+            return u_dy, None
+        if term == "u_dy":
+            return u, u_x
+        getattr(self, f"d{term}")[...] = kept[term]
+        return u_dy, u_x
+
+    return double_backward
+
+
+def no_mean(self, u, dy, cache):
+    return self.forward(u, False)[0] * self.factor**2, None
+
+
+def three_times(self, u, dy, cache):
+    return self.forward(u, False)[0] * self.factor, None
+
+
 def up_only(self, u, dy, caches):
     """`Block.double_backward` without its way down."""
     trace = []
-    for step, cache in zip(reversed(self.steps), reversed(caches), strict=True):
+    for layer, cache in zip(reversed(self.layers), reversed(caches), strict=True):
         trace.append(dy)
-        dy = step.backward(dy, cache)
-    for step, cache in zip(self.steps, caches, strict=True):
-        u, _ = step.double_backward(u, trace.pop(), cache)
+        dy = layer.step.backward(dy, cache)
+    for layer, cache in zip(self.layers, caches, strict=True):
+        u, _ = layer.step.double_backward(u, trace.pop(), cache)
     return u, None
 
 
@@ -212,6 +247,9 @@ CHECKS = {
     "sigmoid": gradient_with(Sigmoid),
     "LayerNorm": gradient_with(LeakyReLU, norm=True),
     "FourierFeatures": penalty_gradient(lambda: [FourierFeatures(5, 2), Dense(9, 4), LeakyReLU()]),
+    "InstanceNorm": of_images(lambda: [InstanceNorm(2, eps=0.1), Tanh()]),
+    "SelfAttention": of_images(lambda: [SelfAttention(2), Tanh()]),
+    "AvgPool2d": of_images(lambda: [Tanh(), Upsample(3), Tanh(), AvgPool2d(3)]),
     "Residual": penalty_gradient(
         lambda: [Tanh(), Residual([Tanh(), Dense(5, 4), Tanh()], [Dense(5, 4), Sigmoid()])]
     ),
@@ -278,6 +316,31 @@ MUTANTS = {
             ("without u_x", {"whole": False}),
         )
     },
+    **{
+        f"SelfAttention without {term}": (
+            *(SelfAttention, "double_backward", attention_without(term)),
+            ["SelfAttention"],
+        )
+        for term in ("u_x", "u_dy", "weight", "output", "gamma")
+    },
+    "InstanceNorm without φ/σ": (
+        InstanceNorm,
+        "double_backward",
+        layer_norm(0.0),
+        ["InstanceNorm"],
+    ),
+    "InstanceNorm without u in v": (
+        *(InstanceNorm, "double_backward", layer_norm(v_terms=(0, 1))),
+        ["InstanceNorm"],
+    ),
+    "AvgPool2d: the sum, not the mean": (
+        *(AvgPool2d, "double_backward", no_mean),
+        ["AvgPool2d"],
+    ),
+    "Upsample: the copies summed": (
+        *(Upsample, "double_backward", three_times),
+        ["AvgPool2d"],
+    ),
     "Block without its way down": (
         *(Block, "double_backward", up_only),
         ["Block", "Residual"],
