@@ -50,10 +50,10 @@ from support.verdict import plane_points, verdict
 
 # %% Constants
 
-BATCH, WIDTH, SAMPLES, STEPS, QUICK_STEPS, LOOKS = 128, 64, 2500, 3000, 16, 40
+BATCH, WIDTH, SAMPLES, STEPS, QUICK_STEPS, LOOKS = 128, 64, 2500, 4000, 16, 40
 LR, BETAS, SIGMA, REACHED = 1e-3, (0.5, 0.99), 0.07, 0.02
 WAVES, FINENESS, SPOT = 32, 5.0, 0.05  # of D: how many, in radians per unit; of G: its first width
-GAMES = {"no cure": (WAVES, None), "R1": (WAVES, R1(0.01, every=4)), "D sees far": (0, None)}
+GAMES = {"no cure": (WAVES, None), "R1": (WAVES, R1(0.02, every=4)), "D sees far": (0, None)}
 WINDOW, GRID = (-1.5, 1.5, -1.5, 1.5), 80
 
 options, out = start("mode_collapse", __doc__, ["picture.png"])
@@ -157,9 +157,8 @@ def draw(figure):
     for axes, look in zip(above.subplots(1, 4), chosen, strict=True):
         draw_samples(axes, look, f"step {look[0]:,}")
     above.axes[0].legend(loc="center", markerscale=1, handletextpad=0)
-    above.suptitle(
-        "No cure: each fake is good, but they miss most modes" if collapsed else "No cure"
-    )
+    title = "No cure: each fake is good, but most modes are missed" if collapsed else "No cure"
+    above.suptitle(title)
     *panels, curves = below.subplots(1, 3, width_ratios=[1, 1, 2.1])
     for axes, name in zip(panels, cures, strict=True):
         draw_samples(axes, games[name][-1], name)
@@ -168,7 +167,7 @@ def draw(figure):
         curves.plot(at, counts, color=colour, linestyle=line, label=name)
     curves.set(title="Modes reached", xlabel="step", xlim=(0, steps), ylim=(0, 11))
     curves.legend(loc="upper left", ncols=3, columnspacing=1)
-    below.suptitle("Cured: all modes, and each fake is good" if all(cured.values()) else "Cures")
+    below.suptitle("Cures: all modes, and each fake is good" if all(cured.values()) else "Cures")
 
 
 figure = picture(8, 6.4)

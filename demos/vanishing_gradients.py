@@ -12,9 +12,9 @@ generator made its step now, how large would its gradient be?
 
 What to look at in picture.png: above left, the gradient over the steps of D, on logarithmic axes.
 (With some seeds it dips early. A D that has learned nothing may push the fakes away from the data;
-while its push turns round, it passes through zero. The picture says where.) Above right, what the two
-networks have learned (figure 2 of Arjovsky et al. 2017, arXiv:1701.07875): D is a step, flat on
-both sides; the critic is a slope. Below, the push on a fake at each place.
+while its push turns round, it passes through zero. The picture says where.) Above right, what the
+two networks have learned (figure 2 of Arjovsky et al. 2017, arXiv:1701.07875): D is a step, flat
+on both sides; the critic is a slope. Below, the push on a fake at each place.
 
 What to try next: in the constants, let the Gaussians overlap (DISTANCE = 1): which gradient
 vanishes now? Train with toy.py --objective minimax: why does it work there? It takes about 10
@@ -108,9 +108,7 @@ norms = {name: [length for length, _ in pairs] for name, pairs in found.items()}
 away = [step for step, (_, mean) in zip(stops, found["minimax"][1:], strict=True) if mean < 0]
 turn = max(away, default=None)  # the last step of D after which it pushed the fakes away
 for name, (first, *_, last) in norms.items():
-    print(
-        f"{name:15} gradient of G: {first:.2g} before D learns, {last:.2g} after, × {last / first:.2g}"
-    )
+    print(f"{name:15} gradient of G: {first:.2g} before D learns, {last:.2g} after")
 
 # %% What the networks say at each x, and how each loss would push a fake there
 
