@@ -30,6 +30,7 @@ from minigan import (
     R1,
     Adam,
     Dense,
+    FourierFeatures,
     LeakyReLU,
     LinearDecay,
     NormalLatent,
@@ -95,15 +96,18 @@ models = {
 steps = options.steps or (QUICK_STEPS if options.quick else STEPS)
 
 
-def network(activation):
-    layers = [Dense(1, WIDTH), activation(), Dense(WIDTH, WIDTH), activation(), Dense(WIDTH, 1)]
+def network(waves, activation):
+    """Waves in front: so G's map can bend, and D can see bends, where the data want them."""
+    layers = [FourierFeatures(1, waves), Dense(1 + 2 * waves, WIDTH), activation()]
+    layers += [Dense(WIDTH, WIDTH), activation(), Dense(WIDTH, 1)]
     return Sequential(layers, (1,), rng=weight_rng, backend=options.backend)
 
 
-G, D = network(Tanh), network(LeakyReLU)
-players = {"generator_optimizer": Adam(G, 1e-3), "discriminator_optimizer": Adam(D, 1e-3)}
+G, D = network(8, Tanh), network(4, LeakyReLU)
+adam = [Adam(network, 1e-3, betas=(0.5, 0.99)) for network in (G, D)]
+players = {"generator_optimizer": adam[0], "discriminator_optimizer": adam[1]}
 chance = {"latent": NormalLatent(1), "rng": noise_rng}
-rest = {"regularizer": R1(0.1), "average_decay": 0.998, "schedule": LinearDecay(steps)}
+rest = {"regularizer": R1(0.1, every=4), "average_decay": 0.998, "schedule": LinearDecay(steps)}
 gan = GAN(G, D, "non-saturating", **players, **chance, **rest)
 for _ in progress(train(gan, Batches(x, min(BATCH, len(x)), batch_rng), steps), gan, steps):
     pass

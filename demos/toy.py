@@ -39,7 +39,7 @@ from minigan import GAN, FourierFeatures, LeakyReLU, ReLU, Sequential, UniformLa
 from minigan.data import TOYS, Batches, toy
 from minigan.plotting import draw_frame, draw_moments, picture, save_animation, save_picture
 from support.demo import start
-from support.looks import Observer, coverage_figures, relapse, restored
+from support.looks import Observer, coverage_figures, quiet, relapse, restored
 from support.recipes import RECIPES, find_recipe
 from support.toy_variants import VARIANTS, dense_layers
 from support.training import looking_steps, losses_of, progress, records_of, shown_losses
@@ -136,8 +136,9 @@ if not options.no_pictures:
     worst = relapse(shares)
     if worst is not None:
         chosen = sorted({*chosen[:2], worst, chosen[-1]})
-        kept = f"{100 * shares[worst][2]:.0f} % of the samples are good"
-        notes = (shares[worst][0], "The losses at the dashed line", f"At the dashed line, {kept}")
+        step, _, good = shares[worst]
+        title = "Losses: nothing to see there" if quiet(losses[0], step) else "Losses"
+        notes = (step, title, f"Dashed: {good:.0%} high quality")
     draw_moments(figure, [moments[i] for i in chosen], shares=shares, notes=notes, **scene)
     save_picture(figure, out.path("picture.png"))
     figure, path = picture(8, 4), out.path("animation.gif")

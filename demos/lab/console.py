@@ -94,7 +94,9 @@ class Console:
     def set(self, message):
         """Change what may change in the middle of a game."""
         values = message.get("settings")
-        wanted = Settings.parse({**self.experiment.settings.raw(), **(values if isinstance(values, dict) else {})})
+        wanted = Settings.parse(
+            {**self.experiment.settings.raw(), **(values if isinstance(values, dict) else {})}
+        )
         changes = {name: getattr(wanted, name) for name in values or () if name in LIVE}
         if not changes:
             raise ValueError(f"settings: expected some of {', '.join(LIVE)}")
