@@ -27,6 +27,7 @@ from PIL import Image
 from support.kept import DEMOS, KEPT, PICTURES, keep, notes
 
 RESUMED = "toy", "mnist"
+SAMPLES = ["--samples", "10000"]  # of mnist, for results
 UNSTABLE = "seconds", "steps_per_second"  # figures that differ from run to run
 
 
@@ -35,6 +36,9 @@ def run(lesson, options):
     folder = options.out / f"{lesson}-{options.seed}"
     command = [sys.executable, DEMOS / f"{lesson}.py", "--out", folder, "--seed", str(options.seed)]
     command += ["--resume"] if lesson in RESUMED else []
+    command += {"mnist": SAMPLES, "results": [folder.with_name(f"mnist-{options.seed}")]}.get(
+        lesson, []
+    )
     if subprocess.run(command, stdout=subprocess.DEVNULL).returncode:
         return folder, None
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))

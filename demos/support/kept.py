@@ -34,6 +34,7 @@ PICTURES = {
     "mode_collapse": {"mode_collapse.png": "picture.png"},
     "mnist": {"mnist.png": "picture.png", "mnist_pieces.png": "pieces.png"},
     "conditional": {"conditional.png": "digits.png", "confusion.png": "confusion.png"},
+    "results": {"scores.png": "scores.png"},
 }
 
 
