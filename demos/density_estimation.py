@@ -185,6 +185,8 @@ def draw(figure):
         axes.set(ylabel="density" if i == 4 else "", xticks=[-4, 0, 4])
     for axes in panels[2:5]:
         axes.get_legend().remove()
+    highest = panels[5].patches[0].get_data().values.max()
+    panels[5].set_ylim(0, max(0.7, 1.5 * highest))
     figure.suptitle(
         f"{len(x):,} points; the truth: {caption(found['truth']).replace(chr(10), ', ')}"
     )
