@@ -7,9 +7,9 @@ mode by itself, and between the modes its verdict says nothing about where they 
 their mode are good, and the slope of D around them is all that G knows. Nothing tells G that there
 are seven more modes: it stays. Each cure changes one thing only:
 
-- noise on all that D sees, real and fake, which fades while they play ("instance noise": Sønderby et
-  al. 2017, arXiv:1610.04490). At first D can only judge by large; where the modes are shows from
-  afar, and G spreads. When the noise is gone, D sees sharply again, and G's fakes become good;
+- noise on all that D sees, real and fake, which fades while they play ("instance noise", Sønderby
+  et al. 2017, arXiv:1610.04490). Through the noise D sees no details, but from afar where the real
+  points are, and G spreads. When the noise is gone, D sees sharply, and the fakes become good;
 - a D that sees far: the same layers, without the waves in front of them. What it learns at one
   place changes its verdict everywhere.
 
@@ -184,10 +184,11 @@ def draw(figure):
     above.axes[0].legend(loc="center", markerscale=2, handletextpad=0)
     title = "No cure: each fake is good, but most modes are missed" if collapsed else "No cure"
     above.suptitle(title)
+    above.supxlabel("background: D's verdict, orange for fake, blue for real", size=10)
     *panels, curves = below.subplots(1, 3, width_ratios=[1, 1, 2.1])
     for axes, name in zip(panels, cures, strict=True):
         draw_samples(axes, games[name][-1], name)
-    for name, colour, line in zip(games, (INK, *OTHERS), ("-", "--", "-."), strict=False):
+    for name, colour, line in zip(games, (INK, OTHERS[0], OTHERS[3]), ("-", "--", "-."), strict=False):
         at, counts = [look[0] for look in games[name]], [reached(look[2]) for look in games[name]]
         curves.plot(at, counts, color=colour, linestyle=line, label=name)
     curves.set(title="Modes reached", xlabel="step", xlim=(0, steps), ylim=(0, 11))
@@ -195,7 +196,7 @@ def draw(figure):
     below.suptitle("Cures: all modes, and each fake is good" if all(cured.values()) else "Cures")
 
 
-figure = picture(8, 6.4)
+figure = picture(8, 6.6)
 draw(figure)
 save_picture(figure, out.path("picture.png"))
 

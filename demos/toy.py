@@ -138,7 +138,7 @@ if not options.no_pictures:
         chosen = sorted({*chosen[:2], worst, chosen[-1]})
         step, _, good = shares[worst]
         title = "Losses: nothing to see there" if quiet(losses[0], step) else "Losses"
-        notes = (step, title, f"Dashed: {good:.0%} high quality")
+        notes = (step, title, f"Dashed line: {good:.0%} high quality")
     draw_moments(figure, [moments[i] for i in chosen], shares=shares, notes=notes, **scene)
     save_picture(figure, out.path("picture.png"))
     figure, path = picture(8, 4), out.path("animation.gif")
@@ -148,6 +148,7 @@ out.save_metrics(
     objective=recipe.objective,
     regularizer=recipe.bounded_by,
     **coverage_figures(looks[-1][1]),
+    coverage=[list(row) for row in shares],
     discriminator_loss=losses[0, -1],
     generator_loss=losses[1, -1],
     steps=steps,

@@ -233,7 +233,7 @@ def test_moment_matching(found):
 
 def test_mode_collapse(found, lesson, run_demo):
     m = found("mode_collapse")
-    games = {"no cure", "R1", "D sees far"}
+    games = {"no cure", "fading noise", "D sees far"}
     assert set(m["modes"]) == set(m["high_quality"]) == games
     assert all(0 <= modes <= 8 for modes in m["modes"].values())
     assert not any(m["claims"].values())  # 16 steps: nothing is claimed that has not happened
