@@ -17,8 +17,8 @@ from minigan.plotting.style import FAKE, REAL, STYLE, styled
 def test_a_picture_has_the_size_and_the_colours_asked_for(tmp_path):
     figure = picture(3, 2)
     axes = figure.subplots()
-    axes.plot([0, 1], [0, 1], color=REAL)
-    axes.plot([0, 1], [1, 0], color=FAKE)
+    for y, colour in (([0, 1], REAL), ([1, 0], FAKE)):
+        axes.plot([0, 1], y, color=colour, linewidth=STYLE["lines.linewidth"])
     save_picture(figure, tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as image:
         assert (image.format, image.size) == ("PNG", (450, 300))
