@@ -188,7 +188,9 @@ def draw(figure):
     *panels, curves = below.subplots(1, 3, width_ratios=[1, 1, 2.1])
     for axes, name in zip(panels, cures, strict=True):
         draw_samples(axes, games[name][-1], name)
-    for name, colour, line in zip(games, (INK, OTHERS[0], OTHERS[3]), ("-", "--", "-."), strict=False):
+    for name, colour, line in zip(
+        games, (INK, OTHERS[0], OTHERS[3]), ("-", "--", "-."), strict=False
+    ):
         at, counts = [look[0] for look in games[name]], [reached(look[2]) for look in games[name]]
         curves.plot(at, counts, color=colour, linestyle=line, label=name)
     curves.set(title="Modes reached", xlabel="step", xlim=(0, steps), ylim=(0, 11))

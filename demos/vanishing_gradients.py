@@ -41,6 +41,7 @@ from minigan.data import Batches, GaussianMixture
 from minigan.games.critic import CriticGame
 from minigan.gan import norm
 from minigan.plotting import FAKE, INK, OTHERS, draw_densities, picture, save_picture, styled
+from support.claims import borne_out
 from support.demo import start
 from support.training import progress
 
@@ -109,6 +110,14 @@ away = [step for step, (_, mean) in zip(stops, found["minimax"][1:], strict=True
 turn = max(away, default=None)  # the last step of D after which it pushed the fakes away
 for name, (first, *_, last) in norms.items():
     print(f"{name:15} gradient of G: {first:.2g} before D learns, {last:.2g} after")
+change = {name: lengths[-1] / lengths[0] for name, lengths in norms.items()}
+claims = borne_out(
+    {
+        "The minimax gradient vanishes": change["minimax"] < 0.02,
+        "The non-saturating one grows": change["non-saturating"] > 1,
+        "The critic's stays": 0.2 < change["Wasserstein"] < 5,
+    }
+)
 
 # %% What the networks say at each x, and how each loss would push a fake there
 
@@ -181,5 +190,6 @@ out.save_metrics(
     after={name: lengths[-1] for name, lengths in norms.items()},
     push_on_fakes={name: float(np.median(push[inside])) for name, push in pushes.items()},
     turns_at=turn,
+    claims=claims,
 )
 print(f"Files: {out.folder}")
