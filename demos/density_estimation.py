@@ -178,15 +178,15 @@ def draw(figure):
     for i, (name, model) in enumerate({**models, "GAN": gan}.items(), 2):
         density = np.exp(model.log_density(line)) if hasattr(model, "log_density") else None
         samples = model.sample(20000, view_rng)[:, 0] if density is None else None
-        axes = panels[i - 1]
-        draw_densities(axes, line[:, 0], data.density(line), density, samples=samples, top=0.7)
+        axes, top = panels[i - 1], 0.7
+        if samples is not None:  # room for the highest bar
+            top = max(top, 1.5 * np.histogram(samples, 80, data.extent, density=True)[0].max())
+        draw_densities(axes, line[:, 0], data.density(line), density, samples=samples, top=top)
         axes.set_title(f"{i}. {name[0].upper() + name[1:]}")
         axes.set_xlabel(caption(found[name]))
         axes.set(ylabel="density" if i == 4 else "", xticks=[-4, 0, 4])
-    for axes in panels[2:5]:
-        axes.get_legend().remove()
-    highest = panels[5].patches[0].get_data().values.max()
-    panels[5].set_ylim(0, max(0.7, 1.5 * highest))
+        if axes.get_legend() and 2 < i < 6:
+            axes.get_legend().remove()
     figure.suptitle(
         f"{len(x):,} points; the truth: {caption(found['truth']).replace(chr(10), ', ')}"
     )

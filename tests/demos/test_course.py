@@ -57,7 +57,8 @@ def saved(folder, save=minigan.plotting.save_picture):
         save(figure, path)
         sizes = [t.get_size() for t in figure.findobj(Text) if t.get_visible() and t.get_text()]
         pixels = min(sizes) / 72 * 800 / max(figure.get_size_inches()[0], 5.3)
-        (folder / "sizes.txt").open("a").write(f"{path.name} {pixels:.1f}\n")
+        with (folder / "sizes.txt").open("a") as file:
+            file.write(f"{path.name} {pixels:.1f}\n")
 
     return save_and_note
 
