@@ -209,6 +209,11 @@ draw(figure)
 save_picture(figure, out.path("picture.png"))
 
 out.save_metrics(
-    p=coin.p, standard_error=coin.standard_error, steps=steps, models=found, claims=claims
+    p=coin.p,
+    standard_error=coin.standard_error,
+    bandwidth=float(bandwidth),
+    steps=steps,
+    models=found,
+    claims=claims,
 )
 print(f"Files: {out.folder}")
