@@ -47,9 +47,9 @@ from minigan import (
 )
 from minigan.data import Batches, load_mnist
 from minigan.metrics import mnist_classifier
-from minigan.plotting import draw_confusion, picture, save_picture
+from minigan.plotting import picture, save_picture
 from support.demo import start
-from support.image_pictures import save_images, save_movie, save_progress
+from support.image_pictures import draw_confusion, save_movie, save_progress, save_rows
 from support.options import positive
 from support.training import looking_steps, losses_of, progress
 
@@ -117,8 +117,8 @@ def write(labels, columns=CLASSES):
 
 
 def save_digits():
-    title = "A row for each label, a column for each noise"
-    save_images(out.path("digits.png"), looks[-1][1], CLASSES, (6, 6.3), title)
+    title = "The same noise down each column"
+    save_rows(out.path("digits.png"), looks[-1][1], digits, "asked for", (6.3, 6.3), title)
 
 
 stops = looking_steps(steps, QUICK_FRAMES if options.quick else FRAMES)
@@ -151,7 +151,7 @@ confusion = np.zeros((CLASSES, CLASSES))
 np.add.at(confusion, (asked, seen), CLASSES / len(asked))
 as_asked = np.diag(confusion)
 
-figure = picture(7, 6)
+figure = picture(6.3, 5.4)
 draw_confusion(figure, confusion, f"Classified as asked: {as_asked.mean():.1%}")
 save_picture(figure, out.path("confusion.png"))
 

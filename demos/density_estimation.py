@@ -10,9 +10,10 @@ Each way answers a weakness of the one before it (read minigan/density/ in the s
 6. a GAN: no density at all, only samples, and so no likelihood to maximise. Instead, a second
    network judges the samples.
 
-What to look at in picture.png: "log-likelihood" is the mean log-density of 2,000 points that no
-method has learned from, in nats. More is better, and on average nothing beats the true density.
-W is the Wasserstein distance between as many samples and those points; less is better. Which
+What to look at in picture.png: "log-likelihood" is the mean log-density of points that no method
+has learned from, in nats. More is better, and on average nothing beats the true density. W is the
+Wasserstein distance between 2,000 samples and as many such points; less is better. Both are means
+over 20 sets of points, with their standard errors: differences as small as these are chance. Which
 methods have both figures, and what would be needed to compute the missing ones? The nearest
 neighbours beat the true density: where is the trick? (Look at the area under their curve.)
 
@@ -29,6 +30,7 @@ from minigan import (
     R1,
     Adam,
     Dense,
+    FourierFeatures,
     LeakyReLU,
     LinearDecay,
     NormalLatent,
@@ -47,14 +49,15 @@ from minigan.density import (
     leave_one_out,
 )
 from minigan.metrics import wasserstein_1d
-from minigan.plotting import FAKE, INK, draw_densities, picture, save_picture, styled
+from minigan.plotting import FAKE, INK, draw_densities, minus, picture, save_picture, styled
+from support.claims import borne_out
 from support.demo import start
 from support.options import positive
 from support.training import progress
 
 # %% Constants and data
 
-STEPS, QUICK_STEPS, BATCH, WIDTH, HELD_OUT, COMPONENTS = 4000, 20, 256, 64, 2000, 3
+STEPS, QUICK_STEPS, BATCH, WIDTH, HELD_OUT, SETS, COMPONENTS = 4000, 20, 256, 64, 2000, 20, 3
 
 
 def add_options(parser):
@@ -71,7 +74,8 @@ data_rng, fit_rng, batch_rng, noise_rng, weight_rng, view_rng = np.random.defaul
     options.seed
 ).spawn(6)
 data = toy("trimodal-1d")
-x, held_out = data.sample(options.points, data_rng), data.sample(HELD_OUT, data_rng)
+x = data.sample(options.points, data_rng)
+held_out = [data.sample(HELD_OUT, data_rng) for _ in range(SETS)]
 line = np.linspace(*data.extent, 1001)[:, None]
 
 # %% What came before GANs
@@ -92,15 +96,18 @@ models = {
 steps = options.steps or (QUICK_STEPS if options.quick else STEPS)
 
 
-def network(activation):
-    layers = [Dense(1, WIDTH), activation(), Dense(WIDTH, WIDTH), activation(), Dense(WIDTH, 1)]
+def network(waves, activation):
+    """Waves in front: so G's map can bend, and D can see bends, where the data want them."""
+    layers = [FourierFeatures(1, waves), Dense(1 + 2 * waves, WIDTH), activation()]
+    layers += [Dense(WIDTH, WIDTH), activation(), Dense(WIDTH, 1)]
     return Sequential(layers, (1,), rng=weight_rng, backend=options.backend)
 
 
-G, D = network(Tanh), network(LeakyReLU)
-players = {"generator_optimizer": Adam(G, 1e-3), "discriminator_optimizer": Adam(D, 1e-3)}
+G, D = network(8, Tanh), network(4, LeakyReLU)
+adam = [Adam(network, 1e-3, betas=(0.5, 0.99)) for network in (G, D)]
+players = {"generator_optimizer": adam[0], "discriminator_optimizer": adam[1]}
 chance = {"latent": NormalLatent(1), "rng": noise_rng}
-rest = {"regularizer": R1(0.1), "average_decay": 0.998, "schedule": LinearDecay(steps)}
+rest = {"regularizer": R1(0.1, every=4), "average_decay": 0.998, "schedule": LinearDecay(steps)}
 gan = GAN(G, D, "non-saturating", **players, **chance, **rest)
 for _ in progress(train(gan, Batches(x, min(BATCH, len(x)), batch_rng), steps), gan, steps):
     pass
@@ -108,25 +115,58 @@ for _ in progress(train(gan, Batches(x, min(BATCH, len(x)), batch_rng), steps), 
 # %% How good are they?
 
 
+def mean_and_error(values):
+    """The mean of independent values, and its standard error."""
+    return float(np.mean(values)), float(np.std(values, ddof=1) / len(values) ** 0.5)
+
+
 def scores(model):
     """Log-likelihood per held-out point, area, W to the held-out points: what the model has."""
     found = {}
     if hasattr(model, "log_density"):
-        found["log_likelihood"] = model.log_density(held_out).mean()
-        found["area"] = np.trapezoid(np.exp(model.log_density(line)), line[:, 0])
+        means = [model.log_density(points).mean() for points in held_out]
+        found["log_likelihood"] = mean_and_error(means)
+        found["area"] = float(np.trapezoid(np.exp(model.log_density(line)), line[:, 0]))
     if hasattr(model, "sample"):
-        found["wasserstein"] = wasserstein_1d(model.sample(HELD_OUT, view_rng), held_out)
-    return {name: float(value) for name, value in found.items()}
+        found["wasserstein"] = mean_and_error(
+            [wasserstein_1d(model.sample(HELD_OUT, view_rng), points) for points in held_out]
+        )
+    return found
 
 
 def caption(found):
-    texts = {"log_likelihood": "log-likelihood {:.3f}", "wasserstein": "W {:.3f}"}
-    if "wasserstein" not in found:
-        texts["area"] = "area {:.3f}"
-    return ", ".join(text.format(found[name]) for name, text in texts.items() if name in found)
+    """The figures that a model has, a line each."""
+    lines = []
+    if "log_likelihood" in found:
+        mean, error = found["log_likelihood"]
+        lines.append(f"log-likelihood {minus(f'{mean:.3f}')} ± {error:.3f}")
+    if "wasserstein" in found:
+        mean, error = found["wasserstein"]
+        lines.append(f"W {mean:.3f} ± {error:.3f}")
+    elif "area" in found:
+        lines.append(f"area {found['area']:.3f}")
+    return "\n".join(lines)
 
 
 found = {name: scores(model) for name, model in {"truth": data, **models, "GAN": gan}.items()}
+for name, figures in found.items():
+    print(f"{name:25} {caption(figures).replace(chr(10), ', ')}")
+best = found["truth"]
+honest = [figures for name, figures in found.items() if name.startswith(("Gauss", "mix", "Parzen"))]
+claims = borne_out(
+    {
+        "No method with an area of 1 beats the truth by more than twice the standard error": all(
+            figures["log_likelihood"][0] < best["log_likelihood"][0] + 2 * best["log_likelihood"][1]
+            and figures["wasserstein"][0] > best["wasserstein"][0] - 2 * best["wasserstein"][1]
+            for figures in honest
+        ),
+        "The nearest neighbours beat it, with an area above 1": any(
+            figures["area"] > 1.05 and figures["log_likelihood"] > best["log_likelihood"]
+            for name, figures in found.items()
+            if "neighbours" in name
+        ),
+    }
+)
 
 # %% Picture
 
@@ -138,11 +178,18 @@ def draw(figure):
     for i, (name, model) in enumerate({**models, "GAN": gan}.items(), 2):
         density = np.exp(model.log_density(line)) if hasattr(model, "log_density") else None
         samples = model.sample(20000, view_rng)[:, 0] if density is None else None
-        axes = panels[i - 1]
-        draw_densities(axes, line[:, 0], data.density(line), density, samples=samples)
+        axes, top = panels[i - 1], 0.7
+        if samples is not None:  # room for the highest bar
+            top = max(top, 1.5 * np.histogram(samples, 80, data.extent, density=True)[0].max())
+        draw_densities(axes, line[:, 0], data.density(line), density, samples=samples, top=top)
         axes.set_title(f"{i}. {name[0].upper() + name[1:]}")
         axes.set_xlabel(caption(found[name]))
-    figure.suptitle(f"{len(x):,} points; the true density: {caption(found['truth'])}")
+        axes.set(ylabel="density" if i == 4 else "", xticks=[-4, 0, 4])
+        if axes.get_legend() and 2 < i < 6:
+            axes.get_legend().remove()
+    figure.suptitle(
+        f"{len(x):,} points; the truth: {caption(found['truth']).replace(chr(10), ', ')}"
+    )
 
 
 def draw_coin(axes):
@@ -157,11 +204,16 @@ def draw_coin(axes):
     axes.legend(loc="upper left")
 
 
-figure = picture(13, 7.6)
+figure = picture(8, 6.2)
 draw(figure)
 save_picture(figure, out.path("picture.png"))
 
-out.save_metrics(p=coin.p, standard_error=coin.standard_error, steps=steps, models=found)
-for name, figures in found.items():
-    print(f"{name:28}{caption(figures)}")
+out.save_metrics(
+    p=coin.p,
+    standard_error=coin.standard_error,
+    bandwidth=float(bandwidth),
+    steps=steps,
+    models=found,
+    claims=claims,
+)
 print(f"Files: {out.folder}")

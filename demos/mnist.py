@@ -78,7 +78,7 @@ from minigan.latent import LATENTS
 from minigan.metrics import image_scores, mnist_classifier
 from support.demo import start
 from support.image_models import KERNELS, MODELS
-from support.image_pictures import save_images, save_movie, save_progress
+from support.image_pictures import save_images, save_movie, save_progress, save_rows
 from support.options import count, number
 from support.training import looking_steps, losses_of, progress, records_of
 from support.walks import between
@@ -234,6 +234,8 @@ title = "The same noise, step by step"
 curves = {}
 if layers_of_D and gan.objective.log_odds:  # the losses of a D that answers 1/2
     curves = {"balance": gan.objective.undecided_losses(), "unit": "nats"}
+if options.model == "dcgan-r1":
+    curves["note"] = "mean, and range; D's grey band is wide, as R1 is added at every 8th step"
 tens = [(step, images[:10]) for step, images in looks]
 save_progress(out.path("picture.png"), tens, losses, title, **curves)
 save_samples(*looks[-1])
@@ -247,11 +249,14 @@ walks = [between(latent, a, b, t) for a, b in ends for t in np.linspace(0, 1, 12
 save_images(out.path("walk.png"), gan.generate(np.array(walks)), 12, (8, 5.8), title)
 
 if latent.components:
-    title, size = "A row for each piece of the noise", (6, 0.5 * latent.components + 0.4)
+    title, size = "A row for each piece of the noise", (6.3, 0.46 * latent.components + 0.4)
     rows_of_pieces = np.repeat(np.eye(latent.components), 12, axis=0)
     pieces = noise(len(rows_of_pieces))
     pieces[:, normal:] = rows_of_pieces * pieces[:, normal:].max()
-    save_images(out.path("pieces.png"), gan.generate(pieces), 12, size, title)
+    labels = range(1, latent.components + 1)
+    save_rows(
+        out.path("pieces.png"), gan.generate(pieces), labels, "piece of the noise", size, title
+    )
 
 # %% The generator, samples, what the classifier of digits thinks of them, metrics
 

@@ -7,8 +7,9 @@ mode by itself, and between the modes its verdict says nothing about where they 
 their mode are good, and the slope of D around them is all that G knows. Nothing tells G that there
 are seven more modes: it stays. Each cure changes one thing only:
 
-- R1: D must not be steep at the real points (Mescheder et al. 2018, arXiv:1801.04406). Its verdict
-  becomes smooth, and its slopes reach from mode to mode;
+- noise on all that D sees, real and fake, which fades while they play ("instance noise", Sønderby
+  et al. 2017, arXiv:1610.04490). Through the noise D sees no details, but from afar where the real
+  points are, and G spreads. When the noise is gone, D sees sharply, and the fakes become good;
 - a D that sees far: the same layers, without the waves in front of them. What it learns at one
   place changes its verdict everywhere.
 
@@ -18,9 +19,10 @@ go? Below, the cured games at the end, and how many modes each game has reached 
 mode counts as reached if it has at least 2 % of the samples; a fair share would be 12.5 %. "Good"
 is the share of samples within 3 standard deviations of a mode: of real points, 99 %.
 
-What to try next: --seed 1; FINENESS = 2: how many modes now? Or put Pack(2) in front of D, so that
-it judges two samples at a time (PacGAN), which shows it when all are alike. It takes about half a
-minute.
+What to try next: --seed 1; FINENESS = 2: how many modes now? regularizer=R1(0.02, every=4), which
+forbids D to be steep at the real points, brings back most modes. Or put Pack(2) in front of D, so
+that it judges two samples at a time (PacGAN), which shows it when all are alike. It takes about
+half a minute.
 
 Files: picture.png, metrics.json with the modes and the good samples of all games.
 """
@@ -29,10 +31,10 @@ import numpy as np
 
 from minigan import (
     GAN,
-    R1,
     Adam,
     Dense,
     FourierFeatures,
+    Layer,
     LeakyReLU,
     LinearDecay,
     NormalLatent,
@@ -50,10 +52,14 @@ from support.verdict import plane_points, verdict
 
 # %% Constants
 
-BATCH, WIDTH, SAMPLES, STEPS, QUICK_STEPS, LOOKS = 128, 64, 2500, 3000, 16, 40
+BATCH, WIDTH, SAMPLES, STEPS, QUICK_STEPS, LOOKS = 128, 64, 2500, 4000, 16, 40
 LR, BETAS, SIGMA, REACHED = 1e-3, (0.5, 0.99), 0.07, 0.02
 WAVES, FINENESS, SPOT = 32, 5.0, 0.05  # of D: how many, in radians per unit; of G: its first width
-GAMES = {"no cure": (WAVES, None), "R1": (WAVES, R1(0.01, every=4)), "D sees far": (0, None)}
+NOISE, FADED = (
+    0.5,
+    0.7,
+)  # the width of the noise at first, and the share of the run until it is gone
+GAMES = {"no cure": (WAVES, 0), "fading noise": (WAVES, NOISE), "D sees far": (0, 0)}
 WINDOW, GRID = (-1.5, 1.5, -1.5, 1.5), 80
 
 options, out = start("mode_collapse", __doc__, ["picture.png"])
@@ -78,16 +84,33 @@ def generator(rng):
     return G
 
 
-def discriminator(waves, rng):
-    layers = [FourierFeatures(2, waves, scale=FINENESS)] if waves else []
+class FadingNoise(Layer):
+    """y = x + σ · normal noise; the game makes σ smaller from step to step. dx = dy."""
+
+    def __init__(self, sigma, rng):
+        self.sigma, self.rng = sigma, rng
+
+    def forward(self, x, train):
+        noise = self.rng.standard_normal(x.shape) if train else np.zeros(x.shape)
+        return x + self.backend.asarray(self.sigma * noise, x.dtype), None
+
+    def backward(self, dy, cache):
+        return dy.copy()
+
+
+def discriminator(waves, noise, rng):
+    layers = [noise] if noise.sigma else []
+    layers += [FourierFeatures(2, waves, scale=FINENESS)] if waves else []
     layers += dense(2 + 2 * waves, 1, 2, LeakyReLU)
     return Sequential(layers, (2,), rng=rng, backend=options.backend)
 
 
-def play(name, waves, regularizer):
+def play(name, waves, sigma):
     """(step, samples, coverage, verdict of D) at about 40 moments."""
-    data_rng, noise_rng, g_rng, d_rng, view_rng = np.random.default_rng(options.seed).spawn(5)
-    G, D = generator(g_rng), discriminator(waves, d_rng)
+    chance = np.random.default_rng(options.seed).spawn(6)
+    data_rng, noise_rng, g_rng, d_rng, view_rng, fading_rng = chance
+    noise = FadingNoise(sigma, fading_rng)
+    G, D = generator(g_rng), discriminator(waves, noise, d_rng)
     gan = GAN(
         G,
         D,
@@ -96,18 +119,20 @@ def play(name, waves, regularizer):
         rng=noise_rng,
         generator_optimizer=Adam(G, LR, betas=BETAS),
         discriminator_optimizer=Adam(D, LR, betas=BETAS),
-        regularizer=regularizer,
         schedule=LinearDecay(steps),
     )
-    z, looks = gan.latent.sample(SAMPLES, view_rng), []
-    points = gan.asarray(plane_points(WINDOW, GRID))
-    records = train(gan, Batches(data, BATCH, data_rng), steps)
+    z, points = gan.latent.sample(SAMPLES, view_rng), gan.asarray(plane_points(WINDOW, GRID))
+
+    def look():
+        samples = gan.generate(z)
+        seen = verdict(D, points, None, None, log_odds=True).reshape(GRID, GRID)
+        return gan.steps, samples, mode_coverage(samples, data.means, SIGMA), seen
+
+    looks, records = [look()], train(gan, Batches(data, BATCH, data_rng), steps)
     for record in progress(records, gan, steps, name=name):
+        noise.sigma = sigma * max(0.0, 1 - record.step / (FADED * steps))
         if record.step % max(1, steps // LOOKS) == 0:
-            samples = gan.generate(z)
-            seen = verdict(D, points, None, None, log_odds=True).reshape(GRID, GRID)
-            coverage = mode_coverage(samples, data.means, SIGMA)
-            looks.append((record.step, samples, coverage, seen))
+            looks.append(look())
     return looks
 
 
@@ -142,7 +167,7 @@ claims = borne_out(
 def draw_samples(axes, look, title):
     _, samples, c, seen = look
     axes.imshow(seen, JUDGEMENT, extent=WINDOW, origin="lower", vmin=-1, vmax=1)
-    axes.scatter(*data.means.T, s=90, facecolors="none", edgecolors=REAL, label="modes")
+    axes.scatter(*data.means.T, s=60, facecolors="none", edgecolors=REAL, label="modes")
     axes.scatter(*samples.T, s=2.5, color=FAKE, linewidths=0, label="generated")
     axes.set(title=title, xlim=WINDOW[:2], ylim=WINDOW[2:], aspect="equal", xticks=[], yticks=[])
     axes.set_xlabel(f"{reached(c)} of {c.modes_total} modes\n{c.high_quality:.0%} good")
@@ -153,25 +178,27 @@ def draw_samples(axes, look, title):
 def draw(figure):
     above, below = figure.subfigures(2, 1)
     looks = games[sick]
-    chosen = [looks[round((len(looks) - 1) * part)] for part in (0, 0.1, 0.5, 1)]
+    chosen = [looks[0], looks[1], looks[len(looks) // 2], looks[-1]]
     for axes, look in zip(above.subplots(1, 4), chosen, strict=True):
         draw_samples(axes, look, f"step {look[0]:,}")
-    above.axes[0].legend(loc="center", markerscale=1, handletextpad=0)
-    above.suptitle(
-        "No cure: each fake is good, but they miss most modes" if collapsed else "No cure"
-    )
+    above.axes[0].legend(loc="center", markerscale=2, handletextpad=0)
+    title = "No cure: each fake is good, but most modes are missed" if collapsed else "No cure"
+    above.suptitle(title)
+    above.supxlabel("background: D's verdict, orange for fake, blue for real", size=10)
     *panels, curves = below.subplots(1, 3, width_ratios=[1, 1, 2.1])
     for axes, name in zip(panels, cures, strict=True):
         draw_samples(axes, games[name][-1], name)
-    for name, colour, line in zip(games, (INK, *OTHERS), ("-", "--", "-."), strict=False):
+    for name, colour, line in zip(
+        games, (INK, OTHERS[0], OTHERS[3]), ("-", "--", "-."), strict=False
+    ):
         at, counts = [look[0] for look in games[name]], [reached(look[2]) for look in games[name]]
         curves.plot(at, counts, color=colour, linestyle=line, label=name)
     curves.set(title="Modes reached", xlabel="step", xlim=(0, steps), ylim=(0, 11))
     curves.legend(loc="upper left", ncols=3, columnspacing=1)
-    below.suptitle("Cured: all modes, and each fake is good" if all(cured.values()) else "Cures")
+    below.suptitle("Cures: all modes, and each fake is good" if all(cured.values()) else "Cures")
 
 
-figure = picture(8, 6.4)
+figure = picture(8, 6.6)
 draw(figure)
 save_picture(figure, out.path("picture.png"))
 

@@ -22,7 +22,10 @@ What to look at:
 - "DCGAN, R1" and "WGAN-GP" are the same networks with the same noise; GMMN has no discriminator.
   The seconds of training stand beside each name.
 
-Files: table.md and metrics.json.
+- scores.png, where images were scored: for each figure, real digits, the same digits blurred, and
+  generated ones. A figure is fooled by blur where it prefers the blurred digits.
+
+Files: table.md, metrics.json, and scores.png.
 """
 
 import json
@@ -37,6 +40,7 @@ from minigan.data import load_mnist, toy
 from minigan.density.distances import squared_distances
 from minigan.files import expanded, replacing
 from minigan.metrics import image_scores, mnist_classifier, mode_coverage, parzen_score
+from minigan.plotting import FAKE, OTHERS, REAL, picture, save_picture, styled
 from support.demo import start
 from support.options import positive
 from support.recipes import RECIPES
@@ -93,7 +97,7 @@ def check(options):
     options.images = {path: load(path) for path in options.what if path not in (*TOYS, "mnist")}
 
 
-options, out = start("results", __doc__, ["table.md"], add_options, check)
+options, out = start("results", __doc__, ["table.md", "scores.png"], add_options, check)
 shared = ["--backend", options.backend.name]
 shared += ["--quick"] if options.quick else []
 shared += ["--steps", str(options.steps)] if options.steps else []
@@ -226,6 +230,45 @@ def train_images():
     return sets, failed
 
 
+# %% A picture of the scores: which figures prefer blurred digits?
+
+LESS_IS_BETTER = {"Fréchet distance"}
+
+
+def scores_of(table):
+    """heading -> name of the images -> figure, for those that have it."""
+    head, *rows = table
+    return {
+        heading: {row[0]: float(row[k].split()[0]) for row in rows if row[k][:1].isdigit()}
+        for k, heading in enumerate(head[1:], 1)
+    }
+
+
+def is_fooled(heading, figures):
+    """Whether the figure prefers blurred images to the same images as they are."""
+    sharp, soft = figures["training images"], figures["the same, blurred"]
+    return soft < sharp if heading in LESS_IS_BETTER else soft > sharp
+
+
+@styled
+def draw_scores(figure, scores):
+    panels = figure.subplots(2, 4).ravel()
+    names = list(scores["score"])
+    colours = {"test images": REAL, "training images": REAL, "the same, blurred": OTHERS[4]}
+    for axes, (heading, figures) in zip(panels, scores.items(), strict=False):
+        for place, name in enumerate(names):
+            if name in figures:
+                axes.barh(place, figures[name], color=colours.get(name, FAKE))
+                axes.text(0, place, f" {figures[name]:g}", va="center", size=9.5)
+        less = "less" if heading in LESS_IS_BETTER else "more"
+        fooled = "fooled by blur" if is_fooled(heading, figures) else "not fooled"
+        axes.set(title=heading.replace(", ", ",\n"), ylim=(len(names) - 0.5, -0.5), xticks=[])
+        axes.set_xlabel(f"{less} is better: {fooled}")
+        axes.set_yticks(range(len(names)), [Path(name).name for name in names])
+        axes.tick_params(length=0, labelleft=axes in (panels[0], panels[4]))
+    panels[7].set_axis_off()
+
+
 # %% The tables that were asked for
 
 
@@ -241,7 +284,12 @@ if "mnist" in options.what or options.images:
 text = "\n".join(map(markdown, tables.values()))
 with replacing(out.path("table.md")) as temporary:
     Path(temporary).write_text(text, encoding="utf-8")
-out.save_metrics(tables=tables)
+scores = scores_of(tables["mnist"]) if "mnist" in tables else {}
+if scores:
+    figure = picture(8, 5)
+    draw_scores(figure, scores)
+    save_picture(figure, out.path("scores.png"))
+out.save_metrics(tables=tables, scores=scores)
 print(f"\n{text}\nFiles: {out.folder}")
 if failures:
     sys.exit(f"{len(failures)} runs failed: see above.")

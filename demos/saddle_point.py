@@ -29,6 +29,7 @@ from minigan import Adam, Dense, LinearDecay, Minimax, Sequential, Tanh, train
 from minigan.data import Batches, GaussianMixture
 from minigan.games.critic import CriticGame
 from minigan.plotting import INK, OTHERS, draw_densities, minus, picture, save_picture, styled
+from support.claims import borne_out
 from support.demo import start
 from support.training import progress
 
@@ -118,6 +119,19 @@ ways |= {f"R1, γ = {GAMMA:g}": play(gamma=GAMMA), f"{K} steps of D": play(k=K)}
 distances = {name: np.linalg.norm(way, axis=1) for name, way in ways.items()}
 looks = [(INK, "-"), (OTHERS[0], "--"), (OTHERS[3], "-."), (OTHERS[2], ":")]
 looks = dict(zip(ways, [{"color": c, "linestyle": line} for c, line in looks], strict=True))
+claims = borne_out(
+    {
+        "The network is close to D*": error < 0.02,
+        "Its value climbs to that of D*, and no further": 0 <= best - values[1, -1] < 0.01,
+        "If p = q, to −log 4": 0 <= best_equal - values_equal[1, -1] < 0.01,
+        "Simultaneous steps do not arrive": distances["simultaneous steps"][-1] > 1,
+        "Their average comes closer, R1 and more steps of D arrive": all(
+            found[-1] < (0.2 if name == "their average" else 1e-6)
+            for name, found in distances.items()
+            if name != "simultaneous steps"
+        ),
+    }
+)
 
 # %% Pictures
 
@@ -188,6 +202,7 @@ out.save_metrics(
     value_of_best=best,
     value_if_equal=values_equal[1, -1],
     minus_log_4=best_equal,
+    claims=claims,
     distances={name: float(found[-1]) for name, found in distances.items()},
 )
 print(f"Mean error of D: {error:.3f}. Its value: {values[1, -1]:.3f}; that of D*: {best:.3f}.")

@@ -5,8 +5,9 @@ points from real ones, and G learns only from D where the real ones are. It take
 on two cores and needs no download. How one step of the game goes stands in minigan/gan.py.
 
 What to look at, in picture.png and animation.gif:
-- Does G reach all eight modes, or only some? Does it lose some again? From half-time on the
-  learning rate falls, and the game settles.
+- Does G reach all eight modes, or only some? Does it lose some again? The dashed line is where it
+  lost most of what it had reached: do the losses tell? From half-time on the learning rate falls,
+  and the game settles.
 - The background is D's verdict. The arrows are the negative gradient of G's loss with respect to
   each generated point: D shows G the way, and nothing else does. (Compare their lengths within
   one picture only.) At the end D is unsure wherever there are points, real or generated: it
@@ -39,7 +40,7 @@ from minigan import GAN, FourierFeatures, LeakyReLU, ReLU, Sequential, UniformLa
 from minigan.data import Batches
 from minigan.plotting import draw_frame, draw_moments, picture, save_animation, save_picture
 from support.demo import start
-from support.looks import Observer, coverage_figures, restored
+from support.looks import Observer, coverage_figures, quiet, relapse, restored
 from support.own_data import PLANE, plane_data
 from support.recipes import RECIPES, find_recipe
 from support.toy_variants import VARIANTS, dense_layers
@@ -133,9 +134,15 @@ if observer.log_odds:  # the losses, in nats, of a D that answers 1/2 (logit 0) 
     scene |= {"balance": gan.objective.undecided_losses(), "unit": "nats"}
 if not options.no_pictures:
     print("Drawing ...")
-    figure = picture(13, 7)
-    chosen = [moments[round((len(moments) - 1) * part)] for part in (1 / 12, 1 / 4, 1 / 2, 1)]
-    draw_moments(figure, chosen, shares=shares, **scene)
+    figure, notes = picture(8, 6), None
+    chosen = [round((len(moments) - 1) * part) for part in (1 / 12, 1 / 4, 1 / 2, 1)]
+    worst = relapse(shares)
+    if worst is not None:
+        chosen = sorted({*chosen[:2], worst, chosen[-1]})
+        step, _, good = shares[worst]
+        title = "Losses: nothing to see there" if quiet(losses[0], step) else "Losses"
+        notes = (step, title, f"Dashed line: {good:.0%} high quality")
+    draw_moments(figure, [moments[i] for i in chosen], shares=shares, notes=notes, **scene)
     save_picture(figure, out.path("picture.png"))
     figure, path = picture(8, 4), out.path("animation.gif")
     save_animation(figure, path, lambda moment: draw_frame(figure, moment, **scene), moments)
@@ -144,6 +151,7 @@ out.save_metrics(
     objective=recipe.objective,
     regularizer=recipe.bounded_by,
     **coverage_figures(looks[-1][1]),
+    coverage=[list(row) for row in shares],
     discriminator_loss=losses[0, -1],
     generator_loss=losses[1, -1],
     steps=steps,

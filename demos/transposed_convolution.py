@@ -5,11 +5,12 @@ of the matrix A hold the same kernel, each moved along a bit. A transposed convo
 by Aᵀ; it is nothing more than that.
 
 What to look at:
-- matrix.png: A, and Aᵀ beside it, each found by sending single pixels through the layer, column by
-  column. One more step of the stride moves the kernel by that many places. Aᵀ is not the inverse:
-  the picture says how far Aᵀ A is from the identity.
-- scatter.png: the same as stamping. Each input pixel stamps the kernel, times its value, into the
-  output, one stride further than its neighbour; where stamps overlap, they add.
+- matrix.png: A and Aᵀ of a row of pixels, each found by sending single pixels through the layer,
+  column by column. From one row of A to the next, the kernel moves by the stride. Aᵀ is not the
+  inverse of A: Aᵀ A is not the identity.
+- scatter.png: the same as stamping, on an image. Each input pixel stamps the kernel, times its
+  value, into the output, one stride further than its neighbour. Where stamps overlap (outlined),
+  they add.
 - checkerboard.png: how many stamps meet in each output pixel. If the stride does not divide the
   kernel's size, the number changes from pixel to pixel: a checkerboard before anything is learned,
   and worse with each layer ("uneven" is the standard deviation over the mean). This is why DCGANs
@@ -27,15 +28,16 @@ Files: matrix.png, scatter.png, checkerboard.png, metrics.json.
 import itertools
 
 import numpy as np
+from matplotlib.patches import Rectangle
 
 from minigan import Conv2d, ConvTranspose2d, Sequential
-from minigan.plotting import INK, SIGNED, picture, save_picture, styled
+from minigan.plotting import INK, SIGNED, minus, picture, save_picture, styled
 from support.demo import start
 
 # %% Constants
 
-SIZE, KERNEL, STRIDE = 5, 3, 2  # of the convolution: 5 × 5 -> 2 × 2
-KERNELS, GRID = (2, 3, 4, 5, 6), 16  # of the checkerboards, from a grid of 16 × 16
+SIZE, KERNEL, STRIDE = 7, 3, 2  # of the convolution: 7 pixels -> 3
+KERNELS, SHOWN, GRID = (2, 3, 4, 5, 6), (3, 5, 4), 16  # of the checkerboards, of 16 × 16 pixels
 
 FILES = ["matrix.png", "scatter.png", "checkerboard.png"]
 options, out = start("transposed_convolution", __doc__, FILES)
@@ -46,8 +48,8 @@ rng = np.random.default_rng(options.seed)
 small = (SIZE - KERNEL) // STRIDE + 1
 
 
-def network(layer, size, weight):
-    found = Sequential([layer], (size, size, 1), rng=0, dtype="float64")
+def network(layer, shape, weight):
+    found = Sequential([layer], (*shape, 1), rng=0, dtype="float64")
     found.layers[0].weight[...] = weight
     return found
 
@@ -59,18 +61,26 @@ def matrix(network):
     return network(pixels).reshape(height * width, -1).T
 
 
-whole_numbers = np.delete(np.arange(KERNEL**2 + 1) - 3, 3)  # easy to check by hand; none is 0
-weight = rng.permutation(whole_numbers).reshape(KERNEL, KERNEL, 1, 1)
-conv = network(Conv2d(1, 1, KERNEL, STRIDE, bias=False), SIZE, weight)
-transposed = network(ConvTranspose2d(1, 1, KERNEL, STRIDE, bias=False), small, weight)
+kernel = np.array([2.0, 3.0, -1.0]).reshape(1, KERNEL, 1, 1)  # of images one pixel high
+conv = network(Conv2d(1, 1, (1, KERNEL), (1, STRIDE), bias=False), (1, SIZE), kernel)
+transposed = network(
+    ConvTranspose2d(1, 1, (1, KERNEL), (1, STRIDE), bias=False), (1, small), kernel
+)
 A, AT = matrix(conv), matrix(transposed)
-x = rng.integers(-3, 4, (1, SIZE, SIZE, 1)).astype(float)
-y = np.resize([1.0, 2.0, -1.0, 3.0], (1, small, small, 1))
+x = rng.integers(-3, 4, (1, 1, SIZE, 1)).astype(float)
+y = np.array([1.0, 2.0, -1.0]).reshape(1, 1, small, 1)
 left, right = float((conv(x) * y).sum()), float((x * transposed(y)).sum())
 print(
     f"largest difference of the second matrix from the first one's transpose: {abs(AT - A.T).max()}"
 )
 print(f"<conv(x), y> = {left:g} = {right:g} = <x, convT(y)>")
+
+# %% The same for an image: 2 × 2 pixels become 5 × 5
+
+whole_numbers = np.delete(np.arange(KERNEL**2 + 1) - 3, 3)  # easy to check by hand; none is 0
+weight = rng.permutation(whole_numbers).reshape(KERNEL, KERNEL, 1, 1)
+stamp = network(ConvTranspose2d(1, 1, KERNEL, STRIDE, bias=False), (2, 2), weight)
+image = np.array([1.0, 2.0, -1.0, 3.0]).reshape(1, 2, 2, 1)
 
 # %% Sizes: the formula, the layer, and the way back
 
@@ -94,7 +104,7 @@ def overlap(kernel, layers):
     for _ in range(layers):
         ones = np.ones((kernel, kernel, 1, 1))
         layer = ConvTranspose2d(1, 1, kernel, STRIDE, bias=False)
-        counts = network(layer, counts.shape[1], ones)(counts)
+        counts = network(layer, counts.shape[1:3], ones)(counts)
     edge = (kernel - 1) * (2**layers - 1)  # near the edge, fewer stamps meet
     inside = counts[0, edge:-edge, edge:-edge, 0]
     return counts[0, ..., 0], float(inside.std() / inside.mean())
@@ -105,64 +115,82 @@ counts = {(k, depth): overlap(k, depth) for depth in (1, 2) for k in KERNELS}
 # %% Pictures
 
 
-def show(axes, image, title, *, numbers=True):
-    """A small matrix with its numbers, orange below zero and blue above."""
-    reach = abs(image).max()
-    axes.imshow(image, SIGNED, vmin=-1.6 * reach, vmax=1.6 * reach)
+def show(axes, image, title, reach=None, outlined=None):
+    """A small matrix with its numbers, orange below zero and blue above. outlined: which pixels."""
+    reach = 1.6 * (abs(image).max() if reach is None else reach)
+    axes.imshow(image, SIGNED, vmin=-reach, vmax=reach)
     for (i, j), value in np.ndenumerate(image):
-        if numbers and value:
-            axes.text(j, i, f"{value:g}", ha="center", va="center", fontsize=9, color=INK)
+        if value:
+            text = minus(f"{value:g}")
+            axes.text(j, i, text, ha="center", va="center", size=9.5, color=INK)
+        if outlined is not None and outlined[i, j]:
+            box = {"fill": False, "edgecolor": INK, "linewidth": 1.5}
+            axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, **box))
     axes.set(title=title, xticks=[], yticks=[])
     axes.spines[:].set_visible(True)
 
 
 @styled
 def draw_matrices(figure):
-    wide, tall = figure.subplots(1, 2, width_ratios=[2.6, 1])
-    n, m = SIZE * SIZE, small * small
-    show(wide, A, f"A: convolution, {n} pixels to {m}")
-    show(tall, AT, f"Aᵀ: transposed, {m} to {n}")
-    tall.set_aspect("auto")
-    size = abs(AT @ A - np.eye(n)).max()
-    wide.set_xlabel(
-        f"⟨A x, y⟩ = {left:g} = {right:g} = ⟨x, Aᵀ y⟩\n"
-        f"largest entry of Aᵀ A − 1: {size:g}, so Aᵀ is not the inverse"
-    )
+    panels = figure.subplots(1, 3, width_ratios=[SIZE, small, SIZE])
+    product = AT @ A
+    show(panels[0], A, f"A: convolution\n{SIZE} pixels to {small}")
+    show(panels[1], AT, f"Aᵀ: transposed\n{small} to {SIZE}")
+    show(panels[2], product, "Aᵀ A: not\nthe identity")
+    panels[0].set_xlabel("each row is the kernel,\nmoved by the stride")
+    panels[1].set_xlabel("each column is\nthe kernel")
+    text = f"⟨A x, y⟩ = {left:g}\n⟨x, Aᵀ y⟩ = {right:g}"
+    panels[2].set_xlabel(minus(text))
 
 
 @styled
 def draw_scatter(figure):
-    value = y[0, ..., 0]
-    panels = figure.subplots(1, value.size + 2)
-    show(panels[0], value, "input y")
-    for axes, (i, j) in zip(panels[1:], np.ndindex(value.shape), strict=False):
-        stamp = np.zeros_like(y)
-        stamp[0, i, j] = value[i, j]
-        show(axes, transposed(stamp)[0, ..., 0], f"{value[i, j]:g} × kernel")
-        axes.set_xlabel("+" if (i + 1, j + 1) != value.shape else "=")
-    show(panels[-1], transposed(y)[0, ..., 0], "output: the sum")
+    value, reach = image[0, ..., 0], abs(stamp(image)).max()
+    meets = stamp_count(np.ones((2, 2)))[0, ..., 0] > 1
+    above, below = figure.subplots(2, 4)
+    show(above[0], weight[..., 0, 0], "")
+    show(above[1], value, "")
+    show(above[2], stamp(image)[0, ..., 0], "output", reach, meets)
+    for axes, name, size in ((above[0], "kernel", KERNEL), (above[1], "input", 2)):
+        axes.set(xlim=(-0.5, 4.5), ylim=(4.5, -0.5), frame_on=False)  # pixels as of the output
+        axes.set_title(name, loc="left")
+        axes.add_patch(Rectangle((-0.5, -0.5), size, size, fill=False, edgecolor=INK))
+    above[2].set_xlabel("the sum of the stamps below")
+    above[3].set_axis_off()
+    above[3].text(0, 0.5, "outlined: where\ntwo or more\nstamps meet", va="center")
+    for axes, (i, j) in zip(below, np.ndindex(value.shape), strict=True):
+        one = np.zeros_like(image)
+        one[0, i, j] = value[i, j]
+        title = minus(f"{value[i, j]:g} × kernel")
+        show(axes, stamp(one)[0, ..., 0], title, reach)
+
+
+def stamp_count(pixels):
+    """How many stamps of the kernel meet in each pixel, (1, …, …, 1)."""
+    layer = ConvTranspose2d(1, 1, KERNEL, STRIDE, bias=False)
+    return network(layer, pixels.shape, np.ones_like(weight))(pixels[None, ..., None])
 
 
 @styled
 def draw_checkerboards(figure):
-    for axes, ((k, depth), (image, uneven)) in zip(
-        figure.subplots(2, len(KERNELS)).ravel(), counts.items(), strict=True
-    ):
+    shown = [(k, depth) for depth in (1, 2) for k in SHOWN]
+    for axes, (k, depth) in zip(figure.subplots(2, 3).ravel(), shown, strict=True):
+        image, uneven = counts[k, depth]
         middle = len(image) // 2
         cut = image[middle - 8 : middle + 8, middle - 8 : middle + 8]
-        bar = axes.imshow(cut, "Blues", vmin=0)
-        figure.colorbar(bar, ax=axes, shrink=0.75)
+        bar = axes.imshow(cut / cut.mean(), "Blues", vmin=0, vmax=2.5)
         axes.set(title=f"kernel {k}, {depth} layer{'s' * (depth > 1)}", xticks=[], yticks=[])
         axes.set_xlabel(f"uneven: {uneven:.0%}")
-    figure.suptitle(f"Stamps that meet in each pixel, stride {STRIDE} (the middle 16 × 16 pixels)")
+    figure.colorbar(bar, ax=figure.axes, shrink=0.7, label="stamps that meet, over the mean")
+    figure.suptitle(f"Stride {STRIDE}: the middle 16 × 16 pixels")
 
 
-for name, draw, size in (
-    ("matrix.png", draw_matrices, (13, 6)),
-    ("scatter.png", draw_scatter, (13, 3)),
-    ("checkerboard.png", draw_checkerboards, (13, 5.6)),
+for name, draw, height in (
+    ("matrix.png", draw_matrices, 3.6),
+    ("scatter.png", draw_scatter, 4.6),
+    ("checkerboard.png", draw_checkerboards, 5.4),
 ):
-    figure = picture(*size)
+    figure = picture(8, height)
     draw(figure)
     save_picture(figure, out.path(name))
 

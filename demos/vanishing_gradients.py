@@ -12,9 +12,9 @@ generator made its step now, how large would its gradient be?
 
 What to look at in picture.png: above left, the gradient over the steps of D, on logarithmic axes.
 (With some seeds it dips early. A D that has learned nothing may push the fakes away from the data;
-while its push turns round, it passes through zero. The picture says where.) Above right, what the two
-networks have learned (figure 2 of Arjovsky et al. 2017, arXiv:1701.07875): D is a step, flat on
-both sides; the critic is a slope. Below, the push on a fake at each place.
+while its push turns round, it passes through zero. The picture says where.) Above right, what the
+two networks have learned (figure 2 of Arjovsky et al. 2017, arXiv:1701.07875): D is a step, flat
+on both sides; the critic is a slope. Below, the push on a fake at each place.
 
 What to try next: in the constants, let the Gaussians overlap (DISTANCE = 1): which gradient
 vanishes now? Train with toy.py --objective minimax: why does it work there? It takes about 10
@@ -41,6 +41,7 @@ from minigan.data import Batches, GaussianMixture
 from minigan.games.critic import CriticGame
 from minigan.gan import norm
 from minigan.plotting import FAKE, INK, OTHERS, draw_densities, picture, save_picture, styled
+from support.claims import borne_out
 from support.demo import start
 from support.training import progress
 
@@ -108,9 +109,15 @@ norms = {name: [length for length, _ in pairs] for name, pairs in found.items()}
 away = [step for step, (_, mean) in zip(stops, found["minimax"][1:], strict=True) if mean < 0]
 turn = max(away, default=None)  # the last step of D after which it pushed the fakes away
 for name, (first, *_, last) in norms.items():
-    print(
-        f"{name:15} gradient of G: {first:.2g} before D learns, {last:.2g} after, × {last / first:.2g}"
-    )
+    print(f"{name:15} gradient of G: {first:.2g} before D learns, {last:.2g} after")
+change = {name: lengths[-1] / lengths[0] for name, lengths in norms.items()}
+claims = borne_out(
+    {
+        "The minimax gradient vanishes": change["minimax"] < 0.02,
+        "The non-saturating one grows": change["non-saturating"] > 1,
+        "The critic's stays": 0.2 < change["Wasserstein"] < 5,
+    }
+)
 
 # %% What the networks say at each x, and how each loss would push a fake there
 
@@ -183,5 +190,6 @@ out.save_metrics(
     after={name: lengths[-1] for name, lengths in norms.items()},
     push_on_fakes={name: float(np.median(push[inside])) for name, push in pushes.items()},
     turns_at=turn,
+    claims=claims,
 )
 print(f"Files: {out.folder}")

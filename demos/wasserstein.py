@@ -42,6 +42,7 @@ from minigan.data import TOYS, Batches, GaussianMixture, toy
 from minigan.games.critic import CriticGame, critic_difference
 from minigan.metrics import wasserstein_assignment
 from minigan.plotting import FAKE, INK, OTHERS, REAL, SIGNED, picture, save_picture, styled
+from support.claims import borne_out
 from support.demo import start
 from support.training import progress
 
@@ -122,6 +123,15 @@ at_limit = float((abs(weights(critics[f"clipping, c = {CLIP:g}"][0])) > 0.99 * C
 for name in critics:
     last, slope = estimates[name][-1], steepness[name].mean()
     print(f"{name:20} estimate {last:.4f}, exact {exact:.4f}, mean slope {slope:.3f}")
+clipped, penalized, normalized = (found[-1] / exact for found in estimates.values())
+claims = borne_out(
+    {
+        "With clipped weights, the estimate is W times some factor": not 0.5 < clipped < 2,
+        "With the penalty, it comes close to W": 0.95 < penalized < 1.1,
+        "With spectral norms, it is below W": normalized < 1,
+        "Most of the clipped weights are at ±c": at_limit > 0.5,
+    }
+)
 
 # %% Picture
 
@@ -181,5 +191,6 @@ out.save_metrics(
     estimates={name: found[-1] for name, found in estimates.items()},
     mean_slope={name: float(found.mean()) for name, found in steepness.items()},
     clipped_at_the_limit=at_limit,
+    claims=claims,
 )
 print(f"Files: {out.folder}")

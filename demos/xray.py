@@ -26,6 +26,7 @@ import numpy as np
 
 from minigan import Dense, Normal, ReLU, Sequential, Sigmoid, xray
 from minigan.plotting import FAKE, INK, picture, save_picture, styled
+from support.claims import borne_out
 from support.demo import start
 
 # %% Constants
@@ -68,6 +69,19 @@ patients["dead units"].layers[4].bias[::2] = -10
 found = {name: xray(patient, x, rng=options.seed) for name, patient in patients.items()}
 for name, report in found.items():
     print(f"{name}\n{report}\n")
+first_words = {name: (*report.findings, "nothing")[0] for name, report in found.items()}
+claims = borne_out(
+    {
+        f"The X-ray of {name} finds {what}": first_words[name].startswith(what)
+        for name, what in {
+            "healthy": "nothing",
+            "sigmoids": "vanishing gradient",
+            "large weights": "exploding gradient",
+            "dead units": "dead units",
+            "wrong backward pass": "wrong gradient",
+        }.items()
+    }
+)
 
 # %% Picture
 
@@ -136,6 +150,7 @@ save_picture(figure, out.path("picture.png"))
 out.save_metrics(
     findings={name: list(report.findings) for name, report in found.items()},
     factors=factors,
+    claims=claims,
     dead=dead,
 )
 print(f"Files: {out.folder}")

@@ -8,9 +8,9 @@ from minigan.metrics import ModeCoverage, mode_coverage
 from minigan.plotting import Moment
 from support.verdict import plane_points, scaled, verdict
 
-__all__ = ["Observer", "coverage_figures", "restored"]
+__all__ = ["Observer", "coverage_figures", "quiet", "relapse", "restored"]
 
-JUDGED, ARROWS = 500, 100  # of the generated samples: with a gradient; with an arrow
+JUDGED, ARROWS = 500, 60  # of the generated samples: with a gradient; with an arrow
 GRID = 100  # points per side of the plane at which D is asked
 
 
@@ -65,3 +65,23 @@ def coverage_figures(c):
     """What metrics.json says about the modes: the figures of a `ModeCoverage`, or None for each."""
     names = "modes", "modes_total", "high_quality", "reverse_kl", "spread"
     return {name: c and getattr(c, name) for name in names}
+
+
+def relapse(shares):
+    """Where a game lost most of what it had reached: an index into shares, or None.
+
+    shares: rows (step, captured modes, high-quality samples). A fall by less than a fifth of all
+    samples, from the best so far, is none.
+    """
+    good = np.array([row[2] for row in shares])
+    fall = np.maximum.accumulate(good) - good if len(good) else np.zeros(1)
+    return int(fall.argmax()) if fall.max() > 0.2 else None
+
+
+def quiet(losses, step):
+    """Whether the mean loss just around this step is within 5 % of that of a longer stretch."""
+    near, far = (
+        np.mean(losses[max(0, step - reach) : step + reach])
+        for reach in (max(1, len(losses) // 50), max(1, len(losses) // 6))
+    )
+    return bool(abs(near - far) < 0.05 * abs(far))

@@ -27,7 +27,7 @@ def draw_stretches(axes, values, colour, now=np.inf, label=None):
     axes.fill_between(steps, low, high, color=colour, alpha=0.2, linewidth=0)
     axes.plot(steps, mean, color=colour, label=label)
     axes.set(xlim=(0, len(values)), xlabel="step")
-    axes.locator_params(axis="x", nbins=6)
+    axes.locator_params(axis="x", nbins=4)
 
 
 @styled
@@ -64,5 +64,5 @@ def draw_shares(axes, shares):
     axes.plot(steps, 100 * high_quality, color=FAKE, linestyle="--", label="high-quality samples")
     axes.set(xlim=(0, steps[-1]), ylim=(0, 105), xlabel="step", ylabel="share [%]")
     axes.set_title("Coverage of the modes")
-    axes.locator_params(axis="x", nbins=6)
-    axes.legend(loc="lower right")
+    axes.locator_params(axis="x", nbins=4)
+    axes.legend(loc="lower left", bbox_to_anchor=(0.2, 0.02))

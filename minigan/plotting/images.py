@@ -33,15 +33,19 @@ def draw_images(figure, images, columns, title=""):
 
 
 @styled
-def draw_progress(figure, steps, images, losses, *, title="", balance=None, unit=""):
+def draw_progress(figure, steps, images, losses, *, title="", note="", balance=None, unit=""):
     """Images (T, M, H, W, C) of the same M latent vectors, a row for each of T steps; the losses.
 
-    losses: two arrays (of D, of G), over all steps. balance, unit: see `draw_losses`.
+    losses: two arrays (of D, of G), over all steps. balance, unit: see `draw_losses`. note: a line
+    about the losses.
     """
-    history, curves = figure.subplots(1, 2, width_ratios=[1.45, 1])
+    above, below = figure.subfigures(2, 1, height_ratios=[1.75, 1])
+    history, curves = above.subplots(), below.subplots()
     show_rows(history, images, [f"{step:,}" for step in steps])
     history.set(ylabel="step", title=title)
     draw_losses(curves, *losses, balance=balance, unit=unit)
+    if note:
+        curves.set_title(f"Losses: {note}")
 
 
 def show_rows(axes, images, labels, gap=2):

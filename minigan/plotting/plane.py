@@ -36,26 +36,33 @@ class Moment:
 
 
 @styled
-def draw_moments(figure, moments, extent, real, losses, *, shares=(), balance=None, unit=""):
+def draw_moments(
+    figure, moments, extent, real, losses, *, shares=(), balance=None, unit="", notes=None
+):
     """A row of moments above the losses and, where there are modes, their coverage.
 
     moments: a list of `Moment`. extent: the window (xmin, xmax, ymin, ymax). real: samples (n, 2).
     losses: two arrays (of D, of G), (steps,). shares: for `draw_shares`; empty without modes.
-    balance, unit: see `draw_losses`.
+    balance, unit: see `draw_losses`. notes: (step, text at the losses, text at the shares), where
+    there is something to see; None: nowhere.
     """
-    above, below = figure.subfigures(2, 1, height_ratios=[1.15, 1])
+    above, below = figure.subfigures(2, 1, height_ratios=[1.1, 1])
     panels = above.subplots(1, len(moments), squeeze=False)[0]
     for axes, moment in zip(panels, moments, strict=True):
         judgement = draw_moment(axes, moment, extent, real)
-        axes.label_outer()
-    bar = above.colorbar(judgement, ax=panels, pad=0.01, aspect=15, ticks=[-1, 0, 1])
+        axes.set_xlabel(moment.caption.replace(", ", "\n"))
+        axes.set(xticks=[], yticks=[])
+    bar = above.colorbar(judgement, ax=panels, pad=0.01, shrink=0.7, aspect=15, ticks=[-1, 0, 1])
     bar.ax.set_yticklabels(["fake", "unsure", "real"])
-    bar.set_label("D's verdict")
+    bar.ax.set_title("D says", size=10, weight="normal")
     _draw_legend(figure)
     curves = below.subplots(1, 2 if len(shares) else 1, squeeze=False)[0]
     draw_losses(curves[0], *losses, balance=balance, unit=unit)
     if len(shares):
         draw_shares(curves[1], shares)
+    for axes, text in zip(curves, notes[1:] if notes else (), strict=False):
+        axes.axvline(notes[0], color=INK, linewidth=1, linestyle="--", zorder=0)
+        axes.set_title(text, size=10)
 
 
 @styled
@@ -72,8 +79,8 @@ def draw_moment(axes, moment, extent, real):
     axes.scatter(*moment.fake.T, s=5, color=FAKE, linewidths=0, zorder=3)
     points, arrows = moment.fake[: len(moment.push)], arrow_lengths(moment.push, extent)
     axes.quiver(
-        *points.T, *arrows.T, color=INK, angles="xy", scale_units="xy", scale=1, width=0.006,
-        zorder=4,
+        *points.T, *arrows.T, color=INK, angles="xy", scale_units="xy", scale=1, width=0.005,
+        zorder=2.5,
     )  # fmt: skip
     axes.set(xlim=extent[:2], ylim=extent[2:], title=f"step {moment.step:,}")
     axes.set_xlabel(moment.caption)

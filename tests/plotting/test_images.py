@@ -36,9 +36,9 @@ def test_minus_one_is_black_and_one_is_white():
 def test_progress_labels_each_row_with_its_step_at_its_middle():
     figure = picture(8, 3)
     images = np.zeros((3, 4, 10, 10, 1))
-    draw_progress(figure, [0, 100, 2000], images, np.ones((2, 5)), title="rows")
+    draw_progress(figure, [0, 100, 2000], images, np.ones((2, 5)), title="rows", note="why")
     figure.canvas.draw()
     history, curves = figure.axes
     assert [label.get_text() for label in history.get_yticklabels()] == ["0", "100", "2,000"]
     np.testing.assert_array_equal(history.get_yticks(), [4.5, 16.5, 28.5])  # rows of 10, gaps of 2
-    assert (history.get_title(), curves.get_title()) == ("rows", "Losses")
+    assert (history.get_title(), curves.get_title()) == ("rows", "Losses: why")

@@ -1,5 +1,6 @@
 """Tests of the look of pictures and of how they are written."""
 
+import json
 import os
 
 import matplotlib
@@ -9,21 +10,37 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from minigan.files import replacing
-from minigan.plotting import picture, save_animation, save_picture
+from minigan.plotting import captions, minus, picture, save_animation, save_picture
 from minigan.plotting.style import FAKE, REAL, STYLE, styled
 
 
 def test_a_picture_has_the_size_and_the_colours_asked_for(tmp_path):
     figure = picture(3, 2)
     axes = figure.subplots()
-    axes.plot([0, 1], [0, 1], color=REAL)
-    axes.plot([0, 1], [1, 0], color=FAKE)
+    for y, colour in (([0, 1], REAL), ([1, 0], FAKE)):
+        axes.plot([0, 1], y, color=colour, linewidth=STYLE["lines.linewidth"])
     save_picture(figure, tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as image:
-        assert (image.format, image.size) == ("PNG", (300, 200))
+        assert (image.format, image.size) == ("PNG", (450, 300))
         colours = {colour for _, colour in image.convert("RGB").getcolors(1 << 16)}
     for colour in (REAL, FAKE):  # survive the reduction to 256 colours
         assert tuple(round(255 * part) for part in to_rgb(colour)) in colours
+
+
+def test_captions_are_noted_in_the_file_and_ticks_are_not(tmp_path):
+    figure = picture(3, 2)
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], label="a line")
+    axes.set(title="W = 0.819", xlabel="step")
+    axes.legend()
+    axes.text(0, 0, "hidden", visible=False)
+    figure.suptitle("−1")
+    save_picture(figure, tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as image:
+        noted = json.loads(image.text["Captions"])
+    assert sorted(noted) == sorted(["W = 0.819", "step", "a line", "−1"])
+    assert sorted(captions(figure)) == sorted(noted)
+    assert minus("-1.5, 2") == "−1.5, 2"
 
 
 def test_an_animation_shows_the_frames_in_order_and_the_last_one_longer(tmp_path):

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from minigan.plotting import draw_confusion, picture
+from minigan.plotting import picture
+from support.image_pictures import draw_confusion
 
 
 def test_rows_columns_and_figures():

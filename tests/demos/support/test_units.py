@@ -1,44 +1,37 @@
-"""Tests of the pictures of a network's inside."""
+"""The drawn network: every unit, weight and bias has its name, its value and its gradient."""
 
-import numpy as np
-
-from minigan.plotting import FAKE, REAL, draw_gradient_flow, draw_units, picture
-
-
-def test_the_gradient_flow_of_two_networks():
-    figure = picture(9, 3)
-    flows = {
-        "a": ([1.0, 2.0, 3.0], [0.1, 0.0, 1.0], [None, 0.25, None]),
-        "b": ([1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [None, 0.5, None]),
-    }
-    draw_gradient_flow(figure, ["x", "y", "z"], flows)
-    outputs, gradients, flat = figure.axes
-    np.testing.assert_array_equal(outputs.lines[0].get_xydata(), [[1, 0], [2, 1], [3, 2]])
-    trail, zeros = gradients.lines[:2]
-    np.testing.assert_array_equal(trail.get_xdata(), [0.1, np.nan, 1])
-    np.testing.assert_array_equal(zeros.get_ydata(), [1])  # marked, as no logarithm has a place
-    np.testing.assert_array_equal([line.get_xydata()[0] for line in flat.lines], [[25, 1], [50, 1]])
-    assert [text.get_text() for text in outputs.get_yticklabels()] == ["x", "y", "z"]
-    low, high = outputs.get_ylim()
-    assert low > high  # the input on top
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]
+from minigan.plotting import FAKE, INK, REAL, picture
+from support.units import draw_units
 
 
-def test_one_network_needs_no_legend():
-    figure = picture(9, 3)
-    draw_gradient_flow(figure, ["x"], {"": ([1.0], [1.0], [None])})
-    assert not figure.legends
-
-
-def test_units_and_weights_show_value_and_gradient():
+def test_units_and_weights_show_name_value_and_gradient():
     axes = picture(6, 4).subplots()
     units = [[("x1", 1.0, None), ("x2", -2.0, 0.5)], [("y", 0.25, 1.0)]]
-    draw_units(axes, units, [(0, 0, 0, 3.0, -4.0), (0, 1, 0, None, None)])
-    values = ["+1.000", "-2.000", "+0.250", "+3.000"]
+    draw_units(axes, units, [(0, 0, 0, "w", 3.0, -4.0), (0, 1, 0, "tanh")], [(1, 0, "b", 0.5, -1)])
 
-    def numbers(colour):
+    def shown(colour):
         return sorted(text.get_text() for text in axes.texts if text.get_color() == colour)
 
-    assert numbers(REAL) == sorted([*values, "forward: values"])
-    assert numbers(FAKE) == sorted(["+0.500", "+1.000", "-4.000", "backward: gradients"])
-    assert len(axes.lines) == 2
+    assert shown(INK) == sorted(["x1", "x2", "y", "w", "tanh", "b"])
+    assert shown(REAL) == sorted(
+        ["+1.000", "−2.000", "+0.250", "+3.000", "+0.500", "forward: values"]
+    )
+    assert shown(FAKE) == sorted(["+0.500", "+1.000", "−4.000", "−1.000", "backward: gradients"])
+    assert len(axes.lines) == 3  # two weights and a bias
+
+
+def test_a_label_has_its_name_above_its_value_and_its_gradient_below():
+    axes = picture(6, 4).subplots()
+    draw_units(axes, [[("x", 1.0, 2.0)], [("y", 3.0, 4.0)]], [], [])
+    heights = {text.get_text(): text.get_position()[1] for text in axes.texts}
+    assert heights["x"] > heights["+1.000"] > heights["+2.000"]
+
+
+def test_where_lines_cross_no_label_stands():
+    axes = picture(6, 4).subplots()
+    layer = [("u", 1.0, None), ("v", 1.0, None)]
+    crossing = [(0, 0, 1, "p", 1.0, 1.0), (0, 1, 0, "q", 1.0, 1.0)]
+    draw_units(axes, [layer, layer], crossing, [])
+    (x,) = {(line.get_xdata()[0] + line.get_xdata()[1]) / 2 for line in axes.lines}
+    places = {text.get_text(): text.get_position()[0] for text in axes.texts}
+    assert abs(places["p"] - x) > 0.5 and abs(places["q"] - x) > 0.5
