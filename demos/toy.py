@@ -31,7 +31,8 @@ With --resume, an interrupted run goes on from its last checkpoint. Each objecti
 regularizer comes with settings that work: see demos/support/recipes.py.
 
 Files: picture.png, animation.gif, checkpoint.npz and metrics.json, with the seconds of training
-and how well the samples cover the modes (see minigan/metrics/modes.py).
+and how well the samples cover the modes (see minigan/metrics/modes.py). "High quality" is the share
+of samples within three standard deviations of a mode: of real points, 99 %.
 """
 
 import numpy as np

@@ -11,7 +11,6 @@ any number of cores. --threads takes more, for a calm machine; it stands in metr
 checkpoint, and a run is not resumed with another number.
 """
 
-import scipy.linalg  # noqa: F401  (SciPy's products have a library of their own: loaded here)
 from threadpoolctl import threadpool_limits
 
 from minigan.backend.blas import describe_blas
