@@ -166,21 +166,21 @@ for name, mine in by_hand.items():
 
 @styled
 def draw(figure):
-    left, right = figure.subplots(1, 2, width_ratios=[1, 1.4])
+    left, right = figure.subplots(1, 2, width_ratios=[1, 1.1])
     kinds = {"G ": "of G", "D ": "of D", "penalty, ": "of the penalty"}
     for (kind, label), colour in zip(kinds.items(), OTHERS, strict=False):
         names = [name for name in by_hand if name.startswith(kind)]
         dots = [np.concatenate([x[n].ravel() for n in names]) for x in (by_autograd, by_hand)]
         left.plot(*dots, ".", color=colour, markersize=4, label=label)
-    left.set(xlabel="autograd", ylabel="by hand", title="Every number of every gradient")
+    left.set(xlabel="autograd", ylabel="by hand", title="Every number\nof every gradient")
     left.legend()
     right.barh(list(errors), np.maximum(list(errors.values()), 1e-18), color=OTHERS[4])
-    right.set(xscale="log", xlim=(1e-18, 1e-10), title="Largest difference, relative")
+    right.set(xscale="log", xlim=(1e-18, 1e-10), title="Largest difference,\nrelative")
     right.axvline(1e-12, color="#222222", linestyle=":")
     right.invert_yaxis()
 
 
-figure = picture(13, 6.4)
+figure = picture(8, 5.6)
 draw(figure)
 save_picture(figure, out.path("picture.png"))
 out.save_metrics(errors=errors, largest=max(errors.values()))

@@ -69,7 +69,7 @@ labels = [f"{row.argmax()} ({row.max():.0%})" for row in shares]
 
 # %% The picture
 
-figure = picture(0.42 * columns + 1.8, 9)
+figure = picture(0.33 * columns + 1.6, 6.8)
 axes = figure.subplots()
 title = "A row for each piece of the noise" if latent.components else "Samples"
 show_rows(axes, digits.reshape(ROWS, columns, *G.output_shape), labels)

@@ -7,12 +7,12 @@ What to look at:
 - Above: a walk within one piece of the noise, and one from piece to piece; each along the sphere
   that the noise lies on, straight through its inside, and in pixels, where one image fades into
   the other. Which images half-way could be digits that somebody wrote?
-- The curves, over many walks. Within a piece: the share of pixels that are neither ink nor
-  background, as two images that lie on each other have. From piece to piece: how sure the
+- The first two curves, over many walks. Within a piece: the share of pixels that are neither ink
+  nor background, as two images that lie on each other have. From piece to piece: how sure the
   classifier is of what it reads. G was trained nowhere in between. What does it draw there?
-- Below left: samples, and the training image that is nearest to each, pixel by pixel. The curve
-  beside them is the share of images that have a training image within a distance. If G had learned
-  the examples by heart, its curve would stand at 0, on the left; where does it stand beside that of
+- The third curve, and the pairs below it: how far each sample is from the nearest training image,
+  pixel by pixel; the share of samples that have one within a distance. If G had learned the
+  examples by heart, its curve would stand at 0, on the left; where does it stand beside that of
   real digits that G has never seen?
 - Below right: one digit, moved along single directions of the noise. The strongest ones are the
   eigenvectors of the mean of JᵀJ, J = ∂G/∂z, and need no autodiff: a backward pass of random
@@ -177,34 +177,34 @@ for index in chosen.values():
 
 @styled
 def draw(figure):
-    above, below = figure.subfigures(2, 1, height_ratios=[1.35, 1])
-    left, middle, right = above.subplots(1, 3, width_ratios=[2, 1, 1])
+    above, middle, below = figure.subfigures(3, 1, height_ratios=[4.3, 2.6, 2.2])
+    axes = above.subplots()
     shown = [[images[0] for images in ways.values()] for ways in (within, across)]
-    show_rows(left, np.concatenate(shown), [*within, *across])
-    left.set(title="Within a piece of the noise; from piece to piece")
-    for axes, figures in ((middle, greys), (right, sure)):
+    show_rows(axes, np.concatenate(shown), [*within, *across])
+    axes.set(title="A walk within a piece of the noise, and one from piece to piece")
+    left, right, curves = middle.subplots(1, 3)
+    for axes, figures in ((left, greys), (right, sure)):
         colours = dict(zip(figures, (OTHERS[0], INK, OTHERS[3]), strict=True))
         for name, curve in figures.items():
             axes.plot(np.linspace(0, 1, STEPS), 100 * curve, color=colours[name], label=name)
         axes.set(xlabel="share of the way", xlim=(0, 1))
-    middle.set(title="Within: grey pixels [%]", ylim=(0, None))
-    right.set(title="Across: how sure is\nthe classifier? [%]")
-    middle.legend(loc="lower center")
-    pairs, curves, along = below.subplots(1, 3, width_ratios=[1.2, 0.9, 1.3])
-    rows = np.stack([samples[:SHOWN], examples[places[:SHOWN]]])
-    show_rows(pairs, rows, ["sample", "nearest\nexample"])
-    pairs.set(title="By heart?")
-    share = np.arange(1, count + 1) / count
+    left.set(title="Grey pixels, within", ylabel="[%]", ylim=(0, None))
+    right.set(title="Sure, across", ylabel="[%]")
+    left.legend(loc="lower center")
+    share = 100 * np.arange(1, count + 1) / count
     curves.plot(np.sort(of_samples), share, color=FAKE, label="generated")
     curves.plot(np.sort(of_unseen), share, color=REAL, label="real, unseen")
-    curves.set(title="The nearest example is", xlabel="distance per pixel", xlim=(0, None))
-    curves.set(ylabel="share of images within")
-    curves.legend(loc="lower right")
+    curves.set(title="Example within", xlabel="distance per pixel", xlim=(0, None), ylabel="[%]")
+    curves.legend(loc="upper left")
+    pairs, along = below.subplots(1, 2)
+    rows = np.stack([samples[:SHOWN], examples[places[:SHOWN]]])
+    show_rows(pairs, rows, ["sample", "nearest"])
+    pairs.set(title="By heart?")
     show_rows(along, np.array(moved), list(chosen))
-    along.set(title=f"Along one direction, from −{REACH:g} to {REACH:g}")
+    along.set(title=f"Along one direction, −{REACH:g} to {REACH:g}")
 
 
-figure = picture(14, 8.4)
+figure = picture(8, 9.2)
 draw(figure)
 save_picture(figure, out.path("picture.png"))
 

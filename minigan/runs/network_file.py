@@ -21,7 +21,7 @@ import numpy as np
 
 from minigan import layers
 from minigan.checks import check_dtype, check_shape
-from minigan.layers import Layer, Sequential
+from minigan.layers import Block, Layer, Sequential
 from minigan.layers.binding import all_parts, check_layers
 from minigan.layers.layer import fill
 from minigan.runs.archive import CheckpointError, open_archive, write_archive
@@ -113,7 +113,8 @@ def _to_json(value):
 def _arguments(layer):
     """name -> what the constructor was given: each argument is an attribute of its name."""
     names = [name for name in inspect.signature(type(layer)).parameters if name != "init"]
-    return {n: layer.has_bias if n == "bias" else getattr(layer, n) for n in names}
+    found = {n: layer.has_bias if n == "bias" else getattr(layer, n) for n in names}
+    return {n: v.layers if isinstance(v, Block) else v for n, v in found.items()}
 
 
 class _Reader:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from minigan import (
     GAN,
     Adam,
+    AvgPool2d,
     BatchNorm,
     Block,
     CheckpointError,
@@ -24,6 +25,8 @@ from minigan import (
     Dropout,
     Flatten,
     FourierFeatures,
+    GlobalSumPool,
+    InstanceNorm,
     Layer,
     LayerNorm,
     LeakyReLU,
@@ -34,11 +37,13 @@ from minigan import (
     ReLU,
     Reshape,
     Residual,
+    SelfAttention,
     Sequential,
     Sigmoid,
     Softplus,
     SpectralNorm,
     Tanh,
+    Upsample,
     load,
     save,
 )
@@ -47,7 +52,8 @@ from minigan.runs.network_file import LAYERS, MOST, read_network
 
 #: Each layer, with no argument at its default, and an input that it takes.
 EXAMPLES = {
-    "BatchNorm": (lambda: BatchNorm(3, eps=1e-3, momentum=0.2), (3,)),
+    "AvgPool2d": (lambda: AvgPool2d(3), (6, 3, 2)),
+    "BatchNorm": (lambda: BatchNorm(3, affine=False, eps=1e-3, momentum=0.2), (3,)),
     "Block": (lambda: Block([Dense(3, 2), Tanh(), Block([Dense(2, 4, bias=False)])]), (3,)),
     "Conv2d": (
         lambda: Conv2d(2, 3, (1, 2), (2, 1), (0, 1), bias=False, init=Normal(0.1)),
@@ -61,6 +67,8 @@ EXAMPLES = {
     "Dropout": (lambda: Dropout(0.25), (6,)),
     "Flatten": (lambda: Flatten(), (2, 3)),
     "FourierFeatures": (lambda: FourierFeatures(3, 4, scale=2.5), (3,)),
+    "GlobalSumPool": (lambda: GlobalSumPool(), (2, 3, 2)),
+    "InstanceNorm": (lambda: InstanceNorm(2, affine=False, eps=1e-3), (3, 2, 2)),
     "LayerNorm": (lambda: LayerNorm(3, eps=1e-3), (3,)),
     "LeakyReLU": (lambda: LeakyReLU(0.3), (3,)),
     "MinibatchStd": (lambda: MinibatchStd(eps=1e-3), (3,)),
@@ -71,10 +79,12 @@ EXAMPLES = {
         (2, 2, 2),
     ),
     "Reshape": (lambda: Reshape(2, 1, 3), (6,)),
+    "SelfAttention": (lambda: SelfAttention(9), (2, 3, 9)),
     "Sigmoid": (lambda: Sigmoid(), (3,)),
     "Softplus": (lambda: Softplus(), (3,)),
     "SpectralNorm": (lambda: SpectralNorm(Conv2d(2, 3, 2, stride=2)), (4, 4, 2)),
     "Tanh": (lambda: Tanh(), (3,)),
+    "Upsample": (lambda: Upsample(3), (2, 3, 2)),
 }
 
 
@@ -303,7 +313,7 @@ def test_a_bad_file_gets_a_sentence_and_no_memory(reason, path):
     message = str(caught.value)
     assert caught.value.path == path and reason in message
     assert "\n" not in message and len(message) < 400
-    assert peak < 4 * path.stat().st_size + (3 << 20)
+    assert peak < 4 * path.stat().st_size + (6 << 20)
 
 
 HUGE = 1 << 40
