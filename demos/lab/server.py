@@ -239,3 +239,4 @@ class Table(WebSocketHandler):
     def send(self, messages):
         self.ready = False
         self.sent = self.write_message("[" + ",".join(map(as_json, messages)) + "]")
+        self.sent.add_done_callback(lambda sent: sent.cancelled() or sent.exception())  # it closed

@@ -68,7 +68,7 @@ def opened(settings, browser):
     ready.wait()
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     page.sent = []
-    page.on("websocket", lambda socket: socket.on("framesent", page.sent.append))
+    page.on("websocket", lambda socket: socket.on("framesent", lambda sent: page.sent.append(sent)))
     page.goto(box["server"].address)
     page.locator("#status", has_text="KL").wait_for()
     yield page, box["server"]
