@@ -15,6 +15,7 @@ import hmac
 import json
 import secrets
 import socket
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -34,6 +35,9 @@ SLICE = 0.02
 
 #: Games at once; connections at once; the longest message of a page, in bytes.
 MOST_GAMES, MOST_CONNECTIONS, LONGEST = 8, 128, 1 << 14
+
+#: Seconds between two pictures of a head start, which only says how far it is.
+HEAD_START_PICTURES = 0.5
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -216,17 +220,28 @@ class Table(WebSocketHandler):
         self.console = self.task = None
 
     async def run(self):
-        """Train, send, listen; for as long as the page is there."""
+        """Train, send, listen; for as long as the page is there.
+
+        Training gets at least as much time as pictures take, on a busy machine, too.
+        """
+        drawing = due = 0.0
         with contextlib.suppress(WebSocketClosedError):
             while True:
                 self.heard.clear()
                 playing = sum(table.console.busy for table in self.server.tables)
-                trained = self.console.work(SLICE / max(1, playing))
-                free = self.ready and (self.sent is None or self.sent.done())
-                told = self.console.messages() if free else []
+                trained = self.console.work(max(SLICE / max(1, playing), drawing))
+                start, told = time.perf_counter(), []
+                if self.free and (start >= due or not self.console.waiting):
+                    told = self.console.messages()
                 if told:
                     self.send(told)
+                    drawing, due = time.perf_counter() - start, start + HEAD_START_PICTURES
                 await self.pause(0 if trained or told else 0.01 if self.console.busy else None)
+
+    @property
+    def free(self):
+        """Whether the page has drawn all that it was sent."""
+        return self.ready and (self.sent is None or self.sent.done())
 
     async def pause(self, seconds):
         """Let others have their turn; with None, until the page says something."""
@@ -239,3 +254,4 @@ class Table(WebSocketHandler):
     def send(self, messages):
         self.ready = False
         self.sent = self.write_message("[" + ",".join(map(as_json, messages)) + "]")
+        self.sent.add_done_callback(lambda sent: sent.cancelled() or sent.exception())  # it closed

@@ -17,18 +17,18 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-DEMOS = Path(__file__).resolve().parents[2] / "demos"
-sys.path[:0] = [str(DEMOS)]
-
 from PIL import Image
 from playwright.sync_api import sync_playwright
 from threadpoolctl import threadpool_limits
 
-from lab.console import Console
-from lab.experiment import Experiment
-from lab.scenes import find_scene
-from lab.server import LabServer
-from lab.settings import Settings
+DEMOS = Path(__file__).resolve().parents[2] / "demos"
+sys.path[:0] = [str(DEMOS)]  # as for a demo run as a script: its folder holds lab/
+
+from lab.console import Console  # noqa: E402
+from lab.experiment import Experiment  # noqa: E402
+from lab.scenes import find_scene  # noqa: E402
+from lab.server import LabServer  # noqa: E402
+from lab.settings import Settings  # noqa: E402
 
 SECONDS, CLICKS, PICTURE = 5, 15, DEMOS / "pictures" / "lab.png"
 GAMES = {"the default": Settings(), "scene well": find_scene("well").settings}
@@ -68,7 +68,7 @@ def opened(settings, browser):
     ready.wait()
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     page.sent = []
-    page.on("websocket", lambda socket: socket.on("framesent", page.sent.append))
+    page.on("websocket", lambda socket: socket.on("framesent", lambda sent: page.sent.append(sent)))
     page.goto(box["server"].address)
     page.locator("#status", has_text="KL").wait_for()
     yield page, box["server"]
@@ -91,10 +91,10 @@ def served(settings, browser):
 
 def draw(browser):
     """The page while the game that goes well is played, as a picture of 256 colours."""
-    settings = replace(find_scene("well").settings, head_start=1500)
+    settings = replace(find_scene("well").settings, head_start=1000)
     with opened(settings, browser) as (page, _):
         page.set_default_timeout(300_000)
-        page.locator("#status", has_text="Step 1,500 ").wait_for()
+        page.locator("#status", has_text="Step 1,000 ").wait_for()
         page.click("[data-do=play]")
         page.wait_for_timeout(3000)
         image = Image.open(io.BytesIO(page.screenshot()))

@@ -15,6 +15,7 @@ import { StageView } from "./stage.js";
 import { Timeline } from "./timeline.js";
 
 const KEYS = { " ": "play", s: "both", d: "D", g: "G", m: "slow", r: "again", u: "undo" };
+const READING_TIME = 8; // seconds
 const find = (selector) => document.querySelector(selector);
 
 let connection = null;
@@ -22,6 +23,7 @@ let timeline = null;
 let options = null;
 let game = null;
 let moment = null; // what is shown: the latest frame, unpacked
+let heldUntil = 0; // the time until which a sentence stays
 let opened = null; // the layer under the magnifying glass
 
 const send = (command) => connection && connection.send(command);
@@ -32,9 +34,9 @@ const curves = new Curves(find("#curves"));
 const stage = new StageView(find("#stage"));
 const model = new Model(find("#model"), openLayer);
 const layer = new LayerView(find("#layer"), () => openLayer(null));
-const brush = new Brush(find("#plane"), find("#brush"), begin, redraw);
-const controls = new Controls(find("#controls"), send, () => brush.start(options.most_points));
-const recorder = new Recorder(find("#record"), say);
+const brush = new Brush(find("#plane"), find("#brush"), begin, () => { controls.show(game); redraw(); });
+const controls = new Controls(find("#controls"), send, () => brush.start());
+const recorder = new Recorder(find("#record"), tell);
 onNewLook(() => { redraw(); layer.redraw(); });
 
 // What Python tells ---------------------------------------------------------------------------
@@ -43,6 +45,7 @@ const told = {
   options(message) {
     options = message;
     controls.build(message);
+    brush.most = message.most_points;
     find("#scene").replaceChildren(new Option("choose a game", ""));
     for (const { name, title } of message.scenes) find("#scene").add(new Option(title, name));
   },
@@ -92,7 +95,8 @@ function draw() {
   stage.show(moment.stage);
   write(find('[data-do="play"]'), moment.playing ? "Pause" : "Play");
   write(find("#status"), status());
-  if (!timeline) say(moment.message);
+  find("#status").ariaLive = moment.playing ? "off" : "polite"; // not twenty times a second
+  if (moment.message || performance.now() > heldUntil) say(moment.message);
 }
 
 // Nothing is laid out again where nothing has changed.
@@ -119,6 +123,12 @@ function say(text) {
   if (place.textContent === text && place.hidden === !text) return;
   place.textContent = text;
   place.hidden = !text;
+}
+
+// A sentence of the page itself, for long enough to read it.
+function tell(text) {
+  heldUntil = performance.now() + 1000 * READING_TIME;
+  say(text);
 }
 
 function showScene(name) {
@@ -177,12 +187,9 @@ function listen() {
     if (event.target.value) send({ do: "new", scene: event.target.value });
   });
   find("#share").addEventListener("click", async () => {
-    try {
-      await navigator.clipboard.writeText(location.href.replace(/\/[^/]*\/(#|$)/, "/$1"));
-      say("Copied.");
-    } catch {
-      say(`The settings: ${location.hash}`);
-    }
+    const text = location.hash || "#"; // without the address: it holds this lab's token
+    const copied = await navigator.clipboard.writeText(text).then(() => "Copied", () => "Copy this");
+    tell(`${copied}: ${text} belongs behind the address of any lab.`);
   });
   addEventListener("hashchange", followLink);
 }
@@ -195,6 +202,6 @@ if (recording) {
   told.options(messages.find((message) => message.kind === "options"));
   timeline = new Timeline(find("#timeline"), messages, show);
 } else {
-  connection = new Connection(show, () => say("The connection to Python is lost: is lab.py running? Load this page again."));
+  connection = new Connection(show, () => tell("The connection to Python is lost: is lab.py running? Load this page again."));
   connection.socket.addEventListener("open", () => location.hash.length > 1 && followLink());
 }

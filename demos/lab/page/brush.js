@@ -10,7 +10,7 @@ const DIGITS = 99;
 
 export class Brush {
   constructor(plane, row, begin, done) {
-    Object.assign(this, { plane, row, begin, done, points: [], active: false, cursor: [0.5, 0.5] });
+    Object.assign(this, { plane, row, begin, done, most: 0, points: [], active: false, cursor: [0.5, 0.5] });
     this.canvas = plane.querySelector("canvas");
     this.count = Object.assign(document.createElement("output"), { value: "" });
     this.canvas.addEventListener("pointerdown", (event) => this.stroke(event, true));
@@ -32,8 +32,7 @@ export class Brush {
     );
   }
 
-  start(most = 400) {
-    this.most = most;
+  start() {
     this.active = true;
     this.points = [];
     this.plane.classList.add("drawing");

@@ -81,11 +81,17 @@ export class Controls {
     if (words) note.textContent = words[value] || this.options.labels[name][1];
   }
 
+  // What is pending stays so, as long as the game is the same.
   show(game) {
+    if (!this.game || this.game.number !== game.number) this.pending = {};
     this.game = game;
-    this.pending = {};
-    for (const [name, value] of Object.entries(game.settings)) this.put(name, value);
+    for (const [name, value] of Object.entries({ ...game.settings, ...this.pending })) this.put(name, value);
     this.offer();
+  }
+
+  takeBack() {
+    this.pending = {};
+    this.show(this.game);
   }
 
   changed(name) {
@@ -127,7 +133,7 @@ export class Controls {
     } else {
       buttons.push(button("Start the new game", start({})));
     }
-    buttons.push(button("Go on as before", () => this.show(this.game)));
+    buttons.push(button("Go on as before", () => this.takeBack()));
     this.restart.replaceChildren(words, ...buttons);
   }
 }
