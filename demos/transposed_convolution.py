@@ -165,9 +165,9 @@ for name, layer in ENLARGERS.items():
     optimizer, schedule = Adam(enlarger, 1e-2), LinearDecay(steps)
     before = enlarger(shrink(true))
     for step in range(steps):
-        x = smooth(BATCH)
-        y, caches = enlarger.forward(shrink(x))
-        enlarger.set_gradients(2 * (y - x) / x.size, caches)  # of the mean squared error
+        wanted = smooth(BATCH)
+        made, caches = enlarger.forward(shrink(wanted))
+        enlarger.set_gradients(2 * (made - wanted) / made.size, caches)  # of the mean square
         optimizer.step(schedule(step))
     looks[name] = before, enlarger(shrink(true))
     rough[name] = [float(roughness(look) / roughness(true)) for look in looks[name]]

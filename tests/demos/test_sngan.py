@@ -26,8 +26,9 @@ def stand_in(monkeypatch):
 
 
 @pytest.mark.usefixtures("stand_in")
-def test_three_games_of_one_cost(run_demo, metrics, tmp_path, capsys):
+def test_three_games_of_one_cost(run_demo, metrics, check_picture, tmp_path, capsys):
     demo = run_demo("sngan", "--quick", "--steps", 3, "--out", tmp_path)
+    check_picture(tmp_path / "picture.png")
     assert {path.name for path in tmp_path.iterdir()} == {"picture.png", "metrics.json"}
     found = metrics(tmp_path)["games"]
     assert list(found) == ["DCGAN", "residual SNGAN", "with attention"]
