@@ -68,7 +68,7 @@ from support.training import looking_steps, progress
 # %% Constants
 
 BATCH, WIDTH, CHANNELS, BLOCKS = {"plane": 64, "inverted": 16, "rotated": 64}, 64, 16, 3
-STEPS, QUICK_STEPS = {"plane": 4000, "inverted": 400, "rotated": 2000}, 20
+STEPS, QUICK_STEPS = {"plane": 4000, "inverted": 300, "rotated": 2000}, 20
 POINTS, IMAGES, JUDGED, QUICK_JUDGED = 1000, 12, 2000, 50
 FRAMES, QUICK_FRAMES = 12, 4
 
