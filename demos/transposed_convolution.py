@@ -16,21 +16,35 @@ What to look at:
   and worse with each layer ("uneven" is the standard deviation over the mean). This is why DCGANs
   take kernel 4 and stride 2; weights can still learn a checkerboard. (Odena, Dumoulin & Olah 2016,
   "Deconvolution and checkerboard artifacts".)
+- cure.png: networks that learn to enlarge smooth pictures, 4 × 4 to 16 × 16, before and after. One
+  doubles the size by copying each pixel to 2 × 2 and then takes an ordinary convolution: every
+  output pixel is a sum of equally many products. "Rough" is what a smoothing by 1, 2, 1 takes away,
+  as a multiple of what it takes from the true pictures. Does training cure the other two?
 - The printed table: sizes, (H − 1) S − 2P + K + output_padding. With a stride, a convolution turns
   several input sizes into the same output size; output_padding says which of them is meant.
 
 What to try next: other kernels and strides in the constants; which pairs of them are even?
-It takes three seconds.
+It takes ten seconds.
 
-Files: matrix.png, scatter.png, checkerboard.png, metrics.json.
+Files: matrix.png, scatter.png, checkerboard.png, cure.png, metrics.json.
 """
 
 import itertools
 
 import numpy as np
 from matplotlib.patches import Rectangle
+from scipy.ndimage import convolve1d
 
-from minigan import Conv2d, ConvTranspose2d, Sequential
+from minigan import (
+    Adam,
+    AvgPool2d,
+    Conv2d,
+    ConvTranspose2d,
+    LinearDecay,
+    ReLU,
+    Sequential,
+    Upsample,
+)
 from minigan.plotting import INK, SIGNED, minus, picture, save_picture, styled
 from support.demo import start
 
@@ -39,7 +53,9 @@ from support.demo import start
 SIZE, KERNEL, STRIDE = 7, 3, 2  # of the convolution: 7 pixels -> 3
 KERNELS, SHOWN, GRID = (2, 3, 4, 5, 6), (3, 5, 4), 16  # of the checkerboards, of 16 × 16 pixels
 
-FILES = ["matrix.png", "scatter.png", "checkerboard.png"]
+STEPS, QUICK_STEPS, BATCH, CHANNELS = 600, 30, 32, 8  # of the networks that enlarge pictures
+
+FILES = ["matrix.png", "scatter.png", "checkerboard.png", "cure.png"]
 options, out = start("transposed_convolution", __doc__, FILES)
 rng = np.random.default_rng(options.seed)
 
@@ -111,6 +127,51 @@ def overlap(kernel, layers):
 
 
 counts = {(k, depth): overlap(k, depth) for depth in (1, 2) for k in KERNELS}
+
+# %% The cure, before and after training: to enlarge smooth pictures
+
+
+def smooth(n):
+    """Pictures (n, 16, 16, 1): the sum of two wide bumps each."""
+    middle, width = rng.uniform(2, 14, (n, 2, 2, 1)), rng.uniform(2.5, 4, (n, 2, 1, 1))
+    bumps = np.exp(-(((np.arange(16) - middle) / width) ** 2) / 2)  # along rows and columns
+    return np.einsum("nki,nkj->nij", bumps[:, :, 0], bumps[:, :, 1])[..., None]
+
+
+def roughness(images):
+    """The root mean square of what a smoothing by 1, 2, 1 in both directions takes away."""
+    smoothed = images
+    for axis in (1, 2):
+        smoothed = convolve1d(smoothed, [0.25, 0.5, 0.25], axis=axis, mode="nearest")
+    return np.sqrt(((images - smoothed)[:, 2:-2, 2:-2] ** 2).mean())
+
+
+def enlarge(layer):
+    """layer(inputs, outputs): the layers that double the size."""
+    return [*layer(1, CHANNELS), ReLU(), *layer(CHANNELS, 1)]
+
+
+ENLARGERS = {
+    "transposed, kernel 3": lambda c, o: [ConvTranspose2d(c, o, 3, 2, 1, 1)],
+    "transposed, kernel 4": lambda c, o: [ConvTranspose2d(c, o, 4, 2, 1)],
+    "copies, convolution": lambda c, o: [Upsample(2), Conv2d(c, o, 3, 1, 1)],
+}
+shrink = Sequential([AvgPool2d(4)], (16, 16, 1), rng=0, dtype="float64")
+true = smooth(500)
+steps = options.steps or (QUICK_STEPS if options.quick else STEPS)
+looks, rough, WHEN = {}, {}, ("before", "after")
+for name, layer in ENLARGERS.items():
+    enlarger = Sequential(enlarge(layer), (4, 4, 1), rng=rng, dtype="float64")
+    optimizer, schedule = Adam(enlarger, 1e-2), LinearDecay(steps)
+    before = enlarger(shrink(true))
+    for step in range(steps):
+        wanted = smooth(BATCH)
+        made, caches = enlarger.forward(shrink(wanted))
+        enlarger.set_gradients(2 * (made - wanted) / made.size, caches)  # of the mean square
+        optimizer.step(schedule(step))
+    looks[name] = before, enlarger(shrink(true))
+    rough[name] = [float(roughness(look) / roughness(true)) for look in looks[name]]
+    print(f"{name:20} rough: {rough[name][0]:.1f} before training, {rough[name][1]:.2f} after")
 
 # %% Pictures
 
@@ -185,10 +246,28 @@ def draw_checkerboards(figure):
     figure.suptitle(f"Stride {STRIDE}: the middle 16 × 16 pixels")
 
 
+@styled
+def draw_cure(figure):
+    panels = figure.subplots(2, 4)
+    for axes, title, image in zip(
+        panels[:, 0], ("input", "true"), (shrink(true[:1]), true), strict=True
+    ):
+        axes.imshow(image[0, ..., 0], "Blues")
+        axes.set(title=title)
+    for column, name in zip(panels.T[1:], looks, strict=True):
+        column[0].set_title(name.replace(", ", ",\n"))
+        for axes, when, images, value in zip(column, WHEN, looks[name], rough[name], strict=True):
+            axes.imshow(images[0, ..., 0], "Blues")
+            axes.set_xlabel(f"{when}: rough {value:.1f}")
+    for axes in panels.ravel():
+        axes.set(xticks=[], yticks=[])
+
+
 for name, draw, height in (
     ("matrix.png", draw_matrices, 3.6),
     ("scatter.png", draw_scatter, 4.6),
     ("checkerboard.png", draw_checkerboards, 5.4),
+    ("cure.png", draw_cure, 4.8),
 ):
     figure = picture(8, height)
     draw(figure)
@@ -197,6 +276,7 @@ for name, draw, height in (
 out.save_metrics(
     adjoint=[left, right],
     transposed=bool(np.array_equal(AT, A.T)),
+    rough=rough,
     sizes_agree=all(formula == got and back == SIZE for formula, got, back in sizes),
     uneven={f"kernel {k}, {depth} layers": uneven for (k, depth), (_, uneven) in counts.items()},
 )

@@ -1,4 +1,4 @@
-"""Squared distances between points, with the digits that the points have.
+"""Distances: squared, between points, with the digits that the points have; and L1, as a loss.
 
     |a − b|² = Σⱼ (aⱼ − bⱼ)²  =  |a|² + |b|² − 2 a·b
 
@@ -14,6 +14,7 @@ __all__ = [
     "by_differences",
     "by_product",
     "expanded",
+    "l1_distance",
     "squared_distances",
     "weighted_differences",
 ]
@@ -51,6 +52,17 @@ def expanded(a, norms_a, b, norms_b):
     squares += norms_a[:, None]
     squares += norms_b
     return squares.clip(0, None, out=squares)
+
+
+def l1_distance(y, target, xp):
+    """mean |y − t| over all numbers, and its gradient with respect to y: sign(y − t) / size.
+
+    At y = t, where |·| has a kink, the gradient counts as 0. Its size does not depend on how large
+    the error is, so that a small one is not forgiven, as by a square, and a large one not feared:
+    pictures become sharper (Isola et al. 2017, arXiv:1611.07004, section 3.1).
+    """
+    difference = y - target
+    return abs(difference).mean(), xp.sign(difference) / difference.size
 
 
 def weighted_differences(weights, a, b, xp):

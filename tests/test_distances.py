@@ -1,4 +1,4 @@
-"""Squared distances against exact rational numbers, at any place and scale."""
+"""Distances: squared ones against exact rational numbers, at any place and scale; and L1."""
 
 from fractions import Fraction
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minigan.distances import FEW, squared_distances, weighted_differences
+from minigan.distances import FEW, l1_distance, squared_distances, weighted_differences
 
 DTYPES = st.sampled_from(["float32", "float64"])
 
@@ -86,3 +86,25 @@ def test_arguments_are_left_alone(features):
     squared_distances(a, b)
     weighted_differences(np.ones((5, 6)), a, b, np)
     assert (a == before[0]).all() and (b == before[1]).all()
+
+
+def test_l1_is_a_mean_with_its_slope():
+    y, t = np.array([[1.0, -2.0], [3.0, 0.5]]), np.array([[1.0, 1.0], [2.0, 2.5]])
+    value, gradient = l1_distance(y, t, np)
+    assert value == (0 + 3 + 1 + 2) / 4
+    np.testing.assert_array_equal(gradient, [[0, -0.25], [0.25, -0.25]])
+    steps = 1e-6 * np.eye(4).reshape(4, 2, 2)
+    slopes = [(l1_distance(y + h, t, np)[0] - l1_distance(y - h, t, np)[0]) / 2e-6 for h in steps]
+    np.testing.assert_allclose(np.reshape(slopes, (2, 2)), gradient, atol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_l1_as_in_pytorch(dtype):
+    torch = pytest.importorskip("torch")
+    y, t = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(dtype)
+    there = torch.tensor(y, requires_grad=True)
+    loss = torch.nn.L1Loss()(there, torch.tensor(t))
+    loss.backward()
+    value, gradient = l1_distance(y, t, np)
+    assert np.isclose(value, loss.item(), rtol=1e-6)
+    np.testing.assert_allclose(gradient, there.grad.numpy(), rtol=1e-6)

@@ -6,9 +6,14 @@ fool D_A. That alone would let F map all of A to any part of B; the cycle loss
     L_cyc = mean |G(F(a)) − a| + mean |F(G(b)) − b|                              (equation 2)
 
 asks that each translation can be undone, and so keeps what a sample is while its domain changes.
+Where both domains have samples of one shape, the identity loss (section 5.2, "photo generation from
+paintings") may ask that a translator leaves alone what is in its target domain already:
+
+    L_id = mean |F(b) − b| + mean |G(a) − a|
 """
 
 from minigan.checks import check_number
+from minigan.distances import l1_distance
 from minigan.finite import walk_through
 from minigan.game import Game
 from minigan.game_checks import (
@@ -30,13 +35,14 @@ class CycleGAN(Game):
 
     a_to_b, b_to_a: `Sequential`, the paper's F and G. critic_a, critic_b: discriminators of A and
     B. optimizers: four, in the order a_to_b, b_to_a, critic_a, critic_b. objective, regularizer,
-    schedule: as in `GAN`, the same for both pairs. cycle_weight: λ ≥ 0. rng: for the regularizer.
+    schedule: as in `GAN`, the same for both pairs. cycle_weight, identity_weight: ≥ 0, of the two
+    losses above (in the paper 10 and 5, where it has both). rng: for the regularizer.
 
     Raises ValueError if the parts do not fit each other, before anything is trained.
     """
 
     players = ("a_to_b", "b_to_a", "critic_a", "critic_b")
-    settings = (*Game.settings, "cycle_weight")
+    settings = (*Game.settings, "cycle_weight", "identity_weight")
 
     def __init__(
         self,
@@ -48,6 +54,7 @@ class CycleGAN(Game):
         *,
         optimizers,
         cycle_weight=10.0,
+        identity_weight=0.0,
         rng=0,
         regularizer=None,
         schedule=constant,
@@ -63,6 +70,7 @@ class CycleGAN(Game):
             setattr(self, f"{player}_optimizer", optimizer)
         self.objective = get_objective(objective, a_to_b.backend)
         self.cycle_weight = check_number("cycle_weight", cycle_weight, 0, float("inf"))
+        self.identity_weight = check_number("identity_weight", identity_weight, 0, float("inf"))
         self.regularizer = regularizer
         self._check_parts(schedule)
         super().__init__(rng, schedule)
@@ -100,10 +108,13 @@ class CycleGAN(Game):
         G.zero_gradients()
         b_loss, a_cycle = self._half(F, G, self.critic_b, a, b)
         a_loss, b_cycle = self._half(G, F, self.critic_a, b, a)
-        cycle = a_cycle + b_cycle
+        adversarial, cycle, identity = a_loss + b_loss, a_cycle + b_cycle, 0.0
+        if self.identity_weight:
+            identity = self._identity(F, b) + self._identity(G, a)
+        weighted = self.cycle_weight * cycle + self.identity_weight * identity
         return {
-            "generator_loss": a_loss + b_loss + self.cycle_weight * cycle,
-            "adversarial_loss": a_loss + b_loss,
+            "generator_loss": adversarial + weighted,
+            "adversarial_loss": adversarial,
             "cycle_loss": cycle,
             "a_to_b_gradient_norm": norm(F.gradients),
             "b_to_a_gradient_norm": norm(G.gradients),
@@ -119,12 +130,18 @@ class CycleGAN(Game):
         logits, critic_cache = critic.forward(fake)
         real_logits = critic.forward(real)[0] if self.objective.relativistic else None
         loss, d_logits = self.objective.generator(logits, real_logits)
-        difference = again - x
-        scale = self.cycle_weight / difference.size
-        d_again = there.backend.xp.sign(difference) * scale
+        cycle, d_again = l1_distance(again, x, there.backend.xp)
+        d_again *= self.cycle_weight
         d_fake = critic.backward(d_logits, critic_cache) + back.backpropagate(d_again, back_cache)
         there.add_gradients(d_fake, there_cache)
-        return loss, abs(difference).mean()
+        return loss, cycle
+
+    def _identity(self, translator, x):
+        """mean |F(x) − x| for x of the translator's own target domain."""
+        same, cache = translator.forward(x)
+        loss, d_same = l1_distance(same, x, translator.backend.xp)
+        translator.add_gradients(self.identity_weight * d_same, cache)
+        return loss
 
     def walk(self, a, b):
         fake_b = walk_through(self.a_to_b, a, "a_to_b")
@@ -165,5 +182,7 @@ class CycleGAN(Game):
         if not fits or D_a.input_shape != a or D_b.input_shape != b:
             shapes = {n: (w.input_shape, w.output_shape) for n, w in networks.items()}
             raise ValueError(f"the networks do not fit each other: {shapes}")
+        if self.identity_weight and a != b:
+            raise ValueError(f"identity_weight: expected 0 for samples of two shapes, {a} and {b}")
         check_discriminator("critic_a", D_a, self.objective, self.regularizer)
         check_discriminator("critic_b", D_b, self.objective, self.regularizer)

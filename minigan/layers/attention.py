@@ -107,4 +107,4 @@ def row_sums(x):
 
 
 def turned(x):
-    return x.swapaxes(1, 2)
+    return x.transpose(0, 2, 1)

@@ -8,10 +8,7 @@ __all__ = ["Block", "Residual"]
 
 
 class Block(Layer):
-    """Layers one after another, as one layer: the chain rule, as in `network.py`.
-
-    layers: a list of unbound layers. A layer of your own that holds blocks calls these methods.
-    """
+    """A list of unbound layers, one after another, as one layer: the chain rule, as in `Chain`."""
 
     def __init__(self, layers):
         self.layers = list(layers)

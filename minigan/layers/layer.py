@@ -116,8 +116,7 @@ class Layer(Bound):
 
     def inside(self):
         """All layers that this one is built around: they belong to its network, too."""
-        own = Layer.parts(self).values()
-        return [part for layer in own for part in (layer, *layer.inside())]
+        return [p for part in Layer.parts(self).values() for p in (part, *part.inside())]
 
     def unbound(self):
         """A layer with the same arguments that is part of no network yet."""

@@ -12,8 +12,7 @@ gradient. With means over the same axes,
 
     dx = P(γ dy),   P(v) = (v − mean(v) − x̂ · mean(v x̂)) / σ
                             itself  through μ  through σ
-
-P, the Jacobian of x -> x̂, is symmetric: the same P serves in both directions.
+(P, the Jacobian of x -> x̂, is symmetric, and serves in both directions.)
 """
 
 import math
@@ -70,8 +69,7 @@ class BatchNorm(_Normalization):
 
     In training every gradient depends on every sample: that is why real and fake samples go through
     a discriminator as separate batches, and why batch norm has no place under a gradient penalty.
-    eps and momentum are keyword-only: swapped, they do harm silently. Raises ValueError in training
-    if there is only one value per feature.
+    Raises ValueError in training if there is only one value per feature.
     """
 
     def __init__(self, num_features, *, affine=True, eps=1e-5, momentum=0.1):
@@ -181,8 +179,7 @@ class LayerNorm(_Normalization):
 class InstanceNorm(LayerNorm):
     """y = γ x̂ + β,  x̂ = (x − μ) / σ,  μ and σ of each channel of each sample     x (N, H, W, C)
 
-    All else is as in layer norm. An image's contrast is taken out of it, whatever the other images
-    are: for translation between styles. Ulyanov et al. 2016, arXiv:1607.08022, equation 3.
+    An image's contrast is taken out of it. Ulyanov et al. 2016, arXiv:1607.08022, equation 3.
     """
 
     apart = 1

@@ -16,7 +16,7 @@ LESSONS = {
     "density_estimation": [*FEW, "--points", "50"],
     "pushforward": FEW,
     "backprop_by_hand": [],
-    "transposed_convolution": [],
+    "transposed_convolution": FEW,
     "xray": [],
     "toy": FEW,
     "vanishing_gradients": FEW,
@@ -28,6 +28,7 @@ LESSONS = {
     "mnist": [*FEW, "--model", "mlp", "--samples", "3"],
     "conditional": FEW,
     "translation": FEW,
+    "sngan": FEW,
     "minimal_gan": FEW,
     "write_your_own": FEW,
 }

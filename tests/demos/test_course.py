@@ -20,7 +20,7 @@ LESSONS = {
     "density_estimation": ["picture.png"],
     "pushforward": ["picture.png"],
     "backprop_by_hand": ["network.png", "checks.png"],
-    "transposed_convolution": ["matrix.png", "scatter.png", "checkerboard.png"],
+    "transposed_convolution": ["matrix.png", "scatter.png", "checkerboard.png", "cure.png"],
     "xray": ["picture.png"],
     "vanishing_gradients": ["picture.png"],
     "saddle_point": ["best_d.png", "circles.png"],
@@ -187,6 +187,8 @@ def test_transposed_convolution(found):
     for name, uneven in m["uneven"].items():
         kernel = int(name.split()[1].rstrip(","))
         assert (uneven == 0) == (kernel % 2 == 0), name
+    before, _ = zip(*m["rough"].values(), strict=True)
+    assert before[0] > 2 * before[2] and all(early > late for early, late in m["rough"].values())
 
 
 def test_xray(found):

@@ -23,6 +23,7 @@ from minigan import (
     TrainingDiverged,
     WeightClipping,
     compare_gradients,
+    gradcheck,
     train,
 )
 from minigan.backend import NumpyBackend
@@ -398,3 +399,34 @@ def test_bad_cycle_weight(weight):
 def test_unknown_objective():
     with pytest.raises(ValueError, match="unknown objective"):
         build(dense(), "cycle")
+
+
+# --- The identity loss ---------------------------------------------------------------------------
+
+
+def of_one_shape():
+    """A and B of 2 features, both translators with smooth layers."""
+    shapes = (2, 2, 1), (2, 2, 2), (2, 1, 3), (2, 1, 4)
+    return [
+        Sequential([Dense(i, 6), Tanh(), Dense(6, o)], (i,), rng=seed, dtype="float64")
+        for i, o, seed in shapes
+    ]
+
+
+def test_the_identity_loss_by_definition():
+    networks, (a, b) = of_one_shape(), np.random.default_rng(5).normal(size=(2, 6, 2))
+    F, G = networks[:2]
+    plain = build(networks, cycle_weight=2.0).translator_gradients(a, b)
+    game = build(networks, cycle_weight=2.0, identity_weight=3.0)
+    found = game.translator_gradients(a, b)
+    identity = abs(F(b) - b).mean() + abs(G(a) - a).mean()
+    assert found["generator_loss"] == pytest.approx(plain["generator_loss"] + 3 * identity, 1e-12)
+    report = gradcheck(game, a, b, max_entries=6)
+    assert report.passed, str(report)
+
+
+def test_the_identity_loss_needs_samples_of_one_shape():
+    with pytest.raises(ValueError, match=r"identity_weight: expected 0 .* \(2,\) and \(3,\)"):
+        build(dense(), identity_weight=1.0)
+    with pytest.raises(ValueError, match="identity_weight"):
+        build(of_one_shape(), identity_weight=-1)

@@ -21,7 +21,7 @@ from .module import CompileException, RawModule
 SHARED = (
     "add any ascontiguousarray broadcast_to clip concatenate cos dot einsum exp expm1 full "
     "isfinite log1p maximum minimum moveaxis multiply ones ones_like pad shares_memory sign "
-    "sin sqrt tanh where zeros zeros_like"
+    "sin split sqrt tanh where zeros zeros_like"
 ).split()
 globals().update({name: lifted(getattr(np, name)) for name in SHARED})
 
