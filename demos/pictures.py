@@ -15,7 +15,6 @@ Each picture kept holds its captions, the lesson's constants and its metrics, as
 tests/demos/test_pictures.py compares them with today's lessons.
 """
 
-import argparse
 import json
 import subprocess
 import sys
@@ -25,6 +24,7 @@ import numpy as np
 from PIL import Image
 
 from support.kept import DEMOS, KEPT, PICTURES, keep, notes
+from support.options import Parser, count
 
 RESUMED = "toy", "mnist"
 SAMPLES = ["--samples", "10000"]  # of mnist, for results
@@ -62,13 +62,11 @@ def difference(drawn, kept):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser("pictures", __doc__)
     parser.add_argument("lessons", nargs="*", help="(default: all)")
     parser.add_argument("--check", action="store_true", help="replace no picture")
-    parser.add_argument("--seed", type=int, default=0, help="of the lessons (default: 0)")
-    parser.add_argument("--out", type=Path, default=Path("out", "pictures"))
+    parser.add_argument("--seed", type=count, default=0, help="of the lessons (default: 0)")
+    parser.add_argument("--out", type=Path, default=Path("out", "pictures"), help="for the runs")
     options = parser.parse_args()
     unknown = set(options.lessons) - set(PICTURES)
     if unknown:
