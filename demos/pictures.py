@@ -55,9 +55,9 @@ def difference(drawn, kept):
     if not kept.exists():
         return "new"
     new, old = notes(drawn)["Captions"], notes(kept).get("Captions", [])
-    changed = [f"{a!r} was {b!r}" for a, b in zip(new, old, strict=False) if a != b]
-    if changed or len(new) != len(old):
-        return "; ".join(changed) or "other captions"
+    come, gone = ([t for t in a if t not in b] for a, b in ((new, old), (old, new)))
+    if come or gone:
+        return f"it says {come} in place of {gone}"
     return "" if np.array_equal(pixels(drawn), pixels(kept)) else "the same captions, other pixels"
 
 
