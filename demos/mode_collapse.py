@@ -55,10 +55,7 @@ from support.verdict import plane_points, verdict
 BATCH, WIDTH, SAMPLES, STEPS, QUICK_STEPS, LOOKS = 128, 64, 2500, 4000, 16, 40
 LR, BETAS, SIGMA, REACHED = 1e-3, (0.5, 0.99), 0.07, 0.02
 WAVES, FINENESS, SPOT = 32, 5.0, 0.05  # of D: how many, in radians per unit; of G: its first width
-NOISE, FADED = (
-    0.5,
-    0.7,
-)  # the width of the noise at first, and the share of the run until it is gone
+NOISE, FADED = 0.5, 0.95  # its width at first; the share of the run after which it is gone
 GAMES = {"no cure": (WAVES, 0), "fading noise": (WAVES, NOISE), "D sees far": (0, 0)}
 WINDOW, GRID = (-1.5, 1.5, -1.5, 1.5), 80
 

@@ -15,7 +15,6 @@ Each picture kept holds its captions, the lesson's constants and its metrics, as
 tests/demos/test_pictures.py compares them with today's lessons.
 """
 
-import argparse
 import json
 import subprocess
 import sys
@@ -25,6 +24,7 @@ import numpy as np
 from PIL import Image
 
 from support.kept import DEMOS, KEPT, PICTURES, keep, notes
+from support.options import Parser, count
 
 RESUMED = "toy", "mnist"
 SAMPLES = ["--samples", "10000"]  # of mnist, for results
@@ -55,20 +55,18 @@ def difference(drawn, kept):
     if not kept.exists():
         return "new"
     new, old = notes(drawn)["Captions"], notes(kept).get("Captions", [])
-    changed = [f"{a!r} was {b!r}" for a, b in zip(new, old, strict=False) if a != b]
-    if changed or len(new) != len(old):
-        return "; ".join(changed) or "other captions"
+    come, gone = ([t for t in a if t not in b] for a, b in ((new, old), (old, new)))
+    if come or gone:
+        return f"it says {come} in place of {gone}"
     return "" if np.array_equal(pixels(drawn), pixels(kept)) else "the same captions, other pixels"
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser("pictures", __doc__)
     parser.add_argument("lessons", nargs="*", help="(default: all)")
     parser.add_argument("--check", action="store_true", help="replace no picture")
-    parser.add_argument("--seed", type=int, default=0, help="of the lessons (default: 0)")
-    parser.add_argument("--out", type=Path, default=Path("out", "pictures"))
+    parser.add_argument("--seed", type=count, default=0, help="of the lessons (default: 0)")
+    parser.add_argument("--out", type=Path, default=Path("out", "pictures"), help="for the runs")
     options = parser.parse_args()
     unknown = set(options.lessons) - set(PICTURES)
     if unknown:

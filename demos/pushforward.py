@@ -133,7 +133,12 @@ def draw_learned(top, bottom):
     top.plot(u, true_map(u), color=REAL, label="quantile function", linewidth=1)
     top.plot(u, learned, color=FAKE, label="the network")
     low, high = data.means.min() - 4, data.means.max() + 4
-    top.set(title=f"A network's map: {turns} turns", xlabel="u", ylabel="y = G(u)", xlim=(0, 1))
+    top.set(
+        title=f"A network's map: {turns} turn{'s' * (turns != 1)}",
+        xlabel="u",
+        ylabel="y = G(u)",
+        xlim=(0, 1),
+    )
     top.set_ylim(low, high + 0.4 * (high - low))
     top.legend(loc="upper center")
     y = np.linspace(low, high, 1000)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 import pictures
 from support import kept
@@ -96,8 +96,6 @@ def own_folder(monkeypatch, tmp_path):
 
 
 def draw(path, grey, caption):
-    from PIL import PngImagePlugin
-
     info = PngImagePlugin.PngInfo()
     info.add_text("Captions", json.dumps([caption]))
     Image.fromarray(np.full((4, 4), grey, np.uint8)).save(path, pnginfo=info)
@@ -114,7 +112,9 @@ def test_what_differs_is_said(own_folder):
     draw(drawn, 4, "estimate 4.6")
     assert pictures.difference(drawn, there) == "the same captions, other pixels"
     draw(drawn, 3, "estimate 0.9")
-    assert pictures.difference(drawn, there) == "'estimate 0.9' was 'estimate 4.6'"
+    assert pictures.difference(drawn, there) == (
+        "it says ['estimate 0.9'] in place of ['estimate 4.6']"
+    )
 
 
 @pytest.mark.parametrize("held", [True, False])
