@@ -154,6 +154,8 @@ class _Trial:
 
     def compare(self, method, name, array, shape, hint=""):
         """TypeError or ValueError unless this is an array of that shape, and in the right dtype."""
+        if array is ...:  # a blank that is yet to be filled in
+            raise _Raised
         if not isinstance(array, self.network.backend.xp.ndarray):
             self.refuse(method, f"an array {name}", array)
         if array.dtype != self.dtype:

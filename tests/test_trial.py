@@ -298,6 +298,18 @@ def test_a_trial_changes_nothing():
     assert not built.gradients.any()
 
 
+@pytest.mark.parametrize(
+    "blank",
+    [
+        {"forward": lambda self, x, train: (..., ...)},
+        {"backward": lambda self, dy, cache: ...},
+        {"double_backward": lambda self, u, dy, cache: (..., None)},
+    ],
+)
+def test_a_blank_of_an_exercise_is_left_open(blank):
+    network(own(Double, **blank))
+
+
 @pytest.mark.parametrize("way", ["forward", "backward"])
 def test_an_error_of_the_parts_own_is_left_to_the_first_pass(way):
     """Whose traceback ends at the line that is wrong; and some layers cannot be tried at all."""
