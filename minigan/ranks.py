@@ -107,7 +107,7 @@ class Ranks:
         """The sum of all ranks' arrays, the same bits on all. All counts are equal: times n."""
         if isinstance(part, int):
             return part * self.size
-        part = np.asarray(part)
+        part = np.asarray(part, order="C")
         return self._sum(part, np.empty_like(part))[()]
 
     def gather(self, part):

@@ -21,7 +21,7 @@ games = load("games")
 @pytest.fixture(scope="module")
 def found(start_ranks, outcome, tmp_path_factory):
     folder = tmp_path_factory.mktemp("ranks")
-    status, _, errors = outcome(start_ranks(4, "equal.py", folder / "found.json", folder), 300)
+    status, _, errors = outcome(start_ranks(4, "equal.py", folder / "found.json", folder), 600)
     assert status == 0, errors
     return json.loads((folder / "found.json").read_text())
 
