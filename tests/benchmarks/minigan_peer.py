@@ -1,6 +1,5 @@
 """The workloads on minigan."""
 
-from minigan.games.sharded import ShardedGAN
 from threadpoolctl import threadpool_limits
 
 import minigan as mg
