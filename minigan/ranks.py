@@ -46,7 +46,7 @@ GRACE = 2.0
 
 
 class RanksError(RuntimeError):
-    """The ranks cannot go on together: one has ended, or they are not equal."""
+    """The ranks cannot go on together: one has ended, they are not equal, a batch has no parts."""
 
 
 def on_ranks(backend="auto"):
@@ -94,11 +94,11 @@ class Ranks:
     def part(self, whole):
         """This rank's rows of a whole batch (N, ...), which all ranks have: (N / n, ...).
 
-        Raises ValueError if n does not divide N.
+        Raises RanksError if n does not divide N.
         """
         count, rest = divmod(len(whole), self.size)
         if rest:
-            raise ValueError(
+            raise RanksError(
                 f"batch: expected a multiple of {self.size}, the number of ranks, got {len(whole)}"
             )
         return whole[self.rank * count : (self.rank + 1) * count]
