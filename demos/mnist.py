@@ -36,6 +36,8 @@ What to try next:
   --latent normal           noise in one piece: what lies between the digits now?
   --spread 0.6              less noise for the samples: clearer digits, less variety
   --data fashion-mnist --data-dir FOLDER   shirts and shoes, from idx files that you have
+  --processes 2             half of each batch in each of two processes: needs mpi4py and an MPI,
+                            pip install 'minigan[mpi]'; see ranks.py
   --samples 10000           also write so many samples to samples.npy (float32 in [-1, 1],
                             shape (N, 28, 28, 1)), to measure them
 

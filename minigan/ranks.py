@@ -26,7 +26,7 @@ import time
 import zlib
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from minigan.backend import get_backend
 
@@ -41,12 +41,15 @@ SMALL = 4096
 #: Seconds to wait without sleeping: then the core is worth more to others than to this rank.
 SHORT = 1e-4
 
+#: Bytes of a message from rank to rank.
+LINE = 1000
+
 #: Seconds that a rank gives the others to notice that one has ended.
 GRACE = 2.0
 
 
 class RanksError(RuntimeError):
-    """The ranks cannot go on together: one has ended, or they are not equal."""
+    """The ranks cannot go on together: one has ended, they are not equal, a batch has no parts."""
 
 
 def on_ranks(backend="auto"):
@@ -82,7 +85,9 @@ class Ranks:
         self.rank, self.size, self.share_from = comm.rank, comm.size, share_from
         machine = comm.Split_type(MPI.COMM_TYPE_SHARED)
         self.neighbour = machine.rank
-        threadpool_limits(max(1, (os.cpu_count() or 1) // machine.size), "blas")
+        cores = max(1, (os.cpu_count() or 1) // machine.size)
+        if any(blas["num_threads"] > cores for blas in threadpool_info()):
+            threadpool_limits(cores)
         self._compared, self._failed = None, False
         atexit.register(self._leave)
 
@@ -94,11 +99,11 @@ class Ranks:
     def part(self, whole):
         """This rank's rows of a whole batch (N, ...), which all ranks have: (N / n, ...).
 
-        Raises ValueError if n does not divide N.
+        Raises RanksError if n does not divide N.
         """
         count, rest = divmod(len(whole), self.size)
         if rest:
-            raise ValueError(
+            raise RanksError(
                 f"batch: expected a multiple of {self.size}, the number of ranks, got {len(whole)}"
             )
         return whole[self.rank * count : (self.rank + 1) * count]
@@ -107,7 +112,7 @@ class Ranks:
         """The sum of all ranks' arrays, the same bits on all. All counts are equal: times n."""
         if isinstance(part, int):
             return part * self.size
-        part = np.asarray(part)
+        part = np.asarray(part, order="C")
         return self._sum(part, np.empty_like(part))[()]
 
     def gather(self, part):
@@ -214,10 +219,10 @@ class Ranks:
     def agree(self, name, value):
         """Raise RanksError, on all ranks with one message, unless all bring the same value."""
         told = f" {value!r}"[:150] if isinstance(value, (str, int)) else ""
-        mine = np.frombuffer(f"{checksum(value):08x}{name}{told}".encode().ljust(1000), "u1")
-        everybody = np.empty((self.size, len(mine)), "u1")
-        self._wait(self.comm.Iallgather(mine, everybody))
-        first, *others = (row.tobytes().decode().rstrip() for row in everybody)
+        text = f"{checksum(value):08x}{name}{told}".encode()[:LINE].ljust(LINE)
+        everybody = np.empty((self.size, LINE), "u1")
+        self._wait(self.comm.Iallgather(np.frombuffer(text, "u1"), everybody))
+        first, *others = (row.tobytes().decode(errors="replace").rstrip() for row in everybody)
         for rank, theirs in enumerate(others, 1):
             if theirs != first:
                 raise RanksError(
@@ -268,22 +273,21 @@ class Ranks:
 
     def _news(self):
         """What a rank that has ended said at the door."""
-        status, text = self.MPI.Status(), bytearray(1000)
+        status, text = self.MPI.Status(), bytearray(LINE)
         self._door.Recv([text, self.MPI.BYTE], status=status)
         return f"rank {status.source} has ended: {text.rstrip(bytes(1)).decode(errors='replace')}"
 
     def _leave(self):
         """At the end of the program: tell the others and wait for them; after an error, end all."""
         error = getattr(sys, "last_value", None)
-        self._failed |= error is not None
-        news = f"{type(error).__name__}: {error}" if self._failed else "without an error"
+        news = "without an error" if error is None else f"{type(error).__name__}: {error}"
         others = [rank for rank in range(self.size) if rank != self.rank]
-        farewells = [self._door.Isend(news.encode()[:1000], rank) for rank in others]
-        began = time.monotonic()
-        while others and not (self._failed and time.monotonic() - began > GRACE):
+        farewells = [self._door.Isend(news.encode()[:LINE], rank) for rank in others]
+        began, hurry = time.monotonic(), self._failed or error is not None
+        while others and not (hurry and time.monotonic() - began > GRACE):
             time.sleep(0.01)  # the first rank may still draw pictures
             others = [rank for rank in others if not self._door.Iprobe(rank)]
-        if self._failed:
+        if others or self._failed:  # somebody is waiting for what will never come
             self.comm.Abort(1)
         self.MPI.Request.Waitall(farewells)
 

@@ -1,5 +1,6 @@
 """A demo on several processes, the "ranks" of `minigan/ranks.py`: started by it, or by mpiexec."""
 
+import builtins
 import os
 import shutil
 import sys
@@ -13,10 +14,12 @@ __all__ = ["only_the_first", "start_again"]
 def start_again(processes):
     """Run this demo again, as so many processes, in the place of this one; unless they are.
 
-    Raises RanksError where there is no mpiexec to start them.
+    Raises RanksError where there is no mpiexec to start them, and in a notebook.
     """
     if processes == 1 or any(name in os.environ for name in LAUNCHED):
         return
+    if hasattr(builtins, "__IPYTHON__"):
+        raise RanksError("--processes: a notebook is one process; expected a terminal")
     beside_python = str(Path(sys.executable).parent)  # where pip puts it
     mpiexec = shutil.which("mpiexec", path=os.pathsep.join([beside_python, os.environ["PATH"]]))
     if mpiexec is None:

@@ -98,7 +98,6 @@ def images(backend, seed):
         latent=UniformLatent(3),
         rng=rng.spawn(1)[0],
         average_decay=0.9,
-        discriminator_steps=2,
     )
     return game, Batches(points(16).reshape(-1, 4, 4, 1), BATCH, rng.spawn(1)[0], "float64")
 
