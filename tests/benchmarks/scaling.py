@@ -1,14 +1,15 @@
-"""How ranks scale: `python tests/benchmarks/scaling.py [--workload W3] [--json FILE]`.
+"""How ranks scale: `python tests/benchmarks/scaling.py [--workload W3]`.
 
 Measured here: steps of one process over batches, steps of two ranks, sums of small and of large
 vectors between two ranks. Fitted to that, a model of a step of n ranks with a batch of N:
 
     T(n) = a + c N / n + u P / m + k · t₀ · log₂ n + 2 V (n − 1) / n / B        m: shares, n or 1
 
-a, c: what a step costs at least, and per sample (one core). u: the update, per parameter P. k: the
-sums per step (counted), t₀: the time of a small one between two ranks. V: the bytes of gradients,
-B: the bytes per second of a large sum. Beyond the two ranks measured, the model is no measurement:
-it takes cores as equal, with memory of their own, and of a network what `NETWORK` assumes.
+a, c: what a step costs at least, and per sample (processor time of one core). u: the update, per
+parameter P. k: the sums per step (counted), t₀: the time of a small one between two ranks. V: the
+bytes of gradients, B: the bytes per second of a large sum (which needs a calm machine). Beyond the
+two ranks measured, the model is no measurement: it takes cores as equal, with memory of their own,
+and of a network what `NETWORK` assumes.
 """
 
 import argparse
@@ -31,15 +32,16 @@ sys.path.insert(0, str(HERE.parents[1]))
 NETWORK = 30e-6, 25e9 / 8
 
 CORES = 8  # of each machine
+LARGE = 1 << 16  # numbers of a large sum: few enough to be added up between two interruptions
 
 
 def best(action, seconds):
-    """The shortest time of an action, of those in so many seconds: others use the cores, too."""
+    """The shortest processor time of an action in so many seconds: what takes one core alone."""
     times, deadline = [], time.perf_counter() + seconds
     while len(times) < 3 or time.perf_counter() < deadline:
-        begin = time.perf_counter()
+        begin = time.process_time()
         action()
-        times.append(time.perf_counter() - begin)
+        times.append(time.process_time() - begin)
     return min(times)
 
 
@@ -79,7 +81,9 @@ def on_ranks(workload, seconds):
     step(1)
     sums, ranks._wait = len(count), wait
     found = {"sums": sums, "step": min(ranks_peer.steps_of(step, ranks, seconds))}
-    for name, vector in (("small", np.ones(64)), ("large", np.ones(1 << 20, "float32"))):
+    busy, steps = time.process_time(), ranks_peer.steps_of(step, ranks, seconds)
+    found["processor"] = (time.process_time() - busy) / (len(steps) + 1)
+    for name, vector in (("small", np.ones(64)), ("large", np.ones(LARGE, "float32"))):
         times = ranks_peer.steps_of(lambda _, v=vector: ranks.total(v), ranks, seconds / 4)
         found[name] = min(times)
     return ranks.rank, found
@@ -103,7 +107,7 @@ def fit(times, update, pair):
     batches = np.array(list(times), float)
     system = np.stack([np.ones_like(batches), batches], axis=1)
     (fixed, sample), *_ = np.linalg.lstsq(system, np.array(list(times.values())), rcond=None)
-    rate = 4 * (1 << 20) / max(pair["large"] - pair["small"], 1e-9)
+    rate = 4 * LARGE / max(pair["large"] - pair["small"], 1e-9)
     return {"fixed": float(fixed), "sample": float(sample), "update": update, "rate": rate, **pair}
 
 
@@ -125,6 +129,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workload", default="W3")
     parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
+    parser.add_argument("--rate", type=float, help="B, measured before (default: measured now)")
     parser.add_argument("--ranks", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     from workloads import WORKLOADS
@@ -145,13 +150,15 @@ def main():
     networks = minigan_peer.build(workload, workloads.batches(workload)).networks
     parameters = sum(network.parameters.size for network in networks)
     found = fit(times, update, pair)
+    found["rate"] = args.rate or found["rate"]
     print(f"{args.workload}, {parameters:,} parameters; load {os.getloadavg()[0]:.1f}")
     print("measured on one core: " + ", ".join(f"{n}: {1e3 * t:.1f} ms" for n, t in times.items()))
     fitted = ", ".join(f"{name} {value:.3g}" for name, value in found.items())
     print(f"measured on two ranks and fitted: {fitted}")
-    for ranks, seconds in ((1, times[workload.batch]), (2, pair["step"])):
-        predicted = model(found, parameters, workload.batch, ranks)
-        print(f"{ranks} ranks: {1e3 * seconds:.1f} ms measured, {1e3 * predicted:.1f} by the model")
+    one, two = (1e3 * model(found, parameters, workload.batch, ranks) for ranks in (1, 2))
+    print(f"one rank: {1e3 * times[workload.batch]:.1f} ms measured, {one:.1f} by the model")
+    print(f"two ranks: {1e3 * pair['step']:.1f} ms measured, {1e3 * pair['processor']:.1f} ms of "
+          f"each one's processor, {two:.1f} by the model")  # fmt: skip
     table(found, workload, parameters)
 
 
