@@ -66,6 +66,7 @@ class Conditioned(Chain):
             network.dtype,
         )
         self.network, self.labels, self.buffers = network, labels, network.buffers
+        self.all_layers = network.all_layers
         self.parameters, self.gradients = network.parameters, network.gradients
         self.named_parameters = network.named_parameters
         self.named_gradients = network.named_gradients
