@@ -36,8 +36,8 @@ VENVS = ROOT / "out" / "machines"
 BEGIN, END = "<!-- table by machines.py -->", "<!-- end of the table -->"
 
 #: What is no numbers (pictures, files, signals, words), and what has its own way to run.
-SURROUNDINGS = ("demos", "exercises", "faults", "lab", "plotting", "runs", "test_demo.py")
-SURROUNDINGS += ("test_files.py", "test_install.py", "test_portability.py", "test_reading_route.py")
+SURROUNDINGS = ("demos", "faults", "plotting", "ranks", "runs", "test_files.py", "test_install.py")
+SURROUNDINGS += ("test_portability.py", "test_questions.py", "test_reading_route.py")
 ELSEWHERE = ("benchmarks", "cuda")
 
 #: OpenBLAS's families of kernels, and the feature of the processor that each needs.
@@ -213,7 +213,8 @@ def needed(group):
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     block = re.search(rf"^{group} = \[(.*?)^\]", text, re.DOTALL | re.MULTILINE)[1]
     block = re.sub(r"#.*", "", block)
-    return [r for r in re.findall(r'"([^"]+)"', block) if not re.match("ruff|nvidia", r)]
+    others = "ruff|nvidia|pdoc|tornado|nbclient|ipykernel"
+    return [r for r in re.findall(r'"([^"]+)"', block) if not re.match(others, r)]
 
 
 def lowest(group):
