@@ -5,9 +5,10 @@ penalty: each weight is divided by its largest singular value. So D needs no bat
 loss is the hinge. Both players are made of residual blocks, y = f(x) + s(x); G's blocks copy each
 pixel to 2 × 2, D's average 2 × 2 pixels, and D ends in a sum over all pixels. In the third game,
 each pixel of the 14 × 14 images inside both players also looks at all the others (Zhang et al.
-2019, arXiv:1805.08318; there, the attention's weights have spectral norms, too). Each game may
-make the same number of products of a weight and an input, per image of the batch, as the DCGAN of
-mnist.py in 1,500 steps. It takes five minutes on one core.
+2019, arXiv:1805.08318; there, the attention's weights have spectral norms, too). All games cost
+the same: each may make as many products of two numbers, in the forward passes of one image, as the
+DCGAN (the networks of mnist.py --model dcgan) in 1,500 steps. It takes about ten minutes on one
+core.
 
 What to look at:
 - picture.png: samples of each game. Whose strokes hang together?
