@@ -18,7 +18,7 @@ What to look at:
 
 What to try next:
   --seed 1                  do the three games keep their order?
-  --steps 10000             four times as long (of the DCGAN; the others in proportion)
+  --steps 6000              four times as long (of the DCGAN; the others in proportion)
 
 Files: picture.png and metrics.json. The first time, the classifier of digits is trained as well.
 """

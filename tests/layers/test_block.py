@@ -366,3 +366,10 @@ def test_a_layer_without_second_derivative_is_named_at_any_depth():
     network = Sequential([Residual([Block([Dense(3, 3), BatchNorm(3)])])], (3,), rng=0)
     with pytest.raises(ValueError, match=r"^layer 0.residual.0.1: BatchNorm\(3\) cannot stand"):
         network.check_double_backward()
+
+
+def test_a_discriminator_may_not_end_in_a_sigmoid_inside_a_block(make_gan):
+    G = Sequential([Dense(2, 3)], (2,), rng=0)
+    D = Sequential([Dense(3, 3), Block([Dense(3, 1), Sigmoid()])], (3,), rng=1)
+    with pytest.raises(ValueError, match="ends in a Sigmoid"):
+        make_gan(G, D, "minimax")
