@@ -19,7 +19,8 @@ What to look at:
 - cure.png: networks that learn to enlarge smooth pictures, 4 × 4 to 16 × 16, before and after. One
   doubles the size by copying each pixel to 2 × 2 and then takes an ordinary convolution: every
   output pixel is a sum of equally many products. "Rough" is what a smoothing by 1, 2, 1 takes away,
-  as a multiple of what it takes from the true pictures. Does training cure the other two?
+  as a multiple of what it takes from the true pictures. Training cures kernel 4, but not kernel 3
+  (seeds 0 to 2, after training: kernel 3 3.6 to 3.7, kernel 4 1.3 to 1.8, copies 1.2 to 1.5).
 - The printed table: sizes, (H − 1) S − 2P + K + output_padding. With a stride, a convolution turns
   several input sizes into the same output size; output_padding says which of them is meant.
 
