@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lab.recording import save_page
 from minigan.data import MnistError, load_mnist
 from minigan.data.mnist import cache_dir
 from minigan.files import expanded, remove_stale, replacing
-from minigan.plotting import picture, save_animation, save_picture, save_player
+from minigan.plotting import picture, save_animation, save_picture
 from minigan.runs.archive import open_archive, write_archive
 from support import demo
 
@@ -109,7 +110,7 @@ def write_animation(path):
 
 
 def write_page(path):
-    save_player(picture(1, 1), path, lambda frame: None, range(2))
+    save_page(path, [])
 
 
 def write_demo(path):

@@ -27,7 +27,6 @@ from minigan.plotting.style import (
     picture,
     save_animation,
     save_picture,
-    save_player,
     styled,
 )
 from minigan.plotting.translation import draw_cycle_error, draw_moves, draw_translations
@@ -58,7 +57,6 @@ __all__ = [
     "picture",
     "save_animation",
     "save_picture",
-    "save_player",
     "show_rows",
     "styled",
     "tile",

@@ -6,12 +6,9 @@ Okabe and Ito, which colour-blind people can tell apart, on screens and on a pro
 """
 
 import json
-import re
-from pathlib import Path
 
 import matplotlib
 import numpy as np
-from matplotlib.animation import HTMLWriter
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -34,7 +31,6 @@ __all__ = [
     "picture",
     "save_animation",
     "save_picture",
-    "save_player",
     "styled",
 ]
 
@@ -74,13 +70,6 @@ styled = matplotlib.rc_context(STYLE)
 
 #: Pixels per inch: of frames, and of pictures, which are to be sharp on a slide, too.
 DPI, SHARP = 100, 150
-
-#: Where matplotlib's player would load an icon font from the network, and characters in its place.
-ICON_FONT = re.compile(r"<link rel=\"stylesheet\"\s+href=\"[^\"]*font-awesome[^\"]*\">")
-ICONS = {
-    "minus": "−", "plus": "+", "play": "▶", "pause": "❚❚", "fast-backward": "⏮",
-    "step-backward": "◀❚", "step-forward": "❚▶", "fast-forward": "⏭",
-}  # fmt: skip
 
 
 @styled
@@ -136,30 +125,6 @@ def save_animation(figure, path, draw, frames, *, seconds=0.125, last=2.0):
         images[0].save(
             temporary, "GIF", save_all=True, append_images=images[1:], duration=duration, loop=0
         )
-
-
-@styled
-def save_player(figure, path, draw, frames, *, seconds=0.25):
-    """Write one HTML file that holds all frames and a player: play, pause, step, faster, slower.
-
-    As `save_animation` otherwise. The file can be put on a web page as it is: nothing is loaded
-    from elsewhere.
-    """
-    with replacing(path) as temporary, matplotlib.rc_context({"animation.embed_limit": 100}):
-        writer = HTMLWriter(fps=1 / seconds, embed_frames=True, default_mode="loop")
-        with writer.saving(figure, temporary, DPI):
-            for frame in frames:
-                figure.clear()
-                draw(frame)
-                writer.grab_frame()
-        page = Path(temporary)
-        page.write_text(ICON_FONT.sub(_icons(), page.read_text("utf-8")), "utf-8")
-
-
-def _icons():
-    rules = (f'.fa-{name}::before {{ content: "{icon}" }}' for name, icon in ICONS.items())
-    mirrored = ".fa-flip-horizontal { display: inline-block; transform: scaleX(-1) }"
-    return "<style>" + " ".join([*rules, ".fa { font-style: normal }", mirrored]) + "</style>"
 
 
 def _render(figure):

@@ -23,6 +23,7 @@ let timeline = null;
 let options = null;
 let game = null;
 let moment = null; // what is shown: the latest frame, unpacked
+let pictures = 0; // that were drawn
 let heldUntil = 0; // the time until which a sentence stays
 let opened = null; // the layer under the magnifying glass
 
@@ -90,7 +91,8 @@ function show(message, last = true) {
 
 function draw() {
   if (!brush.active) plane.show(moment);
-  curves.show();
+  // Curves move slowly: while the game plays, every fourth picture draws them.
+  if (!moment.playing || timeline || pictures++ % 4 === 0) curves.show();
   model.show(moment);
   stage.show(moment.stage);
   write(find('[data-do="play"]'), moment.playing ? "Pause" : "Play");

@@ -34,7 +34,7 @@ export class Model {
     this.real(joint, settings.data);
     const [width, height] = [x - GAP + 4, TOP + 2 * HEIGHT + 36];
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    this.svg.style.minWidth = `${0.8 * width}px`;
+    this.svg.style.minWidth = `${0.7 * width}px`;
     this.svg.style.maxHeight = `${1.5 * height}px`;
   }
 
