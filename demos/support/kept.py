@@ -25,6 +25,7 @@ PICTURES = {
         "transposed_matrix.png": "matrix.png",
         "transposed_scatter.png": "scatter.png",
         "transposed_checkerboard.png": "checkerboard.png",
+        "transposed_cure.png": "cure.png",
     },
     "toy": {"toy.png": "picture.png"},
     "vanishing_gradients": {"vanishing_gradients.png": "picture.png"},
@@ -33,6 +34,7 @@ PICTURES = {
     "moment_matching": {"moment_matching.png": "picture.png"},
     "mode_collapse": {"mode_collapse.png": "picture.png"},
     "mnist": {"mnist.png": "picture.png", "mnist_pieces.png": "pieces.png"},
+    "digits": {"digits.png": "digits.png"},
     "conditional": {"conditional.png": "digits.png", "confusion.png": "confusion.png"},
     "results": {"scores.png": "scores.png"},
 }
