@@ -24,8 +24,8 @@ What to look at: the printed tables, and in picture.png, whether G learns your d
 What to try next: break a backward pass, and read what `gradcheck` says. Forget the cache, an
 `output_shape`, a return. Then, for a critic with a gradient penalty, write `double_backward` (as in
 minigan/layers/activations.py); and `describe()` of a layer, `__repr__` of the others, which show
-their arguments: checkpoints compare them. `toy.py --data` takes a class such as Spiral from a
-module of yours, as my_module:Spiral, or points.csv.
+their arguments: checkpoints compare them. `toy.py --data` takes a class such as Circle from a
+module of yours, as my_module:Circle, or points.csv.
 
 Files: picture.png, metrics.json.
 """
@@ -51,7 +51,7 @@ from minigan.plotting import FAKE, REAL, picture, save_picture
 from support.demo import start
 from support.training import progress, shown_losses
 
-STEPS, BATCH, WIDTH = 3000, 256, 64
+STEPS, BATCH, WIDTH = 2000, 256, 64
 
 # %% A layer
 
@@ -128,23 +128,23 @@ class WeightDecay(Regularizer):
         return f"WeightDecay({self.strength})"
 
 
-class Spiral(Distribution):
-    """One turn and a half around the origin."""
+class Circle(Distribution):
+    """The unit circle, and a little noise."""
 
     def __init__(self):
-        super().__init__("spiral", 2, (-1.2, 1.2, -1.2, 1.2))  # the window of pictures
+        super().__init__("circle", 2, (-1.3, 1.3, -1.3, 1.3))  # the window of pictures
 
     def draw(self, n, rng):
-        t = np.sqrt(rng.uniform(0.05, 1, n))
-        points = np.stack([t * np.cos(3 * np.pi * t), t * np.sin(3 * np.pi * t)], axis=1)
-        return points + rng.normal(0, 0.02, (n, 2))
+        angle = rng.uniform(0, 2 * np.pi, n)
+        points = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        return points + rng.normal(0, 0.05, (n, 2))
 
 
 # %% Each of them checked; for a layer: x, weights, and the rules above
 
 options, out = start("write_your_own", __doc__, ["picture.png"])
 steps = options.steps or (100 if options.quick else STEPS)
-rng, spiral = np.random.default_rng(options.seed), Spiral()
+rng, circle = np.random.default_rng(options.seed), Circle()
 logits = rng.normal(size=(2, 5, 1))
 print(gradcheck(Products(2), rng.normal(size=(3, 4))))
 print("Swish:", gradcheck(Swish(), rng.normal(size=(3, 4))).verdict)
@@ -167,17 +167,17 @@ gan = GAN(
     rng=rng,
     schedule=LinearDecay(steps),
 )
-report = gradcheck(gan, spiral.sample(4, rng), max_entries=8)
+report = gradcheck(gan, circle.sample(4, rng), max_entries=8)
 print(f"The whole game: {report.verdict}\n{D}")
 
 # %% Training, and a picture
 
-batches = Batches(spiral, BATCH, rng)
+batches = Batches(circle, BATCH, rng)
 records = [*progress(train(gan, batches, steps - gan.steps), gan, steps, shown_losses)]
 figure = picture(6, 4)
 axes = figure.add_subplot(title="A game of parts of one's own", aspect="equal")
 axes.scatter(*gan.sample(1000, rng=1).T, s=4, color=FAKE, label="generated")
-axes.scatter(*spiral.sample(1000, rng=1).T, s=4, color=REAL, label="real")
+axes.scatter(*circle.sample(1000, rng=1).T, s=4, color=REAL, label="real")
 axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 save_picture(figure, out.path("picture.png"))
 out.save_metrics(steps=steps, verdict=report.verdict, seconds=sum(r.seconds for r in records))
