@@ -8,7 +8,6 @@ The first rank is asked and answers; the others do as many steps as it does.
 import importlib.util
 import os
 import pathlib
-import resource
 import shutil
 import subprocess
 import sys
@@ -67,6 +66,8 @@ def main(port, workload):
         if pipe:
             pipe.send(times)
     if pipe:
+        import resource  # not on Windows
+
         pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 

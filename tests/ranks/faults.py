@@ -17,7 +17,7 @@ STEPS, STEP, EVERY = 8, 5, 2
 
 def fail(fault, rank):
     if fault == "killed" and rank == 1:
-        os.kill(os.getpid(), signal.SIGKILL)
+        signal.raise_signal(signal.SIGKILL)
     if fault == "raises" and rank == 1:
         raise ArithmeticError("this was rank 1's own error")
     if fault == "exits" and rank == 0:
