@@ -115,6 +115,32 @@ def test_arrays_go_there_and_back(dtype, device):
     assert device.batch_total(there) is there
 
 
+class Two:
+    """Two ranks with equal parts, in the place of `Ranks`."""
+
+    def total(self, part):
+        return 2 * part
+
+    def gather(self, part):
+        return np.concatenate([part, part])
+
+    def largest(self, number):
+        return int(number)
+
+
+def test_the_sums_of_ranks_go_through_the_host(device):
+    on_ranks, part = device.with_ranks(Two()), device.asarray(np.arange(6.0).reshape(2, 3))
+    assert on_ranks.batch_total(4) == 8
+    for found, expected in (
+        (on_ranks.batch_total(part), 2 * np.arange(6.0).reshape(2, 3)),
+        (on_ranks.batch_gather(part), np.arange(6.0).reshape(2, 3)[[0, 1, 0, 1]]),
+    ):
+        assert isinstance(found, device.xp.ndarray)
+        np.testing.assert_array_equal(device.to_numpy(found), expected)
+    assert on_ranks.is_finite(part) and not on_ranks.is_finite(device.asarray([np.nan]))
+    assert on_ranks.with_ranks(None).ranks is None and device.with_ranks(None) is device
+
+
 def test_a_new_flag_says_that_all_is_fine(device):
     flag, twin = device.to_numpy(device.new_flag()), TWINS.new_flag()
     assert (flag.dtype, flag.tolist()) == (twin.dtype, twin.tolist())

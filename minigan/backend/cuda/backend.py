@@ -32,7 +32,7 @@ class CupyBackend(CupyConvolution):
     training is still finite, for which it must wait for the GPU.
     """
 
-    def __init__(self, products="cublas", convolutions="columns", patience=64, ranks=None):
+    def __init__(self, products="cublas", convolutions="columns", patience=64):
         for option, value, known in (
             ("products", products, ("cublas", "tiled")),
             ("convolutions", convolutions, ("columns", "direct")),
@@ -41,7 +41,7 @@ class CupyBackend(CupyConvolution):
                 raise ValueError(f"{option}: expected one of {known}, got {value!r}")
         super().__init__(load_cupy())
         self.products, self.convolutions, self.patience = products, convolutions, patience
-        self.forms, self.ranks = FORMS, ranks
+        self.forms, self.ranks = FORMS, None
 
     def __repr__(self):
         return "CupyBackend()"
@@ -209,8 +209,11 @@ class CupyBackend(CupyConvolution):
 
     def with_ranks(self, ranks):
         """This backend for one of several `Ranks`; by None for a process of its own."""
-        options = self.products, self.convolutions, self.patience, ranks
-        return self if ranks is self.ranks else CupyBackend(*options)
+        if ranks is self.ranks:
+            return self
+        twin = object.__new__(type(self))
+        twin.__dict__.update(vars(self), ranks=ranks)
+        return twin
 
     # Losses ------------------------------------------------------------------------------------
 
