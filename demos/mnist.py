@@ -266,7 +266,7 @@ network = G if gan.average is None else gan.average.network
 save(
     network,
     out.path("generator.npz"),
-    notes={"latent": options.latent or model.latent, "spread": spread},
+    notes={"latent": options.latent or model.latent, "spread": spread, "steps": steps},
 )
 if options.samples:
     samples = gan.generate(noise(options.samples))

@@ -1,5 +1,7 @@
 """The generator in the package: its file, digits from it, and what it has learned."""
 
+from hashlib import sha256
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,7 +16,9 @@ from minigan.weights import CLASSIFIER, GENERATOR, LATENT, mnist_generator
 
 def test_both_networks_are_small_and_the_generator_writes_digits():
     assert GENERATOR.stat().st_size + CLASSIFIER.stat().st_size < 2_000_000
+    assert sha256(GENERATOR.read_bytes()).hexdigest().startswith("e0edf692")  # as its page says
     G, notes = read_network(GENERATOR)
+    assert notes["steps"] == 18_000
     assert (notes["latent"], notes["spread"]) == ("mixture", 0.8)
     assert repr(G) == repr(mnist_generator()) and G.input_shape == (LATENT.dimension,)
     z = LATENT.sample(300, np.random.default_rng(0)).astype(np.float32)
