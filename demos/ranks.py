@@ -58,7 +58,7 @@ def parts(ranks):
 
 
 # %% How far from one process, with a batch norm of each rank alone and without batch norm?
-figure, found = picture(12, 4.5), {}
+figure, found = picture(8, 3.6), {}
 left = figure.add_subplot(121, xlabel="ranks", title="Error of the mean gradient", yscale="log")
 for name, color in (("without batch norm", REAL), ("batch norm of each rank alone", FAKE)):
     G, D = players(normal=name != "without batch norm")

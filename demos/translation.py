@@ -229,7 +229,7 @@ def redraw(look):
 
 window = 1.2 * max(np.abs(points).max() for points in (seen_a, seen_b)) if on_plane else None
 print("Drawing ...")
-figure, small = (picture(*((11, 7.6) if on_plane else (9, 5.2))) for _ in range(2))
+figure, small = (picture(*((8, 5.6) if on_plane else (8, 4.6))) for _ in range(2))
 draw(figure, looks[-1])
 save_picture(figure, out.path("picture.png"))
 save_animation(small, out.path("animation.gif"), redraw, looks)

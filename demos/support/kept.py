@@ -37,6 +37,7 @@ PICTURES = {
     "digits": {"digits.png": "digits.png"},
     "conditional": {"conditional.png": "digits.png", "confusion.png": "confusion.png"},
     "results": {"scores.png": "scores.png"},
+    "ranks": {"ranks.png": "picture.png"},
 }
 
 
