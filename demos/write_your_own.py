@@ -72,29 +72,30 @@ class Swish(Layer):
 # %% A layer with weights, whose output is smaller than its input
 
 
-class Products(Layer):
-    """y = w a b, for the halves a and b of x (N, 2 C): da = dy w b, db = dy w a, dw = Σₙ dy a b."""
+class Blend(Layer):
+    """y = w a + (1 − w) b, for the halves a, b of x (N, 2 C), and one w (C,) for all samples.
+
+    da = dy w,   db = dy (1 − w),   dw = Σₙ dy (a − b)
+    """
 
     def __init__(self, channels):
         self.channels = channels
 
     def parameters(self):
-        return {"w": ((self.channels,), 1.0)}
+        return {"w": ((self.channels,), 0.5)}
 
     def output_shape(self, input_shape):
         return (self.channels,)
 
     def forward(self, x, train):
         a, b = x[:, : self.channels], x[:, self.channels :]
-        return self.w * a * b, (a, b)
+        return self.w * a + (1 - self.w) * b, a - b
 
-    def backward(self, dy, cache):
-        a, b = cache
-        return self.backend.xp.concatenate([dy * self.w * b, dy * self.w * a], axis=1)
+    def backward(self, dy, difference):
+        return self.backend.xp.concatenate([dy * self.w, dy * (1 - self.w)], axis=1)
 
-    def add_gradients(self, dy, cache):
-        a, b = cache
-        self.dw += (dy * a * b).sum(axis=0)
+    def add_gradients(self, dy, difference):
+        self.dw += (dy * difference).sum(axis=0)
 
     def describe(self):
         return str(self.channels)
@@ -146,16 +147,16 @@ options, out = start("write_your_own", __doc__, ["picture.png"])
 steps = options.steps or (100 if options.quick else STEPS)
 rng, circle = np.random.default_rng(options.seed), Circle()
 logits = rng.normal(size=(2, 5, 1))
-print(gradcheck(Products(2), rng.normal(size=(3, 4))))
+print(gradcheck(Blend(2), rng.normal(size=(3, 4))))
 print("Swish:", gradcheck(Swish(), rng.normal(size=(3, 4))).verdict)
 print("PlusMinusOne:", gradcheck(PlusMinusOne(), *logits).verdict)
 
 # %% All of them in one game
 
 layers_of_G = [Dense(2, WIDTH), Swish(), Dense(WIDTH, WIDTH), Swish(), Dense(WIDTH, 2)]
-layers_of_D = [Dense(2, 2 * WIDTH), Products(WIDTH), Dense(WIDTH, WIDTH), Swish(), Dense(WIDTH, 1)]
+layers_of_D = [Dense(2, 2 * WIDTH), Swish(), Blend(WIDTH), Dense(WIDTH, WIDTH), Swish()]
 G = Sequential(layers_of_G, (2,), rng=rng, backend=options.backend)
-D = Sequential(layers_of_D, (2,), rng=rng, backend=options.backend)
+D = Sequential([*layers_of_D, Dense(WIDTH, 1)], (2,), rng=rng, backend=options.backend)
 gan = GAN(
     G,
     D,
