@@ -65,7 +65,7 @@ class LabServer:
         self.host, self.port, self.public_names = host, port, tuple(public_names)
         self.tables = set()
         pages = [
-            (r"/([^/]+)/socket", Table, {"server": self}),
+            (r"/([^/]+)/socket", Seat, {"server": self}),
             (r"/([^/]+)/?([\w.]*)", Files, {"server": self}),
             (r"/.*", Nothing),
         ]
@@ -175,7 +175,7 @@ class Files(Nothing):
         self.write(content)
 
 
-class Table(WebSocketHandler):
+class Seat(WebSocketHandler):
     """A page at the table: its game, its commands, its frames."""
 
     def initialize(self, server):
