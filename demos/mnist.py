@@ -1,16 +1,16 @@
 """A GAN learns to write digits from 60,000 examples (MNIST).
 
-The game is the one of toy.py; the networks are new. There are five models. (Why they are set as
-they are: demos/support/image_models.py.)
+The game is the one of toy.py; the networks are new. There are five models. (Times are those
+of one core of a Sapphire Rapids Xeon. Why they are set as they are: demos/support/image_models.py.)
 
-- dcgan-r1 (the default; six minutes on two cores): convolutions, a penalty on D's slope at real
+- dcgan-r1 (the default; a quarter of an hour): convolutions, a penalty on D's slope at real
   images, noise in twenty pieces, many small steps.
-- dcgan (2 minutes): the paper's networks, with a quarter of the channels. G unfolds 100 numbers
+- dcgan (6 minutes): the paper's networks, with a quarter of the channels. G unfolds 100 numbers
   into an image by transposed convolutions; D folds images up by strided ones.
-- mlp (80 seconds): dense layers only.
-- wgan-gp (5 minutes): dcgan-r1's networks and noise, but D is a critic: it gives each image a
+- mlp (3 minutes): dense layers only.
+- wgan-gp (12 minutes): dcgan-r1's networks and noise, but D is a critic: it gives each image a
   height instead of log odds.
-- gmmn (2 minutes): no D at all. A fixed kernel compares whole batches, pixel by pixel, and dense
+- gmmn (5 minutes): no D at all. A fixed kernel compares whole batches, pixel by pixel, and dense
   layers learn to make the difference small.
 
 What to look at:

@@ -6,7 +6,7 @@ seeds, mean and standard error. You can also give a .npy file of images, float32
 [-1, 1], or the folder of a run of mnist.py --samples 10000: they are scored beside real images.
 
     python demos/results.py ring grid        an hour
-    python demos/results.py mnist            20 minutes
+    python demos/results.py mnist            three quarters of an hour
     python demos/results.py samples.npy out/mnist
 
 Interrupt it whenever you like: finished runs are kept in --out, and the next call goes on where

@@ -1,15 +1,15 @@
 """The models of mnist.py: for each a recipe, and the batch and the noise that go with it.
 
-- dcgan-r1 draws as well as it can in six minutes: small networks and many steps; no batch norm in
-  D, but a penalty on its slope at real images (R1); a large learning rate; noise in twenty pieces,
-  since no digit lies half-way from a 3 to a 7; a little less noise for the samples than in
+- dcgan-r1 draws as well as it can in a quarter of an hour: small networks and many steps; no batch
+  norm in D, but a penalty on its slope at real images (R1); a large learning rate; noise in twenty
+  pieces, since no digit lies half-way from a 3 to a 7; a little less noise for the samples than in
   training. Of 10,000 samples, results.py measured a score of 9.63 and a Fréchet distance of 0.92
   (real test images: 9.82 and 0.17).
 - dcgan is Radford et al. 2015 (arXiv:1511.06434): batch norm in both players, all weights from
   N(0, 0.02).
 - wgan-gp: a penalty asks for a slope of 1 on the lines between generated and real digits (Gulrajani
-  et al. 2017, arXiv:1704.00028). The paper trains D for five steps per step of G. In five minutes
-  one is better, as G then makes more steps.
+  et al. 2017, arXiv:1704.00028). The paper trains D for five steps per step of G. In the same
+  time, one is better, as G then makes more steps.
 - gmmn is Li et al. 2015 (arXiv:1502.02761), with batch norm.
 """
 
