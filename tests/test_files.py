@@ -23,7 +23,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="modes and folders' fsync 
 
 def write(path, text="new"):
     with replacing(path) as temporary:
-        Path(temporary).write_text(text)
+        Path(temporary).write_text(text, encoding="utf-8")
 
 
 def refuse(code):
@@ -55,7 +55,9 @@ def test_a_folder_that_refuses_fsync_is_no_failure(tmp_path, monkeypatch, code):
 
     monkeypatch.setattr(os, "fsync", only_files)
     write(tmp_path / "a.txt")
-    assert (tmp_path / "a.txt").read_text() == "new" and names(tmp_path) == ["a.txt"]
+    assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "new" and names(tmp_path) == [
+        "a.txt"
+    ]
 
 
 @posix
@@ -70,14 +72,16 @@ def test_a_folder_that_cannot_be_opened_is_no_failure(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "open", only_files)
     write(tmp_path / "a.txt")
-    assert (tmp_path / "a.txt").read_text() == "new"
+    assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "new"
 
 
 @pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOSYS, errno.ENOTSUP])
 def test_a_file_system_without_fsync_is_no_failure(tmp_path, monkeypatch, code):
     monkeypatch.setattr(os, "fsync", refuse(code))
     write(tmp_path / "a.txt")
-    assert (tmp_path / "a.txt").read_text() == "new" and names(tmp_path) == ["a.txt"]
+    assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "new" and names(tmp_path) == [
+        "a.txt"
+    ]
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EDQUOT])
@@ -87,7 +91,9 @@ def test_a_disk_that_is_full_or_broken_is_one(tmp_path, monkeypatch, code):
     with pytest.raises(OSError) as caught:
         write(tmp_path / "a.txt")
     assert caught.value.errno == code
-    assert (tmp_path / "a.txt").read_text() == "old" and names(tmp_path) == ["a.txt"]
+    assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "old" and names(tmp_path) == [
+        "a.txt"
+    ]
 
 
 @pytest.mark.parametrize("code", NOT_SUPPORTED)
@@ -95,7 +101,7 @@ def test_a_file_system_that_refuses_chmod_is_no_failure(tmp_path, monkeypatch, c
     for name in ("chmod", "fchmod", "lchmod"):
         monkeypatch.setattr(os, name, refuse(code), raising=False)
     write(tmp_path / "a.txt")
-    assert (tmp_path / "a.txt").read_text() == "new"
+    assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "new"
 
 
 # Modes -------------------------------------------------------------------------------------------
@@ -185,7 +191,7 @@ def test_a_demo_writes_to_the_home_folder(home):
     _, out = demo.start("toy", "", ["picture.png"], argv=["--out=~/x"])
     out.begin()
     assert out.path("picture.png") == home / "x" / "picture.png"
-    assert json.loads((home / "x" / "metrics.json").read_text())["demo"] == "toy"
+    assert json.loads((home / "x" / "metrics.json").read_text(encoding="utf-8"))["demo"] == "toy"
 
 
 # No home folder, as in containers -----------------------------------------------------------------

@@ -32,7 +32,9 @@ def test_all_files_of_the_package_are_installed():
     pyproject = PACKAGE.parent / "pyproject.toml"
     if not pyproject.exists():
         pytest.skip("installed without its sources")
-    patterns = toml.loads(pyproject.read_text())["tool"]["setuptools"]["package-data"]["*"]
+    patterns = toml.loads(pyproject.read_text(encoding="utf-8"))["tool"]["setuptools"][
+        "package-data"
+    ]["*"]
     for path in FILES:
         assert path.suffix == ".py" or any(path.match(pattern) for pattern in patterns), path
         for folder in path.relative_to(PACKAGE).parents:

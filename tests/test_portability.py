@@ -60,7 +60,7 @@ def test_nothing_is_forked(tree):
         assert name != "get_context" or arguments == ["'spawn'"], f"line {call.lineno}"
 
 
-@each(PROGRAMS)
+@each(FILES)
 def test_text_files_have_an_encoding(tree):
     """Without one it is the locale's, which is not UTF-8 everywhere."""
     for name, call in calls(tree):

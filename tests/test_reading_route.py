@@ -31,7 +31,7 @@ DEMOS = sorted((ROOT / "demos").glob("*.py"))
 
 def definition(path, name):
     """The source of the function or class of that dotted name."""
-    source = path.read_text()
+    source = path.read_text(encoding="utf-8")
     scope = ast.parse(source)
     for part in name.split("."):
         kinds = ast.FunctionDef | ast.ClassDef
@@ -85,7 +85,9 @@ def test_the_readme_is_short_and_begins_with_what_a_gan_is():
 
 
 def test_one_step_in_the_readme_is_the_one_of_the_demo():
-    page = textwrap.dedent((ROOT / "demos" / "minimal_gan.py").read_text().replace("\n    ", "\n"))
+    page = textwrap.dedent(
+        (ROOT / "demos" / "minimal_gan.py").read_text(encoding="utf-8").replace("\n    ", "\n")
+    )
     assert CODE[0] in page and CODE[0].count("\n") >= 16
 
 
@@ -118,7 +120,7 @@ def test_the_example_ends_well(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("demo", DEMOS, ids=lambda path: path.stem)
 def test_every_demo_is_part_of_the_course(demo):
-    assert demo.name in (ROOT / "demos" / "README.md").read_text()
+    assert demo.name in (ROOT / "demos" / "README.md").read_text(encoding="utf-8")
 
 
 def test_every_picture_is_shown_and_small():
@@ -150,22 +152,22 @@ def test_the_version_can_be_asked_for(capsys):
     with pytest.raises(SystemExit) as exit:
         main(["--version"])
     assert exit.value.code == 0 and capsys.readouterr().out == f"minigan {__version__}\n"
-    pyproject = (ROOT / "pyproject.toml").read_text()
+    pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert f'version = "{__version__}"' in pyproject
-    assert f"**{__version__}**" in (ROOT / "README.md").read_text()
+    assert f"**{__version__}**" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 # --- From paper to line: demos/PAPERS.md ---------------------------------------------------------
 
 PAPERS = re.findall(
     r"^\| (.+?) \| `(.+?)` \| \[`([\w.]+)`\]\(([\w/.]+)\)(.*) \|$",
-    (ROOT / "demos" / "PAPERS.md").read_text(),
+    (ROOT / "demos" / "PAPERS.md").read_text(encoding="utf-8"),
     re.MULTILINE,
 )
 
 
 def test_the_algorithms_are_all_there():
-    text = (ROOT / "demos" / "PAPERS.md").read_text()
+    text = (ROOT / "demos" / "PAPERS.md").read_text(encoding="utf-8")
     rows = [line for line in text.splitlines() if line.startswith("| ") and "---" not in line]
     assert len(PAPERS) == len(rows) - text.count("| in the paper | is | in |") > 50
 
@@ -174,13 +176,13 @@ def test_the_algorithms_are_all_there():
 def test_the_line_of_the_paper_is_there(row):
     _, line, name, file, _ = row
     path = ROOT / "demos" / file
-    source = path.read_text() if name == path.name else definition(path, name)
+    source = path.read_text(encoding="utf-8") if name == path.name else definition(path, name)
     assert line in [text.strip() for text in source.splitlines()]
 
 
 # --- By symptom: demos/TROUBLE.md ----------------------------------------------------------------
 
-TROUBLE = (ROOT / "demos" / "TROUBLE.md").read_text()
+TROUBLE = (ROOT / "demos" / "TROUBLE.md").read_text(encoding="utf-8")
 ENTRIES = re.findall(r"^## (.+)$", TROUBLE, re.MULTILINE)
 
 
@@ -198,7 +200,8 @@ def test_every_symptom_has_an_entry_and_every_entry_causes():
 
 def test_messages_name_entries_of_the_page():
     sources = [
-        (ROOT / "minigan" / file).read_text() for file in ("finite.py", "diagnosis/health.py")
+        (ROOT / "minigan" / file).read_text(encoding="utf-8")
+        for file in ("finite.py", "diagnosis/health.py")
     ]
     named = [n for source in sources for n in re.findall(r"\{entry\('(.+?)'\)\}", source)]
     assert len(named) == 4 and set(named) <= set(ENTRIES)
@@ -222,7 +225,9 @@ def test_what_the_page_of_symptoms_names_is_there():
 
 
 def test_the_names_of_the_glossary_are_there():
-    rows = re.findall(r"^\| (`.+?) \|", (ROOT / "demos" / "GLOSSARY.md").read_text(), re.MULTILINE)
+    rows = re.findall(
+        r"^\| (`.+?) \|", (ROOT / "demos" / "GLOSSARY.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
     named = [name for row in rows for name in re.findall(r"`([\w.]+)`", row)]
     assert len(named) > 35
     game = inspect.signature(minigan.GAN).parameters
@@ -260,9 +265,11 @@ def test_the_reference_is_made_without_a_warning(reference, tmp_path):
     reference["api"](tmp_path)
     for name in reference["module_names"]():
         assert (tmp_path / (name.replace(".", "/") + ".html")).exists()
-    page = html.unescape((tmp_path / "minigan" / "layers" / "dense.html").read_text())
+    page = html.unescape(
+        (tmp_path / "minigan" / "layers" / "dense.html").read_text(encoding="utf-8")
+    )
     assert "dW += xᵀ dy           summed over the batch by the product itself" in page
-    convolution = (tmp_path / "minigan" / "layers" / "convolution.html").read_text()
+    convolution = (tmp_path / "minigan" / "layers" / "convolution.html").read_text(encoding="utf-8")
     assert "(Dumoulin &amp; Visin, relationship 6.)" in convolution
 
 

@@ -209,7 +209,7 @@ def test_a_folder_named_cupy(tmp_path, tell):
 @pytest.mark.parametrize("place", ["cupy.py", "cupy/__init__.py"])
 def test_a_module_named_cupy(tmp_path, tell, place):
     (tmp_path / place).parent.mkdir(exist_ok=True)
-    (tmp_path / place).write_text("ndarray = None\n")
+    (tmp_path / place).write_text("ndarray = None\n", encoding="utf-8")
     assert f"{tmp_path / place} is found in place of CuPy" in tell()
 
 
@@ -227,7 +227,7 @@ def test_a_module_named_cupy(tmp_path, tell, place):
     ],
 )
 def test_a_cupy_that_raises_anything(tmp_path, tell, code, reason):
-    (tmp_path / "cupy.py").write_text(code)
+    (tmp_path / "cupy.py").write_text(code, encoding="utf-8")
     assert reason in tell()
 
 

@@ -77,7 +77,7 @@ def victim(folder, pause):
     for vector in ("parameters", "buffers"):
         for network in (game.generator, game.discriminator, game.average.network):
             digest.update(getattr(network, vector).tobytes())
-    Path(folder, "digest").write_text(digest.hexdigest())
+    Path(folder, "digest").write_text(digest.hexdigest(), encoding="utf-8")
 
 
 def kill(count, seed=0, pause=0.002):
@@ -107,9 +107,9 @@ def kill(count, seed=0, pause=0.002):
                         killed += 1
                 stale = list(folder.glob(".*"))
                 written += len(stale)
-            digests.add((folder / "digest").read_text())
+            digests.add((folder / "digest").read_text(encoding="utf-8"))
             assert {path.name for path in folder.iterdir()} == {"run.npz", "digest"}
-        return digests, (whole / "digest").read_text(), written
+        return digests, (whole / "digest").read_text(encoding="utf-8"), written
 
 
 def start(folder, pause):

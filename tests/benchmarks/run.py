@@ -158,7 +158,7 @@ def main():
             print(f"  {name:26} {r['ms']:8.3f} {r['p10']:8.3f} {r['p90']:8.3f} "
                   f"{r['peak_mib']:6.0f} {r['first_s']:8.2f}  {ratio:.2f}", flush=True)  # fmt: skip
     if args.json:
-        pathlib.Path(args.json).write_text(json.dumps(everything, indent=1))
+        pathlib.Path(args.json).write_text(json.dumps(everything, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 import emulator
 import numpy as np
 
-SOURCE = Path(__file__).with_name("mistakes.cu").read_text()
+SOURCE = Path(__file__).with_name("mistakes.cu").read_text(encoding="utf-8")
 ORDERS = {"rising": 0, "falling": 1, "shuffled": 7}
 
 names = ["no_barrier<false>", "no_barrier<true>"]

@@ -89,5 +89,5 @@ def test_a_demo_runs_on_it(emulator, monkeypatch, tmp_path):
     variables = runpy.run_path(str(TOY), run_name="__main__")
     assert variables["G"].backend.name == "cupy"
     assert isinstance(variables["G"].parameters, emulator.ndarray)
-    assert '"backend": "cupy"' in (tmp_path / "metrics.json").read_text()
+    assert '"backend": "cupy"' in (tmp_path / "metrics.json").read_text(encoding="utf-8")
     assert np.isfinite(variables["gan"].sample(5, np.random.default_rng(0))).all()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 F, I = np.float32, np.int32
-SOURCE = Path(__file__).with_name("mistakes.cu").read_text()
+SOURCE = Path(__file__).with_name("mistakes.cu").read_text(encoding="utf-8")
 OPTIONS = ("-std=c++17",)
 X = np.arange(1, 257, dtype=F)
 SHORT = np.arange(1, 201, dtype=F)

@@ -184,7 +184,10 @@ def forged(tmp_path, descr, shape):
 
 NPZ = {
     "empty": (lambda p: (p / "mnist.npz").touch(), "not a usable npz file"),
-    "text": (lambda p: (p / "mnist.npz").write_text("<html>"), "not a usable npz file"),
+    "text": (
+        lambda p: (p / "mnist.npz").write_text("<html>", encoding="utf-8"),
+        "not a usable npz file",
+    ),
     "cut off": (
         lambda p: (put_npz(p), (p / "mnist.npz").write_bytes((p / "mnist.npz").read_bytes()[:-99])),
         "not a usable npz file",
@@ -273,7 +276,7 @@ def test_strange_labels_are_called_labels(tmp_path, labels, word):
     with pytest.raises(MnistError, match=r"labels: expected (whole numbers|numbers from 0 to 255)"):
         load_mnist("train", tmp_path / "npz", source=TINY)
     for header in ("", "label" + ",p" * 784 + "\n"):
-        (tmp_path / "train.csv").write_text(header + ROW.replace("1", word, 1))
+        (tmp_path / "train.csv").write_text(header + ROW.replace("1", word, 1), encoding="utf-8")
         with pytest.raises(MnistError, match=f"labels: expected whole numbers.*{word}"):
             load_mnist("train", tmp_path, source=TINY)
 

@@ -69,7 +69,7 @@ def without_pictures(monkeypatch):
 @pytest.fixture
 def metrics():
     """metrics(folder) -> what metrics.json holds."""
-    return lambda folder: json.loads((folder / "metrics.json").read_text())
+    return lambda folder: json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture

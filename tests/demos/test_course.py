@@ -67,7 +67,9 @@ def saved(folder, save=minigan.plotting.save_picture):
 @pytest.fixture
 def found(lesson, run_demo):
     """found(name) -> the metrics of the quick run."""
-    return lambda name: json.loads((lesson(name, run_demo) / "metrics.json").read_text())
+    return lambda name: json.loads(
+        (lesson(name, run_demo) / "metrics.json").read_text(encoding="utf-8")
+    )
 
 
 @pytest.mark.parametrize("name", LESSONS)
@@ -105,7 +107,7 @@ def test_kept_pictures_have_the_captions_that_the_lesson_writes_today(name, less
 @pytest.mark.parametrize("name", LESSONS)
 def test_all_text_can_be_read_and_numbers_have_minus_signs(name, lesson, run_demo):
     folder = lesson(name, run_demo)
-    for line in (folder / "sizes.txt").read_text().splitlines():
+    for line in (folder / "sizes.txt").read_text(encoding="utf-8").splitlines():
         picture, pixels = line.split()
         assert float(pixels) >= 12, picture
     for picture in LESSONS[name]:
@@ -115,7 +117,7 @@ def test_all_text_can_be_read_and_numbers_have_minus_signs(name, lesson, run_dem
 
 @pytest.mark.parametrize("name", sorted(set(LESSONS) - {"minimal_gan"}))
 def test_every_lesson_says_what_to_look_at_and_to_try(name):
-    source = (DEMOS / f"{name}.py").read_text()
+    source = (DEMOS / f"{name}.py").read_text(encoding="utf-8")
     lesson = ast.get_docstring(ast.parse(source))
     for part in ("What to look at", "What to try next", "akes ", "Files: ", "metrics.json"):
         assert part in lesson, part

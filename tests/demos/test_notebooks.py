@@ -42,9 +42,9 @@ def test_what_is_there_is_not_replaced(tmp_path, capsys):
     notebooks.main(["xray", "--out", str(tmp_path)])
     path = tmp_path / "xray.ipynb"
     assert json.loads(path.read_text(encoding="utf-8")) == notebook("xray", tmp_path)
-    path.write_text("mine")
+    path.write_text("mine", encoding="utf-8")
     notebooks.main(["xray", "toy", "--out", str(tmp_path)])
-    assert path.read_text() == "mine" and (tmp_path / "toy.ipynb").exists()
+    assert path.read_text(encoding="utf-8") == "mine" and (tmp_path / "toy.ipynb").exists()
     assert "is there already" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         notebooks.main(["nobody", "--out", str(tmp_path)])
@@ -59,7 +59,7 @@ def test_cells_run_as_plain_python(tmp_path, monkeypatch):
     for cell in texts(notebook("backprop_by_hand", tmp_path, "--quick"), "code"):
         exec(compile(cell, "a cell", "exec"), variables)
     folder = tmp_path / "backprop_by_hand"
-    assert json.loads((folder / "metrics.json").read_text())["finished"]
+    assert json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["finished"]
     assert {path.name for path in folder.glob("*.png")} == {"network.png", "checks.png"}
 
 

@@ -10,11 +10,13 @@ import pytest
 from minigan import BatchNorm, Conv2d, ConvTranspose2d, Dense, LeakyReLU, Sequential, Tanh
 
 DEMOS = Path(__file__).resolve().parents[2] / "demos"
-(CODE,) = re.findall(r"```python\n(.*?)```", (DEMOS / "PYTORCH.md").read_text(), re.DOTALL)
+(CODE,) = re.findall(
+    r"```python\n(.*?)```", (DEMOS / "PYTORCH.md").read_text(encoding="utf-8"), re.DOTALL
+)
 
 
 def test_the_page_and_the_lesson_have_the_same_code():
-    assert CODE.strip() in (DEMOS / "autograd.py").read_text()
+    assert CODE.strip() in (DEMOS / "autograd.py").read_text(encoding="utf-8")
 
 
 def test_without_pytorch_the_lesson_says_so(run_demo, tmp_path, monkeypatch):

@@ -41,7 +41,9 @@ def runs(monkeypatch, run_demo):
             folder = Path(arguments[-1])
             folder.mkdir(parents=True)
             np.save(folder / "samples.npy", np.zeros((30, 28, 28, 1), np.float32))
-            (folder / "metrics.json").write_text('{"finished": true, "seconds": 1.2}')
+            (folder / "metrics.json").write_text(
+                '{"finished": true, "seconds": 1.2}', encoding="utf-8"
+            )
         return SimpleNamespace(returncode=0, stderr="")
 
     run.fail = []
@@ -100,8 +102,10 @@ def test_a_toy_table_is_trained_once(run_demo, runs, metrics, tmp_path, capsys):
     # Interrupted: one run is missing, one has a checkpoint and is not finished.
     first, second = sorted((tmp_path / "runs").glob("*minimax*"))
     shutil.rmtree(first)
-    text = (second / "metrics.json").read_text()
-    (second / "metrics.json").write_text(text.replace('"finished": true', '"finished": false'))
+    text = (second / "metrics.json").read_text(encoding="utf-8")
+    (second / "metrics.json").write_text(
+        text.replace('"finished": true', '"finished": false'), encoding="utf-8"
+    )
     run_demo("results", *arguments)
     assert len(runs.started) == 2
     assert all("minimax" in arguments for arguments in runs.started)

@@ -125,7 +125,7 @@ def test_trailing_bytes_are_refused(path, tail):
 def test_other_files(path):
     np.savez(path, a=np.eye(2))
     refused(path, "truncated, or not a file of minigan: no checksum")
-    path.write_text("<!doctype html>" * 20)
+    path.write_text("<!doctype html>" * 20, encoding="utf-8")
     refused(path, "not an npz file")
     path.write_bytes(seal(b"PK" + bytes(200)))
     refused(path, "malformed: File is not a zip file")

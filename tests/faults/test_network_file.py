@@ -260,7 +260,9 @@ def dense(**arguments):
 BAD = {
     "truncated, or not a file of minigan": lambda path: path.write_bytes(path.read_bytes()[:-70]),
     "the file is empty": lambda path: path.write_bytes(b""),
-    "not an npz file": lambda path: path.write_text('{"format": "minigan network"}'),
+    "not an npz file": lambda path: path.write_text(
+        '{"format": "minigan network"}', encoding="utf-8"
+    ),
     "truncated, or not a file": lambda path: np.savez(path, a=np.eye(2)),
     "refused: no plain array": with_objects,
     "holds no network of minigan": lambda path: rewrite(path, format="minigan checkpoint"),

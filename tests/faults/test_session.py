@@ -304,7 +304,7 @@ def test_a_lost_terminal_saves(tmp_path):
     for record in session.run(train(gan, batches, 10**5)):
         print("step", record.step, flush=True)
     """
-    (tmp_path / "run.py").write_text(GAME + textwrap.dedent(code))
+    (tmp_path / "run.py").write_text(GAME + textwrap.dedent(code), encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
     with subprocess.Popen(
         [sys.executable, "-c", TERMINAL, "run.py"], cwd=tmp_path, env=environment,
@@ -430,7 +430,7 @@ def test_a_save_that_fails_loses_nothing_and_says_so_in_one_line(name, session_o
 
 
 def test_training_goes_on_where_no_checkpoint_can_be_written(session_of, tmp_path, capsys):
-    (tmp_path / "file").write_text("in the way of a folder")
+    (tmp_path / "file").write_text("in the way of a folder", encoding="utf-8")
     session = session_of(path=tmp_path / "file" / "run.npz")
     play(session)
     lines = capsys.readouterr().err.splitlines()

@@ -244,7 +244,7 @@ def damage(path):
 
 DAMAGES = {
     "truncated": lambda path: path.write_bytes(path.read_bytes()[:-2000]),
-    "not an npz file": lambda path: path.write_text("no archive"),
+    "not an npz file": lambda path: path.write_text("no archive", encoding="utf-8"),
     "holds no network of minigan": lambda path: write_archive(path, {}, {}),
     "holds no classifier: KeyError('accuracy')": lambda path: rewrite(path, accuracy=None),
     "holds no classifier: ValueError": lambda path: rewrite(path, accuracy="high"),

@@ -79,19 +79,19 @@ def test_an_animation_needs_a_frame(tmp_path):
 
 def test_replacing_gives_all_or_nothing(tmp_path):
     path = tmp_path / "a.txt"
-    path.write_text("old")
+    path.write_text("old", encoding="utf-8")
     with pytest.raises(KeyboardInterrupt), replacing(path) as temporary:
         with open(temporary, "w") as file:
             file.write("half of the n")
         assert os.path.dirname(temporary) == str(tmp_path)  # a rename within one file system
-        assert path.read_text() == "old"
+        assert path.read_text(encoding="utf-8") == "old"
         raise KeyboardInterrupt
-    assert path.read_text() == "old"
+    assert path.read_text(encoding="utf-8") == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 
     with replacing(path) as temporary, open(temporary, "w") as file:
         file.write("new")
-    assert path.read_text() == "new"
+    assert path.read_text(encoding="utf-8") == "new"
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 
 

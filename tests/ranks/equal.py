@@ -159,7 +159,7 @@ def main():
             unwritable(ranks, share, size)
             outside(ranks, share, size)
     if WORLD.rank == 0:
-        Path(sys.argv[1]).write_text(json.dumps(found))
+        Path(sys.argv[1]).write_text(json.dumps(found), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def found(start_ranks, outcome, tmp_path_factory):
     folder = tmp_path_factory.mktemp("ranks")
     status, _, errors = outcome(start_ranks(4, "equal.py", folder / "found.json", folder), 600)
     assert status == 0, errors
-    return json.loads((folder / "found.json").read_text())
+    return json.loads((folder / "found.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4])

@@ -55,13 +55,16 @@ def cache_folder():
 
 def build(source, flags, *libraries):
     """The path of a shared library of this C++ source."""
-    header, this = (HERE / "cuda.h").read_text(), Path(__file__).read_text()
+    header, this = (
+        (HERE / "cuda.h").read_text(encoding="utf-8"),
+        Path(__file__).read_text(encoding="utf-8"),
+    )
     parts = [source, header, this, str(compiler()), *flags, *map(str, libraries)]
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
     library = cache_folder() / f"{digest}.so"
     if not library.exists():
         with tempfile.TemporaryDirectory(dir=cache_folder()) as folder:
-            Path(folder, "source.cpp").write_text(source)
+            Path(folder, "source.cpp").write_text(source, encoding="utf-8")
             run = functools.partial(_run, cwd=folder)
             run(*FLAGS, *flags, f"-I{HERE}", "-c", "source.cpp", "-o", "made.o")
             # without `flags`: -fsanitize would link the sanitizer's own library

@@ -73,7 +73,9 @@ def type_of(dtype):
 @functools.cache
 def runtime():
     """The library that runs and checks threads, and its path."""
-    path = build((HERE / "runtime.cpp").read_text(), ["-O2", "-fvisibility=default"])
+    path = build(
+        (HERE / "runtime.cpp").read_text(encoding="utf-8"), ["-O2", "-fvisibility=default"]
+    )
     library = ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
     library.emu_message.restype = ctypes.c_char_p
     library.emu_where.restype = ctypes.c_void_p

@@ -36,7 +36,7 @@ def read(folder):
     def refuse(constant):
         raise AssertionError(f"{constant} is not JSON")
 
-    return json.loads((folder / "metrics.json").read_text(), parse_constant=refuse)
+    return json.loads((folder / "metrics.json").read_text(encoding="utf-8"), parse_constant=refuse)
 
 
 def test_options_and_their_defaults(tmp_path):
@@ -128,16 +128,16 @@ def test_a_backend_that_does_not_run_here(tmp_path, capsys, monkeypatch):
 
 @pytest.mark.parametrize("foreign", ["picture.png", "metrics.json"])
 def test_foreign_files_are_neither_replaced_nor_touched(tmp_path, capsys, foreign):
-    (tmp_path / foreign).write_text("mine")
+    (tmp_path / foreign).write_text("mine", encoding="utf-8")
     message = refused(capsys, tmp_path)
     assert foreign in message and "--out" in message
-    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {foreign: "mine"}
+    assert {p.name: p.read_text(encoding="utf-8") for p in tmp_path.iterdir()} == {foreign: "mine"}
 
 
 @pytest.mark.parametrize("marker", ['{"demo": "mnist"}', '["toy"]', "{}", "\xff"])
 def test_files_of_another_demo_are_foreign(tmp_path, capsys, marker):
     (tmp_path / "metrics.json").write_text(marker, encoding="latin-1")
-    (tmp_path / "picture.png").write_text("theirs")
+    (tmp_path / "picture.png").write_text("theirs", encoding="utf-8")
     refused(capsys, tmp_path)
     assert (tmp_path / "metrics.json").read_text(encoding="latin-1") == marker
 
@@ -151,13 +151,13 @@ def test_a_link_that_leads_nowhere_is_a_foreign_file(tmp_path, capsys):
 
 
 def test_own_files_are_replaced_and_others_left_alone(tmp_path):
-    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
     _, out = start(tmp_path)
-    out.path("picture.png").write_text("first run, interrupted here")
+    out.path("picture.png").write_text("first run, interrupted here", encoding="utf-8")
     _, out = start(tmp_path)
     out.save_metrics(modes=8)
     start(tmp_path)
-    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "mine"
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "metrics.json",
         "notes.txt",
@@ -166,10 +166,10 @@ def test_own_files_are_replaced_and_others_left_alone(tmp_path):
 
 
 def test_a_folder_that_cannot_be_one(tmp_path, capsys):
-    (tmp_path / "file").write_text("mine")
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
     assert "cannot write" in refused(capsys, tmp_path / "file")
     assert "cannot write" in refused(capsys, tmp_path / "file" / "below")
-    assert (tmp_path / "file").read_text() == "mine"
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "mine"
 
 
 def test_a_demo_writes_only_the_files_it_named(tmp_path):
@@ -400,7 +400,7 @@ def test_what_a_killed_run_was_writing_is_removed(tmp_path):
     start(tmp_path)[1].begin()
     stale = [".picture.a1b2c3d4.minigan-part.png", ".metrics.x.minigan-part.json"]
     for name in [*stale, ".notes.x.minigan-part.txt"]:
-        (tmp_path / name).write_text("half of it")
+        (tmp_path / name).write_text("half of it", encoding="utf-8")
     start(tmp_path)[1].begin()
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"metrics.json", ".notes.x.minigan-part.txt"}

@@ -171,4 +171,4 @@ def test_a_program_without_utf8_and_without_a_console(console, tmp_path):
     assert done.returncode == 0, done.stderr
     shown = done.stdout.splitlines()
     assert shown[1:] == ([b"?"] * 3 if console == "ascii" else [])
-    assert json.loads((tmp_path / "metrics.json").read_text())["seen"] == 3
+    assert json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))["seen"] == 3

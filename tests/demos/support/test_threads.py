@@ -27,7 +27,9 @@ def test_products_run_on_as_many_threads_as_it_says(arguments, expected, tmp_pat
     said = capsys.readouterr().out
     assert said.startswith("Matrix products: ") and f" {expected} thread" in said
     out.save_metrics()
-    assert json.loads((tmp_path / "metrics.json").read_text())["threads"] == expected
+    assert (
+        json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))["threads"] == expected
+    )
 
 
 def test_what_a_demo_loads_later_is_bound_too():
