@@ -76,6 +76,10 @@ def arguments():
     return [] if of_kernel else given
 
 
+#: How streams treat what they cannot show; the second is that of the locale "C".
+STOPS = ("strict", "surrogateescape")
+
+
 def show_what_can_be():
     """From here on, what a terminal or pipe cannot show is shown as "?", instead of an error.
 
@@ -86,5 +90,5 @@ def show_what_can_be():
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
-        elif getattr(stream, "errors", None) == "strict" and hasattr(stream, "reconfigure"):
+        elif getattr(stream, "errors", None) in STOPS and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")

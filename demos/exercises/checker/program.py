@@ -36,7 +36,7 @@ def check(path):
 
 def show_what_can_be():
     """From here on, what a terminal cannot show is shown as "?", instead of an error."""
-    if getattr(sys.stdout, "errors", None) == "strict":
+    if getattr(sys.stdout, "errors", None) in ("strict", "surrogateescape"):
         sys.stdout.reconfigure(errors="replace")
 
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -108,7 +109,10 @@ def test_a_class(tmp_path, hand_in, solutions, solved):
     hand_in("01_dense", emmy, wrong)
     (emmy / "02_bias.py").write_text("def f(:\n", encoding="utf-8")
     command = [sys.executable, "check.py", str(tmp_path), "--csv", str(tmp_path / "table.csv")]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=FOLDER)
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", cwd=FOLDER, env=environment
+    )
     assert done.returncode == 0 and not done.stderr
     lines = done.stdout.splitlines()
     table = {words[0]: words[1:] for words in map(str.split, lines[:4])}
