@@ -4,7 +4,7 @@ The game is the one of mnist.py; the label y is new, and both players see it (Mi
 2014, arXiv:1411.1784). G takes it beside its noise, as ten numbers of which one is 1. D sees it
 beside the image, as ten further channels of which one is white. So a perfect 3 is a fake, too, if
 a 7 was asked for, and G learns to write what is asked for, although it is never told what a digit
-is. It takes about three minutes on two cores.
+is. It takes about three minutes.
 
 What to look at:
 - digits.png: a row for each digit, and the same noise in each column. The label says what is

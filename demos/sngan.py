@@ -199,7 +199,7 @@ def draw(figure):
     figure.suptitle("Samples of three games that cost the same", weight="bold")
 
 
-figure = picture(8, 3.4)
+figure = picture(8, 2.1)
 draw(figure)
 save_picture(figure, out.path("picture.png"))
 

@@ -18,7 +18,7 @@ from support.kept import KEPT, PICTURES, constants, keep, notes
 ALL = [(lesson, name) for lesson, names in PICTURES.items() for name in names]
 
 #: Of lessons that train for long: these may still be without notes, or be missing.
-OLDER = {"mnist.png", "mnist_pieces.png", "conditional.png", "confusion.png", "scores.png"}
+OLDER = {"mnist.png", "mnist_pieces.png", "scores.png"}
 NUMBER = re.compile(r"(?<![\w₀-₉])[−+-]?\d[\d,]*\.?\d*%?")
 
 
