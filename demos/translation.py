@@ -18,7 +18,7 @@ What to look at:
 What to try next:
   --cycle-weight 0          no cycle: B is reached as well, but which point came from where?
   --a ring --b pinwheel      other toys. Which modes become which arms? Does another seed agree?
-  --data inverted           handwritten digits and their negatives (two minutes). The translators
+  --data inverted           handwritten digits and their negatives (three minutes). The translators
                             are the paper's, in small: convolutions, instance norms, and residual
                             blocks, y = x + f(x). A negative 3 might become any digit. But such a
                             network finds the simplest translation first, and this is the right one
@@ -68,7 +68,7 @@ from support.training import looking_steps, progress
 # %% Constants
 
 BATCH, WIDTH, CHANNELS, BLOCKS = {"plane": 64, "inverted": 16, "rotated": 64}, 64, 16, 3
-STEPS, QUICK_STEPS = {"plane": 4000, "inverted": 300, "rotated": 2000}, 20
+STEPS, QUICK_STEPS = {"plane": 4000, "inverted": 1000, "rotated": 2000}, 20
 POINTS, IMAGES, JUDGED, QUICK_JUDGED = 1000, 12, 2000, 50
 FRAMES, QUICK_FRAMES = 12, 4
 

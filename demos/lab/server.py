@@ -31,7 +31,10 @@ from lab.messages import as_json, options
 __all__ = ["LabServer"]
 
 #: Seconds of training between two looks at what pages say, shared by all games that play.
-SLICE = 0.02
+SLICE = 0.01
+
+#: Turns of the event loop between two slices: a message takes several until it has been read.
+TURNS = 6
 
 #: Games at once; connections at once; the longest message of a page, in bytes.
 MOST_GAMES, MOST_CONNECTIONS, LONGEST = 8, 128, 1 << 14
@@ -246,7 +249,8 @@ class Seat(WebSocketHandler):
     async def pause(self, seconds):
         """Let others have their turn; with None, until the page says something."""
         if seconds == 0:
-            await asyncio.sleep(0)
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
             return
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self.heard.wait(), seconds)
