@@ -13,7 +13,8 @@ named by its digest: the classifier's own, and the SHA-256 of the generator's fi
     mnist_generator.npz   e0edf692   9.65      0.82      0.867   0.636
 
 The classifier reads 99.13 % of the test images correctly. To make both again (another processor
-rounds differently, and gives other numbers, and figures that differ as those of two seeds do):
+rounds differently, as did the two half batches of this generator's training, which are one now:
+other numbers, and figures that differ as those of two seeds do):
 
     python -c "from minigan.metrics import mnist_classifier; mnist_classifier(cache='.')"
     python demos/mnist.py
