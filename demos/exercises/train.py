@@ -19,7 +19,7 @@ from minigan.metrics import mode_coverage
 from minigan.plotting import FAKE, REAL, picture, save_picture
 from minigan.tables import align
 
-BATCH, WIDTH, RATE = 256, 64, 1e-3
+BATCH, WIDTH, RATE = 256, 64, 2e-3
 #: The exercises whose pieces are in the game.
 USED = (
     "01_dense",

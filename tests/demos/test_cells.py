@@ -45,7 +45,7 @@ def cells(name, options):
 def stand_in(monkeypatch):
     """Few images instead of all digits, and a classifier that reads zeros."""
 
-    def load(split, data_dir=None):
+    def load(split, data_dir=None, name="mnist"):
         rng = np.random.default_rng(0)
         return rng.uniform(-1, 1, (300, 28, 28, 1)).astype(np.float32), rng.integers(10, size=300)
 
@@ -53,7 +53,7 @@ def stand_in(monkeypatch):
         accuracy, digest = 0.1, "0" * 64
 
         def __call__(self, images):
-            return np.eye(10)[np.zeros(len(images), int)], None
+            return np.eye(10)[np.zeros(len(images), int)], images.reshape(len(images), -1)[:, :4]
 
     monkeypatch.setattr(minigan.data, "load_mnist", load)
     monkeypatch.setattr(minigan.metrics, "mnist_classifier", lambda **options: Reader())

@@ -222,10 +222,9 @@ def test_a_home_folder_is_found(run_demo, runs, tmp_path, monkeypatch, capsys):
 @pytest.mark.slow
 @pytest.mark.skipif(not os.environ.get("MINIGAN_DATA"), reason="MINIGAN_DATA names no folder")
 def test_on_the_real_images(run_demo, tmp_path):
-    """Even twenty steps of the classifier see that blurred images are not the real ones."""
+    """The classifier of the package sees that blurred images are not the real ones."""
     np.save(tmp_path / "black.npy", np.full((40, 28, 28, 1), -1.0, np.float32))
-    arguments = ["--quick", "--classifier", tmp_path, "--out", tmp_path / "out"]
-    run_demo("results", tmp_path / "black.npy", *arguments)
+    run_demo("results", tmp_path / "black.npy", "--quick", "--out", tmp_path / "out")
     table = rows(tmp_path / "out")
     frechet = {name: float(cells[1]) for name, cells in table.items() if cells[1][0].isdigit()}
     assert frechet["training images"] < frechet["the same, blurred"]

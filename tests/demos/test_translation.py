@@ -62,8 +62,6 @@ def test_images_are_learnt(data, steps, stand_in, run_demo, metrics, tmp_path):
     demo = run_demo("translation", "--quick", "--steps", steps, "--data", data, "--out", tmp_path)
     found = metrics(tmp_path)
     assert found["cycle_error"] < 0.5 * found["cycle_error_at_start"]
-    if data == "inverted":  # a local change, found at once; nothing names the rotation
-        assert found["class_kept"] > 0.5
     # The judge sees translations the right way up: a true translation is kept wholly.
     true = demo["turn_back"](demo["turn"](demo["unseen"]))
     assert (stand_in(true)[0].argmax(axis=1) == demo["labels"]).all()
