@@ -45,7 +45,9 @@ def stand_in(monkeypatch):
 
 
 @pytest.mark.usefixtures("stand_in")
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    "model", [m if m == "mlp" else pytest.param(m, marks=pytest.mark.slow) for m in MODELS]
+)
 def test_a_quick_run_writes_all_files(model, run_demo, metrics, check_pictures, tmp_path, capsys):
     arguments = ["--quick", "--steps", 6, "--model", model, "--samples", 7]
     demo = run_demo("mnist", *arguments, "--out", tmp_path)

@@ -19,6 +19,7 @@ def faults():
     return runpy.run_path(str(SCRIPT))
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_and_resumed_it_ends_the_same(faults):
     digests, expected, _ = faults["kill"](6, seed=1)  # where a kill hits is a matter of chance
     assert digests == {expected}

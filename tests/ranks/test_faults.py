@@ -4,6 +4,8 @@ import pytest
 
 from minigan.runs.archive import open_archive
 
+pytestmark = pytest.mark.slow
+
 FAULTS = ["killed", "raises", "exits", "signal", "disk"]
 
 

@@ -12,6 +12,8 @@ import minigan
 from checker.diagnosis import UNSUMMED, examine
 from checker.exercise import answers, open_file, replaced
 
+pytestmark = pytest.mark.slow
+
 FILES = sorted((Path(__file__).parents[3] / "demos" / "exercises").glob("[0-9]*.py"))
 PARTS = {f"{file.stem} {p.piece}": p for file in FILES for p in answers(file.stem).parts}
 PLANTED = [
