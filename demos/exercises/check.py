@@ -18,8 +18,9 @@ from collections import Counter
 from pathlib import Path
 
 from checker.exercise import FOLDER, answers
-from checker.program import results, show_what_can_be
+from checker.program import results
 from minigan.tables import align
+from support.options import show_what_can_be
 
 STEMS = sorted(path.stem for path in FOLDER.glob("[0-9]*.py"))
 

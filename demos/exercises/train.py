@@ -13,11 +13,12 @@ from threadpoolctl import threadpool_limits
 
 import minigan
 from checker.exercise import FOLDER, answers, open_file
-from checker.program import results, show_what_can_be
+from checker.program import results
 from minigan.data import Batches, toy
 from minigan.metrics import mode_coverage
 from minigan.plotting import FAKE, REAL, picture, save_picture
 from minigan.tables import align
+from support.options import show_what_can_be
 
 BATCH, WIDTH, RATE = 256, 64, 2e-3
 #: The exercises whose pieces are in the game.

@@ -5,6 +5,11 @@ runs, `diagnosis.py` names the mistake, `program.py` is the command line. What i
 each exercise stands in `answers/`, beside this folder.
 """
 
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[2]))  # for `support`, what the lessons share
+
 from checker.program import check
 
 __all__ = ["check"]

@@ -2,15 +2,15 @@
 
 import argparse
 import inspect
-import sys
 import textwrap
 from pathlib import Path
 
 from checker.diagnosis import Result, examine
 from checker.exercise import FOLDER, answers, open_file, unsolved
 from minigan.tables import align
+from support.options import show_what_can_be
 
-__all__ = ["check", "results", "show_what_can_be"]
+__all__ = ["check", "results"]
 
 
 def check(path):
@@ -32,12 +32,6 @@ def check(path):
         found = results(path)
         print(report(found))
         raise SystemExit(0 if all(result.verdict == "ok" for result in found) else 1)
-
-
-def show_what_can_be():
-    """From here on, what a terminal cannot show is shown as "?", instead of an error."""
-    if getattr(sys.stdout, "errors", None) in ("strict", "surrogateescape"):
-        sys.stdout.reconfigure(errors="replace")
 
 
 def results(path):
