@@ -40,7 +40,7 @@ NPY_HEADER = re.compile(
 #: What zipfile, NumPy and json raise on files that are not what they should be.
 MALFORMED = (
     *(zipfile.BadZipFile, struct.error, EOFError, OSError, RuntimeError),
-    *(ArithmeticError, LookupError, TypeError, ValueError),
+    *(ArithmeticError, AttributeError, LookupError, TypeError, ValueError),
 )
 
 

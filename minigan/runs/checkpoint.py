@@ -238,8 +238,6 @@ def _check_equal(path, what, theirs, mine, changed=None):
 
     changed: names at the top that may differ; None where none may, as nothing would fit then.
     """
-    if not isinstance(theirs, dict):
-        raise CheckpointError(path, f"of another {what}: {_short(theirs)} in the checkpoint")
     for name in [*theirs, *(name for name in mine if name not in theirs)]:
         if name in (changed or ()):
             continue
