@@ -1,9 +1,9 @@
 """The server: one address with a secret in it, and behind it as many games as pages, up to a limit.
 
 Everything happens in one thread: each page's `work` trains for a slice of the event loop, and
-between two slices commands are taken and frames are sent. A frame is made when the page has drawn
-the last one, so that frames are dropped, and never queued: whatever a page does or leaves undone,
-at most one set of messages waits for it.
+between two slices commands are taken and frames are sent. A frame is made when the page says that
+it is ready for one, so that frames are dropped, and never queued: whatever a page does or leaves
+undone, at most two sets of messages wait for it (`page/connection.js`).
 
 Other pages of the same browser must not play: the address holds a token, Host must be a name of
 this machine (against DNS rebinding), and Origin must be this server's own.

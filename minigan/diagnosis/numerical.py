@@ -183,8 +183,8 @@ def compare_gradients(
             along = [((i,), ..., way) for i, way in enumerate(ways[:directions])]
             norm = _finite((one.gradient * one.gradient).sum() ** 0.5)
             rows.append(one.row(along, STEPS_ALONG, max(least, norm)))
-        if one.wrong:
-            likely += [f"{name}: {cause}" for cause in [one.likely_mistake(batch)] if cause]
+        if one.wrong and (cause := one.likely_mistake(batch)):
+            likely.append(f"{name}: {cause}")
     return GradientReport(tuple(rows), tolerance, (), tuple(likely))
 
 

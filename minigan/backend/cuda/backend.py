@@ -199,8 +199,10 @@ class CupyBackend(CupyConvolution):
 
     def batch_total(self, part):
         """A sum over the batch from its part here: all of it, but on several ranks."""
-        if self.ranks is None or isinstance(part, int):
-            return part if self.ranks is None else self.ranks.total(part)
+        if self.ranks is None:
+            return part
+        if isinstance(part, int):
+            return self.ranks.total(part)
         return self.asarray(self.ranks.total(self.to_numpy(part)))
 
     def batch_gather(self, part):
@@ -211,7 +213,7 @@ class CupyBackend(CupyConvolution):
         """This backend for one of several `Ranks`; by None for a process of its own."""
         if ranks is self.ranks:
             return self
-        twin = object.__new__(type(self))
+        twin = object.__new__(type(self))  # `copy` would make a new one: __reduce__
         twin.__dict__.update(vars(self), ranks=ranks)
         return twin
 
