@@ -20,7 +20,8 @@ from minigan.files import replacing
 __all__ = ["LESSONS", "cells", "notebook"]
 
 DEMOS = Path(__file__).resolve().parent
-LESSONS = sorted({path.stem for path in DEMOS.glob("*.py")} - {"lab", "notebooks", "results"})
+TOOLS = {"annotated", "lab", "notebooks", "pictures", "reference", "results"}  # draw no picture
+LESSONS = sorted({path.stem for path in DEMOS.glob("*.py")} - TOOLS)
 
 OPTIONS = """\
 import sys
