@@ -1,4 +1,6 @@
-"""Do the peers do the same work? Gradients of minigan against PyTorch's, in float64."""
+"""Do the peers do the same work? Gradients of minigan against PyTorch's and JAX's, in float64."""
+
+import importlib.util
 
 import minigan_peer
 import numpy as np
@@ -48,8 +50,43 @@ def _difference(network, pairs):
     return worst
 
 
+def jax_difference(workload):
+    """The same of JAX's, after a whole step, when Adam's mean is (1 − β₁) g."""
+    import jax
+    import jax_peer
+
+    jax.config.update("jax_enable_x64", True)
+    data = batches(workload, 1)
+    batch = [a.astype(np.float64) for a in data[0]]
+    step, state = jax_peer.build(workload, data, np.float64)
+    state, _ = jax.jit(step)(state, tuple(batch))
+    beta1, players = (
+        minigan_peer.RATES["betas"][0],
+        [player for player in state if isinstance(player, tuple)],
+    )
+    if workload.penalty:
+        networks = [minigan_peer.critic(workload, "float64")]
+        weights = minigan_peer.FixedWeights([batch])
+        minigan_peer.critic_gradients(networks[0], *batch[:2], weights)
+    else:
+        game = minigan_peer.build(workload, [batch], "float64")
+        game.discriminator_step(batch[0])
+        game.generator_step(batch[0])
+        networks = [game.generator, game.discriminator]
+    worst = 0.0
+    for network, (_, means, *_) in zip(networks, players, strict=True):
+        for name, mine in network.named_gradients().items():
+            i, kind = name.split(".")
+            theirs = np.asarray(means[int(i)][kind]) / (1 - beta1)
+            largest = np.abs(theirs).max()  # 0 for the last bias of a critic
+            worst = max(worst, np.abs(mine - theirs).max() / (largest or 1))
+    return worst
+
+
 if __name__ == "__main__":
+    differences = {"PyTorch": largest_difference}
+    if importlib.util.find_spec("jax"):
+        differences["JAX"] = jax_difference
     for name, workload in WORKLOADS.items():
-        print(
-            f"{name}: largest relative difference of gradients {largest_difference(workload):.1e}"
-        )
+        found = ", ".join(f"{peer} {of(workload):.1e}" for peer, of in differences.items())
+        print(f"{name}: largest relative difference of gradients from those of {found}", flush=True)

@@ -1,5 +1,7 @@
 """The workloads on minigan."""
 
+from types import SimpleNamespace
+
 from threadpoolctl import threadpool_limits
 
 import minigan as mg
@@ -84,13 +86,19 @@ def critic(workload, dtype="float32", backend="numpy"):
 
 def critic_stepper(workload, batches, flags=(), backend="numpy"):
     """step(i): one update of the critic under WGAN-GP, or with the flag plain without a penalty."""
-    D, rng = critic(workload, backend=backend), FixedWeights(batches)
+    D = critic(workload, backend=backend)
+    ranks, game = D.backend.ranks, SimpleNamespace(critic=D, backend=D.backend, dtype=D.dtype)
+    if ranks is not None:
+        batches = [tuple(ranks.part(array) for array in batch) for batch in batches]
+    rng = FixedWeights(batches)
     regularizer = Regularizer() if "plain" in flags else PENALTY
     optimizer = mg.Adam(D, **RATES)
 
     def step(i):
         x, fake, _ = batches[i % len(batches)]
         critic_gradients(D, x, fake, rng, regularizer)
+        if ranks is not None:
+            ranks.average(game, ["critic"], {"critic_gradient_norm": 0.0})
         optimizer.step()
 
     return step

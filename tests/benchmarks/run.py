@@ -30,7 +30,13 @@ CONTENDERS = {
     "torch best": ("torch_peer", ("freeze", "fused", "cat")),
     "torch best, channels last": ("torch_peer", ("freeze", "fused", "channels_last")),
     "torch best, one thread": ("torch_peer", ("freeze", "fused", "cat", "one")),
+    "JAX": ("jax_peer", ()),
+    "JAX, ten steps per call": ("jax_peer", ("ten",)),
+    "JAX, one thread": ("jax_peer", ("one",)),
+    "JAX, ten per call, one thread": ("jax_peer", ("ten", "one")),
 }
+#: What a contender may need that is not here: its module, and what it imports.
+OPTIONAL = {"torch_peer": "torch", "jax_peer": "jax"}
 
 
 def contend(pipe, module, workload_name, flags):
@@ -44,13 +50,13 @@ def contend(pipe, module, workload_name, flags):
     step = peer.stepper(workload, workloads.batches(workload), flags)
     step(0)
     pipe.send(time.perf_counter() - start)
-    count = 1
+    count, each = 1, 10 if "ten" in flags else 1
     while (seconds := pipe.recv()) > 0:
         times, deadline = [], time.perf_counter() + seconds
         while time.perf_counter() < deadline or len(times) < 3:
             begin = time.perf_counter()
             step(count)
-            times.append(time.perf_counter() - begin)
+            times.append((time.perf_counter() - begin) / each)
             count += 1
         pipe.send(times[1:])  # the first step after a pause finds cold caches
     pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
@@ -95,10 +101,15 @@ def measure(workload, names, rounds, seconds):
 
 
 def takes_part(name, workload):
-    """Ranks and naive NumPy know whole games alone; only a critic's step has a penalty to omit."""
+    """Naive NumPy knows whole games alone; only a critic's step has a penalty to omit.
+
+    Inside a loop, XLA computes convolutions on one core, and slowly: ten steps of W3 take 12 s.
+    """
     module, flags = CONTENDERS[name]
+    if "ten" in flags and len(workload.sample) == 3:
+        return False
     if workload.penalty:
-        return module not in ("ranks_peer", "naive_peer")
+        return module != "naive_peer"
     return "plain" not in flags
 
 
@@ -106,7 +117,7 @@ def machine():
     """What the figures were measured on."""
     describe_blas = importlib.import_module("minigan.backend.blas").describe_blas
     versions = {}
-    for package in ("numpy", "torch"):
+    for package in ("numpy", "torch", "jax"):
         try:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
@@ -142,20 +153,20 @@ def main():
     workloads = importlib.import_module("workloads").WORKLOADS
     if unknown := set(args.workloads or ()) - set(workloads):
         parser.error(f"unknown workloads {sorted(unknown)}: expected some of {list(workloads)}")
-    if importlib.util.find_spec("torch") is None:
-        args.contenders = [name for name in args.contenders if "torch" not in name]
+    missing = [peer for peer, needs in OPTIONAL.items() if importlib.util.find_spec(needs) is None]
     if importlib.import_module("ranks_peer").mpiexec() is None:
-        args.contenders = [name for name in args.contenders if "ranks" not in name]
+        missing.append("ranks_peer")
+    args.contenders = [name for name in args.contenders if CONTENDERS[name][0] not in missing]
     everything = {"machine": machine()}
     print(everything["machine"])
     for workload in args.workloads or workloads:
         names = [name for name in args.contenders if takes_part(name, workloads[workload])]
         results = measure(workload, names, args.rounds, args.seconds)
         everything[workload] = results
-        print(f"\n{workload:28} {'ms':>8} {'p10':>8} {'p90':>8} {'MiB':>6} {'first s':>8}  ratio")
+        print(f"\n{workload:32} {'ms':>8} {'p10':>8} {'p90':>8} {'MiB':>6} {'first s':>8}  ratio")
         for name, r in results.items():
             ratio = results.get("minigan", r)["ms"] / r["ms"]
-            print(f"  {name:26} {r['ms']:8.3f} {r['p10']:8.3f} {r['p90']:8.3f} "
+            print(f"  {name:30} {r['ms']:8.3f} {r['p10']:8.3f} {r['p90']:8.3f} "
                   f"{r['peak_mib']:6.0f} {r['first_s']:8.2f}  {ratio:.2f}", flush=True)  # fmt: skip
     if args.json:
         pathlib.Path(args.json).write_text(json.dumps(everything, indent=1), encoding="utf-8")
