@@ -88,9 +88,9 @@ def critic_stepper(workload, batches, flags=(), backend="numpy"):
     """step(i): one update of the critic under WGAN-GP, or with the flag plain without a penalty."""
     D = critic(workload, backend=backend)
     ranks, game = D.backend.ranks, SimpleNamespace(critic=D, backend=D.backend, dtype=D.dtype)
+    rng = FixedWeights(batches)  # of whole batches
     if ranks is not None:
         batches = [tuple(ranks.part(array) for array in batch) for batch in batches]
-    rng = FixedWeights(batches)
     regularizer = Regularizer() if "plain" in flags else PENALTY
     optimizer = mg.Adam(D, **RATES)
 

@@ -73,7 +73,7 @@ def measure(workload, names, rounds, seconds):
         else:
             pipes[name], theirs = context.Pipe()
             arguments = theirs, module, workload, flags
-            processes[name] = context.Process(target=contend, args=arguments)
+            processes[name] = context.Process(target=contend, args=arguments, daemon=True)
             processes[name].start()
         first[name] = pipes[name].recv()
     for turn in range(rounds + 1):
