@@ -20,6 +20,8 @@ from minigan import (
     Dense,
     Flatten,
     Layer,
+    LeakyReLU,
+    ReLU,
     Sequential,
     SpectralNorm,
     Tanh,
@@ -101,7 +103,19 @@ def batch_norm_cases():
         yield BatchNorm(shape[-1], momentum=0.3), shape, n
 
 
+def relu_cases():
+    yield from ((ReLU(), shape, n) for shape, n in (((3,), 5), ((1,), 1), ((2, 3, 4), 3)))
+
+
+def leaky_relu_cases():
+    for slope in (0.2, 0.0, 0.9):
+        yield LeakyReLU(slope), (3,), 5
+    yield LeakyReLU(), (2, 3, 4), 3
+
+
 LAYERS = {
+    "ReLU": relu_cases,
+    "LeakyReLU": leaky_relu_cases,
     "Dense": dense_cases,
     "Conv2d": conv_cases,
     "ConvTranspose2d": transposed_cases,
@@ -518,6 +532,30 @@ def test_a_broken_form_is_found(owner, name, broken, kind, method, monkeypatch):
         for sentence in disagreements(kind, method, "float32", train, monkeypatch)
     ]
     assert found
+
+
+@breaks("LeakyReLU", "backward")
+@breaks("LeakyReLU", "double_backward")
+def cut_at_one(original, layer, *args):
+    return original(layer, *args[:-1], args[-1] - 1)
+
+
+@breaks("ReLU", "forward")
+def above_one_is_one(original, layer, x, train):
+    return original(layer, x.clip(None, 1), train)
+
+
+@pytest.mark.parametrize("kind", ["ReLU", "LeakyReLU"])
+def test_forms_of_activations_agree_at_the_kink_and_at_no_number(kind):
+    """Where other operations would most easily differ: ±0, ±∞, NaN."""
+    x = np.array([[0.0, -0.0, np.inf, -np.inf, np.nan]], "float32").T
+    outcomes = []
+    for backend in ("reference", "numpy"):
+        layer = {"ReLU": ReLU, "LeakyReLU": LeakyReLU}[kind]()
+        (step,) = Sequential([layer], (1,), rng=0, backend=backend).steps
+        y, cache = step.forward(x, True)
+        outcomes.append(np.hstack([y, step.backward(np.ones_like(x), cache)]))
+    np.testing.assert_array_equal(*outcomes)
 
 
 # --- Whose forms run -----------------------------------------------------------------------------

@@ -43,7 +43,7 @@ def test_the_toy_game_is_the_same_game():
     found = [losses(game, Batches(toy("ring"), 64, np.random.default_rng(4))) for game in games]
     np.testing.assert_allclose(*found, rtol=0, atol=1e-9)
     assert np.ptp(found[0], axis=0).min() > 0.01  # the players have moved
-    assert games[0].generator.forms() == {} and len(games[1].generator.forms()) == 7
+    assert games[0].generator.forms() == {} and len(games[1].generator.forms()) == 10
     samples = [game.sample(100, 5) for game in games]
     np.testing.assert_allclose(*samples, rtol=0, atol=1e-7)
 
