@@ -7,8 +7,8 @@ pixel to 2 × 2, D's average 2 × 2 pixels, and D ends in a sum over all pixels.
 each pixel of the 14 × 14 images inside both players also looks at all the others (Zhang et al.
 2019, arXiv:1805.08318; there, the attention's weights have spectral norms, too). All games cost
 the same: each may make as many products of two numbers, in the forward passes of one image, as the
-DCGAN (the networks of mnist.py --model dcgan) in 1,500 steps. It takes about ten minutes on one
-core.
+DCGAN (the networks of mnist.py --model dcgan) in 1,500 steps. It takes five to ten minutes on
+one core.
 
 What to look at:
 - picture.png: samples of each game. Whose strokes hang together?
@@ -20,7 +20,7 @@ What to try next:
   --seed 1                  do the three games keep their order?
   --steps 6000              four times as long (of the DCGAN; the others in proportion)
 
-Files: picture.png and metrics.json. The first time, the classifier of digits is trained as well.
+Files: picture.png and metrics.json.
 """
 
 import numpy as np

@@ -38,6 +38,7 @@ PICTURES = {
     "conditional": {"conditional.png": "digits.png", "confusion.png": "confusion.png"},
     "results": {"scores.png": "scores.png"},
     "ranks": {"ranks.png": "picture.png"},
+    "sngan": {"sngan.png": "picture.png"},
 }
 
 

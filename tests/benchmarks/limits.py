@@ -2,19 +2,23 @@
 
 The floor of a step is the time that its matrix products would take at this machine's best
 sgemm rate, plus the time to move the optimizers' vectors once at its best copying rate. Printed
-are each workload's floor, minigan's time as a multiple of it, the time by layer and method, and how
-the step grows with the batch, the width and the size of images.
+are each workload's floor, minigan's time as a multiple of it, the time by layer and method on one
+thread and on all, beside PyTorch's by operation if it is installed, and how the step grows with
+the batch, the width and the size of images. (Timed one by one, gradients of dense layers are added
+to zeros, where a step otherwise writes them: W2 takes 8 % longer for it.)
 """
 
 import argparse
 import collections
 import dataclasses
+import importlib.util
 import statistics
 import time
 
 import minigan_peer
 import numpy as np
 import workloads
+from threadpoolctl import threadpool_limits
 from workloads import WORKLOADS
 
 
@@ -86,34 +90,82 @@ def step_time(workload, seconds=1.5, flags=()):
     return statistics.median(times)
 
 
-def by_method(workload, steps=20):
-    """ "<layer>.<method>", or an optimizer -> its share of the time of a step."""
-    batches, spent = workloads.batches(workload), collections.Counter()
-    game = minigan_peer.build(workload, batches)
+def by_method(workload, steps=20, flags=()):
+    """ "<layer>.<method>" or an optimizer -> (calls, ms) in a step; and the whole step, in ms.
+
+    Of each call the shortest of all steps counts, so that another program hardly shows.
+    """
+    networks, optimizers, step = parts(workload, flags)
+    times = collections.defaultdict(list)
 
     def timed(name, original):
         def call(*args):
             start = time.perf_counter()
             result = original(*args)
-            spent[name] += time.perf_counter() - start
+            times[name].append(time.perf_counter() - start)
             return result
 
         return call
 
-    for network in game.networks:
-        for layer, step in zip(network.layers, network.steps, strict=True):
-            for method, run in list(vars(step).items()):  # none of them calls another
-                setattr(step, method, timed(f"{type(layer).__name__}.{method}", run))
-    for optimizer in (game.generator_optimizer, game.discriminator_optimizer):
-        optimizer.step = timed(type(optimizer).__name__, optimizer.step)
-    start = time.perf_counter()
+    for network in networks:
+        for layer, run in zip(network.layers, network.steps, strict=True):
+            for method, original in list(vars(run).items()):  # none of them calls another
+                setattr(run, method, timed(f"{layer!r}.{method}", original))
+    for optimizer in optimizers:
+        size = f"{optimizer.network.parameters.size:,} parameters"
+        optimizer.step = timed(f"{type(optimizer).__name__}, {size}", optimizer.step)
+    whole = timed("step", step)
     for i in range(steps):
+        whole(i)
+    total = 1e3 * min(times.pop("step"))
+    found = {}
+    for name, spent in times.items():
+        calls = len(spent) // steps
+        shortest = np.reshape(spent, (steps, calls)).min(axis=0)
+        found[name] = calls, 1e3 * shortest.sum()
+    found["everything else"] = 1, total - sum(ms for _, ms in found.values())
+    return dict(sorted(found.items(), key=lambda item: -item[1][1])), total
+
+
+def parts(workload, flags):
+    """The networks of a workload, their optimizers, and step(i)."""
+    batches = workloads.batches(workload)
+    threadpool_limits(1 if "one" in flags else None)
+    if workload.penalty:
+        critic, optimizer, step = minigan_peer.critic_parts(workload, batches)
+        return [critic], [optimizer], step
+    game = minigan_peer.build(workload, batches)
+
+    def step(i):
         x, *_ = batches[i % len(batches)]
         game.discriminator_step(x)
         game.generator_step(x)
-    total = time.perf_counter() - start
-    spent["everything else"] = total - sum(spent.values())
-    return {name: share / total for name, share in spent.most_common()}
+
+    return game.networks, [game.generator_optimizer, game.discriminator_optimizer], step
+
+
+def of_torch(workload, steps=20):
+    """The operations of PyTorch's best variant -> (calls, ms of a processor) in a step."""
+    import torch
+    import torch_peer
+
+    flags = ("freeze", "fused", *(["cat"] if workload.name[:2] != "W3" else []))
+    step = torch_peer.stepper(workload, workloads.batches(workload), flags)
+    for i in range(3):
+        step(i)
+    with torch.profiler.profile() as profile:
+        for i in range(steps):
+            step(i)
+    found = {e.key: (e.count // steps, e.self_cpu_time_total / 1e3 / steps)
+             for e in profile.key_averages()}  # fmt: skip
+    return dict(sorted(found.items(), key=lambda item: -item[1][1]))
+
+
+def print_time(name, found, total):
+    print(f"\n{name}: {total:.2f} ms")
+    for what, (calls, ms) in found.items():
+        if ms >= 0.02 * total:
+            print(f"  {calls:3} x {what:60} {ms:8.3f} ms {ms / total:4.0%}")
 
 
 def scaled_mlp(width):
@@ -144,10 +196,12 @@ def main():
         found = step_time(workload, args.seconds)
         print(f"{name:12} {needed / 1e9:7.2f} {moved / 1e6:7.1f} {1e3 * seconds:9.2f} "
               f"{1e3 * found:11.2f} {found / seconds:9.1f}")  # fmt: skip
-    for name in ("W1", "W2", "W3"):
-        shares = by_method(WORKLOADS[name])
-        text = ", ".join(f"{what} {share:.0%}" for what, share in shares.items() if share >= 0.01)
-        print(f"\ntime of {name}: {text}")
+    for name, workload in WORKLOADS.items():
+        for threads, flags in (("one thread", ["one"]), ("all threads", [])):
+            print_time(f"{name}, {threads}", *by_method(workload, flags=flags))
+        if importlib.util.find_spec("torch"):
+            found = of_torch(workload)
+            print_time(f"{name}, PyTorch", found, sum(ms for _, ms in found.values()))
     print("\ngrowth (ms per step; in brackets per sample, or per unit)")
     for batch in (64, 128, 256, 512, 1024):
         workload = dataclasses.replace(WORKLOADS["W3"], batch=batch)

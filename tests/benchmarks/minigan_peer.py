@@ -84,8 +84,8 @@ def critic(workload, dtype="float32", backend="numpy"):
     return mg.Sequential(layers, workload.sample, rng=1, dtype=dtype, backend=backend)
 
 
-def critic_stepper(workload, batches, flags=(), backend="numpy"):
-    """step(i): one update of the critic under WGAN-GP, or with the flag plain without a penalty."""
+def critic_parts(workload, batches, flags=(), backend="numpy"):
+    """A critic, its optimizer, and step(i): one update under WGAN-GP; flag plain: no penalty."""
     D = critic(workload, backend=backend)
     ranks, game = D.backend.ranks, SimpleNamespace(critic=D, backend=D.backend, dtype=D.dtype)
     rng = FixedWeights(batches)  # of whole batches
@@ -101,7 +101,7 @@ def critic_stepper(workload, batches, flags=(), backend="numpy"):
             ranks.average(game, ["critic"], {"critic_gradient_norm": 0.0})
         optimizer.step()
 
-    return step
+    return D, optimizer, step
 
 
 def stepper(workload, batches, flags=(), backend="numpy"):
@@ -113,7 +113,7 @@ def stepper(workload, batches, flags=(), backend="numpy"):
     if "one" in flags:
         threadpool_limits(1)
     if workload.penalty:
-        return critic_stepper(workload, batches, flags, backend)
+        return critic_parts(workload, batches, flags, backend)[-1]
     gan = build(workload, batches, backend=backend)
 
     def step(i):
