@@ -259,11 +259,12 @@ def draw_scores(figure, scores):
         for place, name in enumerate(names):
             if name in figures:
                 axes.barh(place, figures[name], color=colours.get(name, FAKE))
-                axes.text(0, place, f" {figures[name]:g}", va="center", size=9.5)
+                digits = 0 if figures[name] > 100 else 2
+                axes.text(0, place, f" {figures[name]:.{digits}f}", va="center", size=9.5)
         less = "less" if heading in LESS_IS_BETTER else "more"
         fooled = "fooled by blur" if is_fooled(heading, figures) else "not fooled"
         axes.set(title=heading.replace(", ", ",\n"), ylim=(len(names) - 0.5, -0.5), xticks=[])
-        axes.set_xlabel(f"{less} is better: {fooled}")
+        axes.set_xlabel(f"{less} is better:\n{fooled}")
         axes.set_yticks(range(len(names)), [Path(name).name for name in names])
         axes.tick_params(length=0, labelleft=axes in (panels[0], panels[4]))
     panels[7].set_axis_off()

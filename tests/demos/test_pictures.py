@@ -17,8 +17,6 @@ from support.kept import KEPT, PICTURES, constants, keep, notes
 
 ALL = [(lesson, name) for lesson, names in PICTURES.items() for name in names]
 
-#: Of lessons that train for long: these may still be without notes, or be missing.
-OLDER = {"mnist.png", "mnist_pieces.png", "scores.png"}
 NUMBER = re.compile(r"(?<![\w₀-₉])[−+-]?\d[\d,]*\.?\d*%?")
 
 
@@ -46,17 +44,9 @@ def test_a_number_as_it_is_written():
     assert is_shown("−1.760", [-1.7604]) and not is_shown("1.760", [-1.7604])
 
 
-def noted(name):
-    """The notes of a kept picture."""
-    found = notes(KEPT / name)
-    if not found and name in OLDER:
-        pytest.skip("to be drawn anew: demos/pictures.py")
-    return found
-
-
 @pytest.mark.parametrize("lesson, name", ALL)
 def test_a_kept_picture_is_of_the_lesson_as_it_is_today(lesson, name):
-    found = noted(name)
+    found = notes(KEPT / name)
     assert found["Constants"] == constants(lesson), "draw it anew: demos/pictures.py"
     metrics = found["Metrics"]
     assert (metrics["demo"], metrics["seed"], metrics["quick"]) == (lesson, 0, False)
@@ -66,7 +56,7 @@ def test_a_kept_picture_is_of_the_lesson_as_it_is_today(lesson, name):
 @pytest.mark.parametrize("lesson, name", ALL)
 def test_figures_in_captions_are_those_that_the_lesson_measured(lesson, name):
     """Decimals and percentages; whole numbers are mostly settings, such as steps."""
-    found = noted(name)
+    found = notes(KEPT / name)
     numbers = leaves(found["Metrics"])
     settings = {float(n) for n in re.findall(r"\d*\.?\d+", " ".join(found["Constants"]))}
     for caption in found["Captions"]:
@@ -80,7 +70,7 @@ def test_all_pictures_are_known_and_shown():
     folder = {path.name for path in KEPT.iterdir()}
     pages = [path.read_text(encoding="utf-8") for path in kept.DEMOS.parent.rglob("*.md")]
     shown = {name for page in pages for name in re.findall(r"pictures/([\w.-]+)", page)}
-    assert {name for _, name in ALL} - OLDER <= folder <= shown
+    assert {name for _, name in ALL} <= folder <= shown
 
 
 # --- The command that draws them -----------------------------------------------------------------
