@@ -30,8 +30,10 @@ def nvrtc():
 @pytest.fixture(autouse=True)
 def _fresh_machine():
     machine = stand_in.machine
-    machine.order, machine.checks = 0, True
+    machine.order, machine.runs, machine.checks = 0, True, True
+    machine.traffic = None
     machine.launches.clear()
+    machine.operations.clear()
     machine.host_reads.clear()
 
 

@@ -28,6 +28,18 @@ globals().update({name: lifted(getattr(np, name)) for name in SHARED})
 __version__ = "emulated"
 finfo = np.finfo  # CuPy's own is NumPy's, too
 
+
+def gemm(transa, transb, a, b, out=None, alpha=1.0, beta=0.0):
+    """out = alpha · a b + beta · out, as cuBLAS has it, of arrays that are not to be transposed."""
+    if (transa, transb) != ("N", "N") or not a.size or not b.size:
+        raise EmulatorError("the emulated gemm takes no transposes, and cuBLAS nothing of size 0")
+    product = alpha * (a._host @ b._host)
+    out._host[...] = product + beta * out._host if beta else product
+    machine.operations.append("gemm")
+    return out
+
+
+cublas = SimpleNamespace(gemm=gemm)
 cuda = SimpleNamespace(
     runtime=SimpleNamespace(
         getDeviceCount=lambda: 1,
@@ -38,4 +50,5 @@ cuda = SimpleNamespace(
 )
 
 __all__ = ["CompileException", "EmulatorError", "RawModule", "asarray", "asnumpy", "compiler",
-           "cuda", "empty", "empty_like", "finfo", "machine", "ndarray", *SHARED]  # fmt: skip
+           "cublas", "cuda", "empty", "empty_like", "finfo", "machine", "ndarray",
+           *SHARED]  # fmt: skip

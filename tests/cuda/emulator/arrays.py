@@ -57,10 +57,23 @@ def lifted(function, keywords=None):
     def call(*args, **kwargs):
         if keywords is not None and not kwargs.keys() <= set(keywords):
             raise TypeError(f"CuPy's {function.__name__} takes {keywords}, got {list(kwargs)}")
-        result = function(*map(unwrap, args), **{k: unwrap(v) for k, v in kwargs.items()})
-        return kwargs["out"] if isinstance(kwargs.get("out"), ndarray) else wrap(result)
+        host = [unwrap(a) for a in args]
+        result = function(*host, **{k: unwrap(v) for k, v in kwargs.items()})
+        if isinstance(kwargs.get("out"), ndarray):
+            machine.operations.append(function.__name__)
+            return kwargs["out"]
+        return made(function.__name__, result, getattr(function, "__self__", None), *host)
 
     return call
+
+
+def made(name, result, *inputs):
+    """The result, wrapped; it was an operation of the device unless it is a view of an input."""
+    owned = [a for a in inputs if isinstance(a, np.ndarray)]
+    new = isinstance(result, np.ndarray | np.generic) and result.size > 0
+    if new and not any(np.may_share_memory(result, a) for a in owned):
+        machine.operations.append(name)
+    return wrap(result)
 
 
 class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
@@ -99,18 +112,23 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
         parts = index if isinstance(index, tuple) else (index,)
         if any(isinstance(i, np.ndarray) and i.dtype == bool for i in parts):
             machine.log_host_read("x[mask]")  # how many are there? The shape has to be known
-        return wrap(self._host[index])
+        if Ellipsis not in [i for i in parts if not isinstance(i, np.ndarray)]:
+            parts = *parts, Ellipsis  # one number is a view, too, as in CuPy
+        return made("take", self._host[parts], self._host)
 
     def __setitem__(self, index, value):
+        machine.operations.append("copy")
         self._host[unwrap(index)] = unwrap(value)
 
     def fill(self, value):
+        machine.operations.append("fill")
         self._host.fill(unwrap(value))
 
     def set(self, host):
         """Copy a NumPy array of the same shape and dtype to the device."""
         if self.shape != host.shape or self.dtype != host.dtype:
             raise ValueError(f"expected {self.dtype} {self.shape}, got {host.dtype} {host.shape}")
+        machine.operations.append("copy")
         self._host[...] = host
 
     # NumPy's ufuncs and operators ----------------------------------------------------------------
@@ -123,6 +141,7 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
         if out:
             kwargs["out"] = unwrap(out)
         result = getattr(ufunc, method)(*map(unwrap, inputs), **kwargs)
+        machine.operations.append(ufunc.__name__)
         return out[0] if out else wrap(result)
 
     def __array__(self, *args, **kwargs):
@@ -168,7 +187,8 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
 def asarray(a, dtype=None):
     """`a`, a device array or anything on the host, as a device array."""
     if isinstance(a, ndarray):
-        return a if dtype is None or a.dtype == dtype else ndarray(a._host.astype(dtype))
+        return a if dtype is None or a.dtype == dtype else a.astype(dtype)
+    machine.operations.append("copy")
     return ndarray(np.array(a, dtype, order="C"))
 
 

@@ -45,6 +45,17 @@ class Region(ctypes.Structure):
     )
 
 
+class Traffic(ctypes.Structure):
+    """EmuTraffic in runtime.cpp: what all warps together asked of memory at one instruction."""
+
+    _fields_ = (
+        ("pc", ctypes.c_void_p),
+        ("shared", ctypes.c_int),
+        ("passes", ctypes.c_long),
+        ("ideal", ctypes.c_long),
+    )
+
+
 class Parameter(ctypes.Structure):
     """EmuParameter in cuda.h: what a kernel takes."""
 
@@ -79,6 +90,7 @@ def runtime():
     library = ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
     library.emu_message.restype = ctypes.c_char_p
     library.emu_where.restype = ctypes.c_void_p
+    library.emu_traffic.restype = ctypes.POINTER(Traffic)
     return library, path
 
 
@@ -145,6 +157,14 @@ class Compiled:
     def _kernels(self):
         return {name.split("<")[0] for name in self.entries}
 
+    def lines(self, pcs):
+        """The lines of the source that these program counters stand at."""
+        places = [hex(pc - 1 - self._base) for pc in pcs]
+        command = ["addr2line", "-a", "-i", "-e", self.path, *places]
+        answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        found = re.findall(r"^0x[0-9a-f]+\n.*?:(\d+)", answer, re.MULTILINE)
+        return [self.code.splitlines()[int(line) - 1].strip() for line in found]
+
     def place(self, pc, line):
         """The line of the source that a program counter stands at, in words."""
         if pc:
@@ -198,7 +218,9 @@ def launch(module, name, grid, block, args, *, shared_mem=0):
         for i, value in enumerate(args)
     ]
     machine.launches.append((name, grid, block))
-    _run(module, name, grid, block, arguments, shared_mem)
+    machine.operations.append(name.split("<")[0])
+    if machine.runs:
+        _run(module, name, grid, block, arguments, shared_mem)
 
 
 def _size(name, what, size):
@@ -246,7 +268,15 @@ def _run(module, name, grid, block, arguments, shared_mem):
         len(regions),
         machine.order,
         machine.checks,
+        machine.traffic is not None,
     )
+    if machine.traffic is not None:
+        table = library.emu_traffic()[: library.emu_traffic_count()]
+        lines = module.lines([row.pc for row in table])
+        machine.traffic += [
+            (name.split("<")[0], line, bool(row.shared), row.passes, row.ideal)
+            for row, line in zip(table, lines, strict=True)
+        ]
     if not good:
         place = module.place(library.emu_where(), library.emu_where_line())
         raise EmulatorError(f"{name}: {library.emu_message().decode()}{place}")
