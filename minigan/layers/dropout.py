@@ -1,6 +1,7 @@
 """`Dropout`: removes some numbers, at random."""
 
 from minigan.backend import draw_part
+from minigan.backend.philox import draw_key
 from minigan.checks import check_number
 from minigan.layers.layer import Layer
 
@@ -12,7 +13,8 @@ class Dropout(Layer):
 
     dx = dy · m / (1 − p), with the mask of the forward pass. The division keeps the expected value,
     so that evaluation needs no correction ("inverted" dropout). Srivastava et al. 2014, section 4.
-    The masks come from a generator that the network's seed determines.
+    The masks come from a generator that the network's seed determines: it gives one key per pass,
+    and the numbers are made where the network is (`backend/philox.py`), the same for every dtype.
     """
 
     def __init__(self, rate=0.5):
@@ -21,8 +23,9 @@ class Dropout(Layer):
     def forward(self, x, train):
         if not train:
             return x, None
-        keep = draw_part(self.backend, self.rng.random, x.shape) >= self.rate
-        mask = self.backend.asarray(keep, x.dtype) / (1 - self.rate)
+        backend, key = self.backend, draw_key(self.rng)
+        uniform = draw_part(backend, lambda s: backend.random_uniform(s, "float32", key), x.shape)
+        mask = backend.asarray(uniform >= self.rate, x.dtype) / (1 - self.rate)
         return x * mask, mask
 
     def backward(self, dy, mask):
