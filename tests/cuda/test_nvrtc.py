@@ -4,6 +4,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import sass
 
 from minigan.backend.cuda.launch import THREADS, kernel_names, source
 
@@ -93,3 +94,19 @@ def test_errors_come_with_the_log(nvrtc):
         nvrtc.compile_cuda(SOURCE + "int f() { return undeclared; }", "sm_80", [])
     with pytest.raises(nvrtc.CompileError, match="gpu-architecture"):
         nvrtc.compile_cuda(SOURCE, "sm_1", [])
+
+
+# --- Machine code --------------------------------------------------------------------------------
+
+#: At least so much of a product's loop is multiply-adds; the rest finds numbers and fetches them.
+MULTIPLY_ADDS = {"matmul": 0.5, "conv": 0.36, "conv_grad_weight": 0.36, "conv_grad_input": 0.24}
+
+
+@pytest.mark.parametrize("kernel", MULTIPLY_ADDS)
+def test_loops_of_products_are_mostly_products(kernel, machine_code):
+    if sass.disassembler() is None:
+        pytest.skip("nvdisasm is not installed: pip install nvidia-cuda-nvdisasm")
+    code, symbols, _ = machine_code["sm_90"]
+    loop = sass.longest_loop(sass.disassembled(code)[symbols[f"{kernel}<float>"]])
+    assert loop["FFMA"] == 256  # DEPTH · EACH²
+    assert loop["FFMA"] >= MULTIPLY_ADDS[kernel] * loop.total()
