@@ -20,7 +20,7 @@ from minigan.objectives import get_objective
 from minigan.optimizers import constant
 from minigan.tables import Figures
 
-__all__ = ["GAN", "Record", "discriminator_gradients", "norm", "train"]
+__all__ = ["GAN", "Record", "discriminator_gradients", "train"]
 
 
 class GAN(Game):
@@ -114,7 +114,7 @@ class GAN(Game):
         fake, cache = G.forward(z)
         loss, d_fake = self.feedback(fake, x)
         G.set_gradients(d_fake, cache)
-        return {"generator_loss": loss, "generator_gradient_norm": norm(G.gradients)}
+        return {"generator_loss": loss, "generator_gradient_norm": G.backend.norm(G.gradients)}
 
     def feedback(self, fake, x):
         """All that G learns about its fakes (N, ...): its loss, and d loss / d fake (N, ...).
@@ -182,15 +182,10 @@ def discriminator_gradients(game, D, x, fake):
         loss = loss + game.regularizer.penalize(D, x, fake, game.rng, game.steps)
     return {
         "discriminator_loss": loss,
-        "real_logit": real_logits.sum() / len(real_logits),
-        "fake_logit": fake_logits.sum() / len(fake_logits),
-        "discriminator_gradient_norm": norm(D.gradients),
+        "real_logit": D.backend.mean(real_logits),
+        "fake_logit": D.backend.mean(fake_logits),
+        "discriminator_gradient_norm": D.backend.norm(D.gradients),
     }
-
-
-def norm(gradients):
-    """‖g‖ = √(g·g)."""
-    return gradients.dot(gradients) ** 0.5
 
 
 class Record(Figures):

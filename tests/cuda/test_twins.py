@@ -9,7 +9,7 @@ from comparing import TWINS
 from operations import all_operations
 from twins import Twins
 
-from minigan import averaging, layers, optimizers
+from minigan import averaging, layers, objectives, optimizers
 from minigan.backend import CupyBackend, NumpyBackend, philox
 from minigan.backend.cuda import convolution as cuda_convolution
 from minigan.backend.cuda import launch
@@ -70,9 +70,9 @@ def test_every_operation_is_compared():
 
 # --- The names above the kernels -----------------------------------------------------------------
 
-PAGES = {"philox": philox, "DeviceWatch": DeviceWatch} | {
+PAGES = {"philox": philox, "DeviceWatch": DeviceWatch, "NumpyBackend": NumpyBackend} | {
     name: thing
-    for module in (averaging, layers, activations, convolution, optimizers)
+    for module in (averaging, layers, activations, convolution, objectives, optimizers)
     for name, thing in vars(module).items()
 }
 KERNEL = re.compile(r"((?:^//.*\n)+)template <typename T>\n__global__ void (\w+)\(", re.MULTILINE)

@@ -1,0 +1,37 @@
+"""How many operations the device is asked for in one step: as many nodes has the step's CUDA graph.
+
+Each costs the host some microseconds, and the device at least two, however little it does. The
+networks are those of tests/benchmarks, with real and fake samples as two batches; the noise is on
+the device already.
+"""
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+
+import minigan_peer
+from workloads import WORKLOADS, batches
+
+MOST = {"W1": 80, "W3": 150}
+
+
+def operations(name, backend, machine):
+    """The names of all operations of a step, after a first one. No kernel runs, which is cheap."""
+    workload = WORKLOADS[name]
+    on_device = [tuple(map(backend.asarray, arrays)) for arrays in batches(workload, 1)]
+    step = minigan_peer.stepper(workload, on_device, backend=backend)
+    machine.runs = False
+    step(0)
+    machine.operations.clear()
+    step(1)
+    return Counter(machine.operations)
+
+
+@pytest.mark.parametrize("name", MOST)
+def test_operations_per_step(name, emulated, emulator):
+    found = operations(name, emulated, emulator.machine)
+    assert 30 < found.total() <= MOST[name], (found.total(), found)
