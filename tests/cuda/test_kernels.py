@@ -38,6 +38,14 @@ def test_finite_guard(dtype, device):
     check(device, GUARDS, dtype)
 
 
+def test_single_numbers_share_arrays_and_stay(emulated):
+    """A figure that is kept takes 4 bytes, not the 512 of an array of its own."""
+    x = [emulated.asarray(np.full(3, i, "float32")) for i in range(launch.NUMBERS + 1)]
+    norms = [emulated.norm(a) for a in x]
+    np.testing.assert_allclose([float(n) for n in norms], np.sqrt(3) * np.arange(len(x)), 1e-6)
+    assert len({id(n._host.base) for n in norms}) <= 3
+
+
 @dtypes
 def test_norms_by_several_blocks(dtype, device):
     check(device, NORMS, dtype)

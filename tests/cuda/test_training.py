@@ -138,6 +138,20 @@ def test_what_diverged_is_named_later_and_has_changed_nothing(name, patience, em
             assert (numbers != good[what]).any(), what
 
 
+@pytest.mark.parametrize("player", ["generator", "discriminator"])
+def test_a_running_statistic_alone_is_reason_enough(player, emulator):
+    """Losses and gradients, which use those of the batch, are all finite."""
+    game = GAMES["DCGAN"](make_backend("emulator", patience=1000), "float64")
+    data = batches("DCGAN", game)
+    list(train(game, data, 1))
+    getattr(game, player).buffers[-1] = np.inf
+    good = contents(game)
+    with pytest.raises(TrainingDiverged, match="step 2, in the discriminator's step"):
+        list(train(game, data, 2))
+    for what, numbers in contents(game).items():
+        np.testing.assert_array_equal(numbers, good[what], err_msg=what)
+
+
 @pytest.mark.parametrize("patience", [2, 1000])
 def test_the_second_player_of_a_step_is_named_too(patience, emulator):
     """D's update is made, G's is refused: the first bad update is number 1, not 0."""

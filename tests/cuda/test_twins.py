@@ -141,6 +141,26 @@ def test_the_sums_of_ranks_go_through_the_host(device):
     assert on_ranks.with_ranks(None).ranks is None and device.with_ranks(None) is device
 
 
+def test_batch_norm_on_ranks_is_that_of_the_whole_batch(device):
+    """Two ranks with equal parts: statistics as of one part, of twice as many values."""
+    rng, two, shape = np.random.default_rng(0), device.with_ranks(Two()), (6, 5)
+    x, dy, ones = rng.normal(size=shape), rng.normal(size=shape), np.ones(5)
+    running, gradients = [np.zeros(5), np.ones(5)], [np.zeros(5), np.zeros(5)]
+    here = [device.asarray(a) for a in (x, ones, ones, *running)]
+    y, centred, inverse = two.batch_norm(*here, 1e-3, 0.3, "identity")
+    numbers = np.concatenate([x, x]), ones, ones, *running
+    expected = TWINS.batch_norm(*numbers, 1e-3, 0.3, "identity")
+    for found, whole in zip((y, centred), expected, strict=False):
+        np.testing.assert_allclose(device.to_numpy(found), whole[:6], atol=1e-12)
+    for found, whole in zip((inverse, *here[-2:]), (expected[2], *running), strict=True):
+        np.testing.assert_allclose(device.to_numpy(found), whole, atol=1e-12)
+    there = [device.asarray(g) for g in gradients]
+    dx = two.batch_norm_gradient(device.asarray(dy), centred, inverse, here[1], there)
+    part = TWINS.batch_norm_gradient(dy, expected[1][:6], expected[2], ones, gradients)
+    for found, whole in zip((dx, *there), (part, *gradients), strict=True):
+        np.testing.assert_allclose(device.to_numpy(found), whole, atol=1e-12)
+
+
 def test_a_new_flag_says_that_all_is_fine(device):
     flag, twin = device.to_numpy(device.new_flag()), TWINS.new_flag()
     assert (flag.dtype, flag.tolist()) == (twin.dtype, twin.tolist())
