@@ -23,13 +23,16 @@ class Dropout(Layer):
     def forward(self, x, train):
         if not train:
             return x, None
-        backend, key = self.backend, draw_key(self.rng)
-        uniform = draw_part(backend, lambda s: backend.random_uniform(s, "float32", key), x.shape)
-        mask = backend.asarray(uniform >= self.rate, x.dtype) / (1 - self.rate)
+        keep = draw_part(self.backend, self.uniform, x.shape) >= self.rate
+        mask = self.backend.asarray(keep, x.dtype) / (1 - self.rate)
         return x * mask, mask
 
     def backward(self, dy, mask):
         return dy if mask is None else dy * mask
+
+    def uniform(self, shape):
+        """U[0, 1), float32, whatever the network's dtype."""
+        return self.backend.random_uniform(shape, "float32", draw_key(self.rng))
 
     def why_no_double_backward(self):
         return (

@@ -16,7 +16,8 @@ sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 import minigan_peer
 from workloads import WORKLOADS, batches
 
-MOST = {"W1": 80, "W3": 150}
+#: As tests/benchmarks/README.md says.
+MOST = {"W1": 80, "W2": 90, "W3": 130}
 
 
 def operations(name, backend, machine):

@@ -265,7 +265,7 @@ def test_it_is_caught(title, module, emulator):
             check(backend, {bug.label: operation}, "float32")
         return
     for _ in orders(backend):
-        backend._counters = None  # a launch that fails leaves them anyhow
+        backend._counters = {}  # a launch that fails leaves them anyhow
         with pytest.raises(emulator.EmulatorError, match=bug.caught):
             results(backend, operation, "float32")
 

@@ -70,7 +70,7 @@ class Launching:
         self.xp = cupy
         self.device = cupy.cuda.runtime.getDevice()
         self._modules, self._functions = {}, {}
-        self._numbers, self._counters = {}, None
+        self._numbers, self._counters = {}, {}
 
     # Checks ------------------------------------------------------------------------------------
 
@@ -187,10 +187,10 @@ class Launching:
         self._launch(name, dtype, (across, parts), *arrays, rows, columns, width, *numbers)
 
     def _block_counters(self, count):
-        """At least `count` zeros, uint32, with which blocks count themselves: zeros afterwards."""
-        if self._counters is None or self._counters.size < count:
-            self._counters = self.xp.zeros(count, "uint32")
-        return self._counters
+        """`count` zeros, uint32, with which blocks count themselves: they leave zeros behind."""
+        if count not in self._counters:
+            self._counters[count] = self.xp.zeros(count, "uint32")
+        return self._counters[count]
 
     def _column_sums(self, x, out, accumulate=False, scale=1.0):
         """out (columns,) = (or +=) scale · Σ x (rows, columns) over the rows; and `out`."""
