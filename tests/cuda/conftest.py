@@ -33,6 +33,8 @@ def _fresh_machine():
     machine.order, machine.checks = 0, True
     machine.launches.clear()
     machine.host_reads.clear()
+    machine.graphs.clear()
+    machine.operations.clear()
 
 
 @pytest.fixture(scope="session", params=devices.machines())

@@ -16,13 +16,17 @@ class Machine:
     """order: in which threads and blocks run: 0 rising, 1 falling, any other number shuffles.
 
     checks: whether each access to memory is checked; without, a mistake does its harm, as on a
-    GPU. launches: (kernel, grid, block) of every launch. host_reads: what made the host wait for
-    the device (`float(x)`, `x.get()`, ...), each with the place in the source that asked for it.
+    GPU. launches: (kernel, grid, block) of every launch. graphs: how many nodes each launched graph
+    had; its kernels are among the launches. operations: the names of all that the host asked the
+    device to do, in order: kernels, operations on arrays, graphs. host_reads: what made the host
+    wait for the device (`float(x)`, `x.get()`, ...), each with the place in the source that asked.
     """
 
     order: int = 0
     checks: bool = True
     launches: list = field(default_factory=list)
+    graphs: list = field(default_factory=list)
+    operations: list = field(default_factory=list)
     host_reads: list = field(default_factory=list)
 
     def log_host_read(self, what):

@@ -1,0 +1,90 @@
+"""Device memory: pools that give freed memory to the next array, as CuPy's do.
+
+An array holds a `Lease` of a block, and with its last view the block goes back to its pool, which
+hands it out again. A graph holds addresses and no lease: nobody keeps its memory for it.
+"""
+
+import contextlib
+import weakref
+from collections import defaultdict
+
+import numpy as np
+
+__all__ = ["Pool", "allocate", "block_of", "raw", "using_allocator"]
+
+#: As in CuPy: what blocks begin at and their sizes are multiples of.
+UNIT = 512
+
+
+class Block:
+    """Memory of a pool. uses: how many arrays it has been given to, one after another."""
+
+    def __init__(self, pool, size):
+        memory = np.empty(size + UNIT, np.uint8)
+        start = -memory.ctypes.data % UNIT
+        self.memory, self.pool, self.uses = memory[start : start + size], weakref.ref(pool), 0
+        self.address = self.memory.ctypes.data
+
+
+class Lease:
+    """A block as long as somebody uses it: NumPy's arrays hold on to what they are a view of."""
+
+    def __init__(self, pool, block):
+        self.pool, self.block = pool, block
+        interface = {"shape": block.memory.shape, "typestr": "|u1", "version": 3}
+        self.__array_interface__ = interface | {"data": (block.address, False)}
+
+    def __del__(self):
+        self.pool.free[len(self.block.memory)].append(self.block)
+
+
+class Pool:
+    """Stands in for `cupy.cuda.MemoryPool`."""
+
+    def __init__(self):
+        self.free = defaultdict(list)
+
+    def malloc(self, size):
+        size = max(1, -(-size // UNIT)) * UNIT
+        block = self.free[size].pop() if self.free[size] else Block(self, size)
+        block.uses += 1
+        return Lease(self, block)
+
+
+allocators = [Pool().malloc]
+
+
+@contextlib.contextmanager
+def using_allocator(malloc):
+    """New arrays get their memory from `malloc`."""
+    allocators.append(malloc)
+    try:
+        yield
+    finally:
+        allocators.pop()
+
+
+def allocate(shape, dtype):
+    """An array of the emulated device, with poison in it: all bytes 255, which is NaN."""
+    dtype = np.dtype(dtype)
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    size = dtype.itemsize * int(np.prod(shape, dtype=np.int64))
+    memory = np.asarray(allocators[-1](size))
+    memory.fill(255)
+    return memory[:size].view(dtype).reshape(shape)
+
+
+def block_of(array):
+    """The block that an array's memory is of; None for memory of the host."""
+    while isinstance(array, np.ndarray):
+        array = array.base
+    return array.block if isinstance(array, Lease) else None
+
+
+def raw(array):
+    """The same numbers by their address, without a lease."""
+    block = block_of(array)
+    if block is None:
+        return array
+    offset = array.ctypes.data - block.address
+    return np.ndarray(array.shape, array.dtype, block.memory, offset, array.strides)
