@@ -7,6 +7,7 @@ freed arrays in a pool, in the order of that queue.
 
 from minigan.backend.cuda.convolution import CupyConvolution
 from minigan.backend.cuda.forms import FORMS
+from minigan.backend.cuda.graph import drawn, stepper
 from minigan.backend.cuda.launch import ceil_div, product_grid
 from minigan.backend.philox import split_key
 
@@ -29,10 +30,11 @@ class CupyBackend(CupyConvolution):
 
     products: "cublas", or "tiled" for the kernel in `kernels.cu`. convolutions: "columns" or
     "direct", see `convolution.py`. patience: after how many updates the host looks whether
-    training is still finite, for which it must wait for the GPU.
+    training is still finite, for which it must wait for the GPU. graphs: whether `train` launches
+    gradients as CUDA graphs where it can, see `graph.py`.
     """
 
-    def __init__(self, products="cublas", convolutions="columns", patience=64):
+    def __init__(self, products="cublas", convolutions="columns", patience=64, graphs=True):
         for option, value, known in (
             ("products", products, ("cublas", "tiled")),
             ("convolutions", convolutions, ("columns", "direct")),
@@ -41,6 +43,7 @@ class CupyBackend(CupyConvolution):
                 raise ValueError(f"{option}: expected one of {known}, got {value!r}")
         super().__init__(load_cupy())
         self.products, self.convolutions, self.patience = products, convolutions, patience
+        self.graphs = graphs
         self.forms, self.ranks = FORMS, None
 
     def __repr__(self):
@@ -50,7 +53,7 @@ class CupyBackend(CupyConvolution):
         return self  # it stands for the GPU, of which there is no copy
 
     def __reduce__(self):
-        options = self.products, self.convolutions, self.patience
+        options = self.products, self.convolutions, self.patience, self.graphs
         return CupyBackend, options  # in another process, the GPU that is current there
 
     # Arrays ------------------------------------------------------------------------------------
@@ -216,6 +219,16 @@ class CupyBackend(CupyConvolution):
         twin = object.__new__(type(self))  # `copy` would make a new one: __reduce__
         twin.__dict__.update(vars(self), ranks=ranks)
         return twin
+
+    # A step as graphs --------------------------------------------------------------------------
+
+    def stepper(self, game):
+        """The function that makes a step of the game: its own, or the same by graphs."""
+        return stepper(game) if self.graphs else game.step
+
+    def drawn(self, draw, shape):
+        """draw(shape), float64 random numbers of a generator; in a graph, the place for them."""
+        return drawn(draw, shape)
 
     # Losses ------------------------------------------------------------------------------------
 

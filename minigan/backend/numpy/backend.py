@@ -79,6 +79,14 @@ class NumpyBackend:
         found = bool(np.isfinite(x).all())
         return found if self.ranks is None else not self.ranks.largest(not found)
 
+    def drawn(self, draw, shape):
+        """draw(shape), float64 random numbers of a generator."""
+        return draw(shape)
+
+    def stepper(self, game):
+        """The function that makes a step of the game: its own."""
+        return game.step
+
     def random_uniform(self, shape, dtype, key):
         """U[0, 1), a function of the key (an integer below 2⁶⁴) and nothing else: see philox.py."""
         return uniform(shape, dtype, key)
