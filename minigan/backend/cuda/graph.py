@@ -59,17 +59,19 @@ class GraphStep:
 
     def __init__(self, game):
         self.game, self.xp = game, game.backend.xp
-        self.graphs = {}  # kind of step -> Graph, or None where it cannot be captured
-        networks = game.networks
-        layers = [layer for network in networks for layer in network.all_layers.values()]
+        self.start_anew()
+
+    def start_anew(self):
+        """Know no graphs, and of the game what it holds now."""
+        game, self.graphs = self.game, {}  # kind of step -> Graph, or None if it cannot be captured
+        layers = [layer for network in game.networks for layer in network.all_layers.values()]
         self.rngs = [game.rng, *(layer.rng for layer in layers)]
-        parts = game.objective, game.regularizer, *networks, *layers
+        parts = game.objective, game.regularizer, *game.networks, *layers
         self.parts = [part for part in parts if part is not None]
         self.constants = self.found_constants()
-        self.form = self.update  # one object, as each `self.update` would be another
 
     def __call__(self, batches):
-        self.game.update = self.form
+        self.game.update = self.update
         try:
             return self.game.step(batches)
         finally:
@@ -83,55 +85,53 @@ class GraphStep:
     def gradients(self, gradients, *inputs):
         """gradients(*inputs), in the cheapest way that is known by now."""
         if not self.same_constants():
-            self.graphs.clear()
-        gradients, inputs = self.explicit(gradients, inputs)
-        kind = self.kind(gradients, inputs)
+            self.start_anew()
+        function, inputs = self.explicit(gradients, inputs)
+        kind = self.kind(gradients.__name__, inputs)
         if kind not in self.graphs:
             graph = Graph(self.xp, inputs)
-            figures = graph.rehearse(gradients, inputs)
+            figures = graph.rehearse(function, inputs)
             if len(self.graphs) == MOST_KINDS:
                 self.graphs.clear()
             self.graphs[kind] = graph
             return figures
         graph = self.graphs[kind]
-        if graph is not None and graph.launches is None and not self.captured(graph, gradients):
-            graph = self.graphs[kind] = None
-        return gradients(*inputs) if graph is None else graph.launch(inputs)
+        if graph is not None and graph.launches is None:
+            why = self.capture(graph, function)
+            if why is not None:
+                say(f"{gradients.__name__}: {why}")
+                graph = self.graphs[kind] = None
+        return function(*inputs) if graph is None else graph.launch(inputs)
 
     def explicit(self, gradients, inputs):
         """The same, where labels are an input like the others (`ConditionalGAN.given`)."""
         game = gradients.__self__
         if game is self.game:
             return gradients, inputs
-        name = gradients.__name__
 
         def given(*inputs):
             *inputs, labels = inputs
-            return getattr(self.game.given(labels), name)(*inputs)
+            return getattr(self.game.given(labels), gradients.__name__)(*inputs)
 
-        given.__name__ = name
         return given, (*inputs, game.labels)
 
-    def kind(self, gradients, inputs):
+    def kind(self, name, inputs):
         """What the launches depend on: whose gradients, of what size, with a penalty or without."""
         every = getattr(self.game.regularizer, "every", 1)
-        shapes = [(x.shape, x.dtype) for x in inputs]
-        return gradients.__name__, self.game.steps % every == 0, *shapes
+        return name, self.game.steps % every == 0, *((x.shape, x.dtype) for x in inputs)
 
-    def captured(self, graph, gradients):
-        """Capture the graph; whether that went well. Random generators are as they were."""
+    def capture(self, graph, function):
+        """Capture the graph; why that cannot be, or None. Random generators are as they were."""
         before = [rng.bit_generator.state for rng in self.rngs]
         try:
-            graph.capture(gradients)
+            graph.capture(function)
             drew = str(before) != str([rng.bit_generator.state for rng in self.rngs])
             why = "random numbers are drawn on the host, and not by `draw_part`" if drew else None
         except (RuntimeError, MemoryError) as error:  # what CuPy and CUDA refuse
             why = f"{type(error).__name__}: {error}"
         for rng, state in zip(self.rngs, before, strict=True):
             rng.bit_generator.state = state
-        if why is not None:
-            say(f"{gradients.__name__}: {why}")
-        return why is None
+        return why
 
     def found_constants(self):
         """All that the game and its parts hold, but for the counter of steps."""
@@ -140,8 +140,7 @@ class GraphStep:
 
     def same_constants(self):
         """Whether nobody has set a weight of a penalty, a rate of dropout, … to something else."""
-        before, self.constants = self.constants, self.found_constants()
-        pairs = zip(before, self.constants, strict=True)
+        pairs = zip(self.constants, self.found_constants(), strict=True)
         return all(len(a) == len(b) and all(map(is_, a, b)) for a, b in pairs)
 
 
