@@ -6,6 +6,7 @@ freed arrays in a pool, in the order of that queue.
 """
 
 from minigan.backend.cuda.convolution import CupyConvolution
+from minigan.backend.cuda.cublas import Cublas
 from minigan.backend.cuda.forms import FORMS
 from minigan.backend.cuda.graph import drawn, stepper
 from minigan.backend.cuda.launch import ceil_div, product_grid
@@ -43,7 +44,9 @@ class CupyBackend(CupyConvolution):
                 raise ValueError(f"{option}: expected one of {known}, got {value!r}")
         super().__init__(load_cupy())
         self.products, self.convolutions, self.patience = products, convolutions, patience
-        self.graphs = graphs
+        self.graphs, self.cublas = graphs, None
+        if products == "cublas":
+            self.cublas = Cublas(self.xp)
         self.forms, self.ranks = FORMS, None
 
     def __repr__(self):
@@ -94,19 +97,13 @@ class CupyBackend(CupyConvolution):
         self._expect("a", a, out.dtype, (m, k))
         self._expect("b", b, out.dtype, (k, n))
         self._write("out", out, a.dtype, (m, n))
-        if self.products == "tiled":
-            self._tiled_product(out, a, b, accumulate)
-        elif accumulate:
-            out += self.xp.dot(a, b)
-        else:
-            self.xp.dot(a, b, out=out)
-
-    def _tiled_product(self, out, a, b, accumulate):
-        (m, k), n = a.shape, b.shape[1]
-        if m and n:
-            (a, *a_strides), (b, *b_strides) = self._strided(a), self._strided(b)
-            sizes = m, n, k, *a_strides, *b_strides, accumulate
-            self._launch("matmul", out.dtype, product_grid(m, n), a, b, out, *sizes)
+        sizes, (a, *a_strides), (b, *b_strides) = (m, n, k), self._strided(a), self._strided(b)
+        if self.cublas is None or not k:  # cuBLAS takes nothing of size 0
+            arguments = *sizes, *a_strides, *b_strides, accumulate
+            if m and n:
+                self._launch("matmul", out.dtype, product_grid(m, n), a, b, out, *arguments)
+        elif m and n:
+            self.cublas.product(out, (a, *a_strides), (b, *b_strides), sizes, accumulate)
 
     def _strided(self, x):
         """A contiguous array, and the strides with which it is x or its transpose."""

@@ -224,11 +224,6 @@ def why_not(game):
     backend, regularizer = game.backend, game.regularizer
     if backend.ranks is not None:
         return "several processes add up on the host"
-    if backend.products == "cublas":
-        return (
-            "CuPy refuses products by cuBLAS there (cupy issue 6290), "
-            'CupyBackend("tiled", "direct") has others'
-        )
     for part in (type(game), type(regularizer).penalize if regularizer else None):
         if part is not None and not part.__module__.startswith("minigan."):
             return (

@@ -15,6 +15,7 @@ import numpy as np
 
 from .arrays import asarray, asnumpy, empty, empty_like, lifted, ndarray
 from .build import compiler
+from .cublas import load as load_cublas
 from .machine import EmulatorError, machine
 from .memory import Pool, using_allocator
 from .module import CompileException, RawModule
@@ -46,4 +47,5 @@ cuda = SimpleNamespace(
 )
 
 __all__ = ["CompileException", "EmulatorError", "RawModule", "asarray", "asnumpy", "compiler",
-           "cuda", "empty", "empty_like", "finfo", "machine", "ndarray", *SHARED]  # fmt: skip
+           "cuda", "empty", "empty_like", "finfo", "load_cublas", "machine", "ndarray",
+           *SHARED]  # fmt: skip

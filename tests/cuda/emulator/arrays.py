@@ -101,6 +101,7 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
     flags = property(lambda self: self._host.flags)
     T = property(lambda self: ndarray(self._host.T))
     device = property(lambda self: SimpleNamespace(id=0))
+    data = property(lambda self: SimpleNamespace(ptr=self._host.ctypes.data))
 
     def __getattr__(self, name):
         if name not in METHODS:

@@ -4,16 +4,20 @@ An array holds a `Lease` of a block, and with its last view the block goes back 
 hands it out again. A graph holds addresses and no lease: nobody keeps its memory for it.
 """
 
+import bisect
 import contextlib
 import weakref
 from collections import defaultdict
 
 import numpy as np
 
-__all__ = ["Pool", "allocate", "block_of", "raw", "using_allocator"]
+__all__ = ["Pool", "allocate", "at", "block_of", "raw", "using_allocator"]
 
 #: As in CuPy: what blocks begin at and their sizes are multiples of.
 UNIT = 512
+
+
+blocks, addresses = weakref.WeakValueDictionary(), []  # by address; the addresses, in order
 
 
 class Block:
@@ -24,6 +28,8 @@ class Block:
         start = -memory.ctypes.data % UNIT
         self.memory, self.pool, self.uses = memory[start : start + size], weakref.ref(pool), 0
         self.address = self.memory.ctypes.data
+        blocks[self.address] = self
+        bisect.insort(addresses, self.address)
 
 
 class Lease:
@@ -74,17 +80,30 @@ def allocate(shape, dtype):
     return memory[:size].view(dtype).reshape(shape)
 
 
+def block_at(address):
+    """The block that an address is in; None for memory of the host."""
+    while i := bisect.bisect_right(addresses, address):
+        block = blocks.get(addresses[i - 1])
+        if block is not None:
+            return block if address < block.address + len(block.memory) else None
+        del addresses[i - 1]  # of a pool that is gone
+    return None
+
+
 def block_of(array):
-    """The block that an array's memory is of; None for memory of the host."""
-    while isinstance(array, np.ndarray):
-        array = array.base
-    return array.block if isinstance(array, Lease) else None
+    return block_at(array.ctypes.data)
+
+
+def at(address, shape, dtype, strides=None):
+    """The array at an address, without a lease; ValueError if there is no memory for it."""
+    block = block_at(address)
+    if block is None:
+        raise ValueError(f"no memory of the device at {address}")
+    return np.ndarray(shape, dtype, block.memory, address - block.address, strides)
 
 
 def raw(array):
     """The same numbers by their address, without a lease."""
-    block = block_of(array)
-    if block is None:
+    if block_of(array) is None:
         return array
-    offset = array.ctypes.data - block.address
-    return np.ndarray(array.shape, array.dtype, block.memory, offset, array.strides)
+    return at(array.ctypes.data, array.shape, array.dtype, array.strides)
