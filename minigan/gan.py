@@ -228,10 +228,10 @@ class Record(Figures):
 def train(game, batches, steps):
     """Train for `steps` more steps, yielding a `Record` after each.
 
-    game: a `GAN`, or anything with `step(batches)`, `steps` and `watch`. batches: an iterator of
-    real batches, host arrays (N, ...), such as `data.Batches`. It trains only while it is asked for
-    records, and warns if it never was. A step that Ctrl-C interrupts counts for nobody: game and
-    optimizers have the numbers of the last whole step, and the game can go on.
+    game: a `GAN`, or anything with `step(batches)`, `steps`, `watch` and `backend`. batches: an
+    iterator of real batches, host arrays (N, ...), such as `data.Batches`. It trains only while it
+    is asked for records, and warns if it never was. A step that Ctrl-C interrupts counts for
+    nobody: game and optimizers have the numbers of the last whole step, and the game can go on.
 
     Raises TrainingDiverged when a loss, a gradient or a running statistic is not finite, before it
     enters anything; on a GPU up to `backend.patience` updates later, none of which changed
@@ -246,11 +246,12 @@ def in_a_for_loop(game, batches, steps, asked):
     asked.append(True)
     errstate = get_backend("numpy").xp.errstate
     optimizers = [getattr(game, f"{player}_optimizer") for player in getattr(game, "players", ())]
+    step = game.backend.stepper(game)
     for _ in range(steps):
         start, counts = time.perf_counter(), [optimizer.steps for optimizer in optimizers]
         try:
             with errstate(over="ignore", invalid="ignore"):  # what is not finite is found below
-                figures = game.step(batches)
+                figures = step(batches)
         except StopIteration:
             raise ValueError(f"batches ran out in step {game.steps + 1}") from None
         except KeyboardInterrupt:

@@ -64,7 +64,7 @@ def join(backend, first, second):
 def draw_part(backend, draw, shape):
     """draw(shape), shape[0] samples; on several ranks, of what draws the whole batch, its part."""
     if backend.ranks is None:
-        return draw(shape)
+        return backend.drawn(draw, shape)
     return backend.ranks.part(draw((backend.ranks.size * shape[0], *shape[1:])))
 
 

@@ -113,6 +113,7 @@ class ConditionalGAN(GAN):
         game = copy.copy(self)
         game.generator = Conditioned(self.generator, labels)
         game.discriminator = Conditioned(self.discriminator, labels)
+        game.labels = labels
         return game
 
     def one_hot(self, labels):

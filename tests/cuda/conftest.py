@@ -33,8 +33,9 @@ def _fresh_machine():
     machine.order, machine.runs, machine.checks = 0, True, True
     machine.traffic = None
     machine.launches.clear()
-    machine.operations.clear()
     machine.host_reads.clear()
+    machine.graphs.clear()
+    machine.operations.clear()
 
 
 @pytest.fixture(scope="session", params=devices.machines())

@@ -5,10 +5,10 @@ into the GPU's queue here: only `to_numpy` and `is_finite` wait for it. CuPy kee
 freed arrays in a pool, in the order of that queue.
 """
 
-from importlib import import_module
-
 from minigan.backend.cuda.convolution import CupyConvolution
+from minigan.backend.cuda.cublas import Cublas
 from minigan.backend.cuda.forms import FORMS, PAIRS
+from minigan.backend.cuda.graph import drawn, stepper
 from minigan.backend.cuda.launch import product_grid
 from minigan.backend.philox import split_key
 
@@ -26,20 +26,16 @@ def load_cupy():
     return cupy
 
 
-def cublas_of(cupy):
-    """`cupy.cublas`, which CuPy does not import by itself."""
-    return getattr(cupy, "cublas", None) or import_module("cupy.cublas")
-
-
 class CupyBackend(CupyConvolution):
     """The operations on GPU arrays (`cupy.ndarray`), on CuPy's current device.
 
     products: "cublas", or "tiled" for the kernel in `kernels.cu`. convolutions: "columns" or
     "direct", see `convolution.py`. patience: after how many updates the host looks whether
-    training is still finite, for which it must wait for the GPU.
+    training is still finite, for which it must wait for the GPU. graphs: whether `train` launches
+    gradients as CUDA graphs where it can, see `graph.py`.
     """
 
-    def __init__(self, products="cublas", convolutions="columns", patience=64):
+    def __init__(self, products="cublas", convolutions="columns", patience=64, graphs=True):
         for option, value, known in (
             ("products", products, ("cublas", "tiled")),
             ("convolutions", convolutions, ("columns", "direct")),
@@ -48,6 +44,9 @@ class CupyBackend(CupyConvolution):
                 raise ValueError(f"{option}: expected one of {known}, got {value!r}")
         super().__init__(load_cupy())
         self.products, self.convolutions, self.patience = products, convolutions, patience
+        self.graphs, self.cublas = graphs, None
+        if products == "cublas":
+            self.cublas = Cublas(self.xp)
         self.forms, self.pairs, self.ranks = FORMS, PAIRS, None
 
     def __repr__(self):
@@ -57,7 +56,7 @@ class CupyBackend(CupyConvolution):
         return self  # it stands for the GPU, of which there is no copy
 
     def __reduce__(self):
-        options = self.products, self.convolutions, self.patience
+        options = self.products, self.convolutions, self.patience, self.graphs
         return CupyBackend, options  # in another process, the GPU that is current there
 
     # Arrays ------------------------------------------------------------------------------------
@@ -99,19 +98,13 @@ class CupyBackend(CupyConvolution):
         self._expect("a", a, out.dtype, (m, k))
         self._expect("b", b, out.dtype, (k, n))
         self._write("out", out, a.dtype, (m, n))
-        if self.products == "tiled":
-            self._tiled_product(out, a, b, accumulate)
-        elif not accumulate:
-            self.xp.dot(a, b, out=out)
-        elif out.size and k:
-            cublas_of(self.xp).gemm("N", "N", a, b, out=out, beta=1.0)  # dot cannot add
-
-    def _tiled_product(self, out, a, b, accumulate):
-        (m, k), n = a.shape, b.shape[1]
-        if m and n:
-            (a, *a_strides), (b, *b_strides) = self._strided(a), self._strided(b)
-            sizes = m, n, k, *a_strides, *b_strides, accumulate
-            self._launch("matmul", out.dtype, product_grid(m, n), a, b, out, *sizes)
+        sizes, (a, *a_strides), (b, *b_strides) = (m, n, k), self._strided(a), self._strided(b)
+        if self.cublas is None or not k:  # cuBLAS takes nothing of size 0
+            arguments = *sizes, *a_strides, *b_strides, accumulate
+            if m and n:
+                self._launch("matmul", out.dtype, product_grid(m, n), a, b, out, *arguments)
+        elif m and n:
+            self.cublas.product(out, (a, *a_strides), (b, *b_strides), sizes, accumulate)
 
     def _strided(self, x):
         """A contiguous array, and the strides with which it is x or its transpose."""
@@ -234,6 +227,16 @@ class CupyBackend(CupyConvolution):
         twin = object.__new__(type(self))  # `copy` would make a new one: __reduce__
         twin.__dict__.update(vars(self), ranks=ranks)
         return twin
+
+    # A step as graphs --------------------------------------------------------------------------
+
+    def stepper(self, game):
+        """The function that makes a step of the game: its own, or the same by graphs."""
+        return stepper(game) if self.graphs else game.step
+
+    def drawn(self, draw, shape):
+        """draw(shape), random numbers of a generator; in a graph, the place for them."""
+        return drawn(draw, shape)
 
     # Losses, and other single numbers ----------------------------------------------------------
 

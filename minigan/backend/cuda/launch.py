@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from minigan.backend.cuda.graph import is_made
+
 __all__ = [
     "LIMIT",
     "THREADS",
@@ -198,7 +200,12 @@ class Launching:
         return out
 
     def _number(self, dtype):
-        """A number () for a kernel to write. An array of its own would take 512 bytes."""
+        """A number () for a kernel to write. An array of its own would take 512 bytes.
+
+        In a graph it has one: the graph writes there again, when others may own such an array.
+        """
+        if is_made():
+            return self.xp.empty((), dtype)
         if dtype not in self._numbers:
             self._numbers[dtype] = self._deal(dtype)
         return next(self._numbers[dtype])

@@ -89,6 +89,14 @@ class NumpyBackend:
         """√(Σ x²) of a vector x (n,)."""
         return x.dot(x) ** 0.5
 
+    def drawn(self, draw, shape):
+        """draw(shape), random numbers of a generator."""
+        return draw(shape)
+
+    def stepper(self, game):
+        """The function that makes a step of the game: its own."""
+        return game.step
+
     def random_uniform(self, shape, dtype, key):
         """U[0, 1), a function of the key (an integer below 2⁶⁴) and nothing else: see philox.py."""
         return uniform(shape, dtype, key)

@@ -16,6 +16,7 @@ import numpy as np
 from .arrays import ndarray
 from .build import HERE, CompileException, build
 from .machine import EmulatorError, machine
+from .streams import capturing
 
 __all__ = ["CompileException", "RawModule"]
 
@@ -203,7 +204,10 @@ class Argument(NamedTuple):
 
 
 def launch(module, name, grid, block, args, *, shared_mem=0):
-    """Run a kernel for all its threads; raises EmulatorError, or TypeError for wrong arguments."""
+    """Run a kernel for all its threads, or note it in the graph that is captured.
+
+    Raises EmulatorError, or TypeError for wrong arguments.
+    """
     grid, block = _size(name, "grid", grid), _size(name, "block", block)
     threads = block[0] * block[1] * block[2]
     if threads > MAX_THREADS or block[2] > 64 or any(map(int.__gt__, grid, MAX_GRID)):
@@ -217,10 +221,12 @@ def launch(module, name, grid, block, args, *, shared_mem=0):
         _argument(f"{name}, argument {i}", value, entry.parameters[i])
         for i, value in enumerate(args)
     ]
-    machine.launches.append((name, grid, block))
-    machine.operations.append(name.split("<")[0])
-    if machine.runs:
-        _run(module, name, grid, block, arguments, shared_mem)
+    run = functools.partial(_run, module, name, grid, block, arguments, shared_mem)
+    if capturing() is None:
+        machine.operations.append(name.split("<")[0])
+        run()
+    else:
+        capturing().note(run, [value._host for value in args if isinstance(value, ndarray)])
 
 
 def _size(name, what, size):
@@ -255,6 +261,9 @@ def _scalar(where, value, parameter):
 
 
 def _run(module, name, grid, block, arguments, shared_mem):
+    machine.launches.append((name, grid, block))
+    if not machine.runs:
+        return
     library, _ = runtime()
     regions = [a.region for a in arguments if a.region] + module.shared[name]
     pointers = [ctypes.addressof(a.buffer) for a in arguments]
