@@ -7,7 +7,7 @@ from collections import Counter
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 
-__all__ = ["disassembler", "longest_loop"]
+__all__ = ["disassembled", "disassembler", "loops"]
 
 LINE = re.compile(r"\s*/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+ )?([A-Z][\w.]*)([^;]*);")
 
@@ -33,18 +33,19 @@ def disassembled(cubin):
     return {name: body.splitlines() for name, body in zip(parts[1::2], parts[2::2], strict=True)}
 
 
-def longest_loop(lines):
-    """How often each instruction stands in the longest loop that holds no other: name -> count."""
-    labels, code, loops = {}, [], []
+def loops(lines):
+    """How often each instruction stands in each loop, and whether that holds no other loop."""
+    labels, code, found = {}, [], []
     for line in lines:
         if label := re.match(r"(\.L_\w+):", line):
             labels[label[1]] = len(code)
-        elif found := LINE.match(line):
-            code.append(found[1].split(".")[0])
-            target = re.search(r"(\.L_\w+)", found[2]) if code[-1] == "BRA" else None
+        elif instruction := LINE.match(line):
+            code.append(instruction[1].split(".")[0])
+            target = re.search(r"(\.L_\w+)", instruction[2]) if code[-1] == "BRA" else None
             if target and target[1] in labels:  # backwards
-                loops.append((labels[target[1]], len(code)))
-    inner = [
-        (a, b) for a, b in loops if not any(a <= c and d <= b for c, d in loops if (c, d) != (a, b))
-    ]
-    return max((Counter(code[a:b]) for a, b in inner), key=Counter.total, default=Counter())
+                found.append((labels[target[1]], len(code)))
+
+    def is_inner(a, b):
+        return not any(a <= c and d <= b for c, d in found if (c, d) != (a, b))
+
+    return [(Counter(code[a:b]), is_inner(a, b)) for a, b in found]

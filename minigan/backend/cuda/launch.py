@@ -37,6 +37,8 @@ LIMIT = 2**31 - 1 - THREADS * MOST_BLOCKS
 
 #: Rows that a thread adds up before its block's sum is taken; most partial sums of a column.
 ROWS_EACH, MOST_PARTS = 16, 256
+#: Rows of a thread that sums nothing: few, so that there are many threads.
+FEW_ROWS = 4
 #: Single numbers in one array: who keeps one of them keeps all.
 NUMBERS = 256
 
@@ -168,21 +170,17 @@ class Launching:
 
     # Sums over the rows of a matrix ------------------------------------------------------------
 
-    def _tiles(self, rows, columns):
-        """width, parts: how sums cut a (rows, columns) matrix into tiles; see section 4 there."""
-        width = min(32, 1 << (columns - 1).bit_length())
-        parts = ceil_div(rows, THREADS // width * ROWS_EACH)
-        return width, max(1, min(parts, MOST_PARTS))
-
     def _over_tiles(self, name, dtype, shape, arrays, *numbers, sums=0):
         """Run a kernel over the tiles of a (rows, columns) matrix.
 
         sums: how many each column has, of all rows; then the kernel also takes the place for
-        partial sums and the counters of blocks.
+        partial sums and the counters of blocks. See section 4 there.
         """
         rows, columns = shape
-        width, parts = self._tiles(rows, columns)
+        width = min(32, 1 << (columns - 1).bit_length())
         across = ceil_div(columns, width)
+        each, most = (ROWS_EACH, MOST_PARTS) if sums else (FEW_ROWS, MOST_BLOCKS // across)
+        parts = max(1, min(ceil_div(rows, THREADS // width * each), most))
         if sums:
             partial = self._new("partial sums", (parts, sums * columns), dtype)
             arrays = *arrays, partial, self._block_counters(across)
