@@ -374,20 +374,6 @@ __device__ bool sum_of_grid(T (&sums)[COUNT], const Tile& tile, int columns, int
   return true;
 }
 
-// DeviceWatch.ask: the first update whose loss, norm or statistics (n,) are not finite clears
-// flag[0] and leaves its number in flag[1]. One block. (For a finite x, x − x is 0; ∞ − ∞ and
-// NaN − NaN are NaN, and so is any sum with them.)
-template <typename T>
-__global__ void finite_guard(const T* loss, const T* norm, const T* statistics, int* flag, int n,
-                             int number) {
-  T doubt = (*loss - *loss) + (*norm - *norm);
-  for (int i = threadIdx.x; i < n; i += THREADS) doubt += statistics[i] - statistics[i];
-  doubt = sum_of_block(doubt, 1);
-  if (threadIdx.x != 0 || doubt == T(0) || !flag[0]) return;
-  flag[0] = 0;
-  flag[1] = number;
-}
-
 // Dense.add_gradients, db: out (columns,) = (or +=) scale · Σ x (rows, columns)
 template <typename T>
 __global__ void column_sums(const T* x, T* out, T* partial, unsigned* arrived, int rows,
@@ -412,6 +398,20 @@ __global__ void vector_norm(const T* x, T* out, T* partial, unsigned* arrived, i
   for (int r = tile.row; r < rows; r += tile.step) sums[0] += x[r] * x[r];
   bool complete = sum_of_grid(sums, tile, columns, width, partial, arrived);
   if (complete && tile.owns_sum(width)) *out = sqrt(sums[0]);
+}
+
+// DeviceWatch.ask: the first update whose loss, norm or statistics (n,) are not finite clears
+// flag[0] and leaves its number in flag[1]. One block. (For a finite x, x − x is 0; ∞ − ∞ and
+// NaN − NaN are NaN, and so is any sum with them.)
+template <typename T>
+__global__ void finite_guard(const T* loss, const T* norm, const T* statistics, int* flag, int n,
+                             int number) {
+  T doubt = (*loss - *loss) + (*norm - *norm);
+  for (int i = threadIdx.x; i < n; i += THREADS) doubt += statistics[i] - statistics[i];
+  doubt = sum_of_block(doubt, 1);
+  if (threadIdx.x != 0 || doubt == T(0) || !flag[0]) return;
+  flag[0] = 0;
+  flag[1] = number;
 }
 
 // Minimax.discriminator, and NonSaturating.generator: of logits r (rows, 1) and f (others, 1),
