@@ -10,16 +10,24 @@ import numpy as np
 import pytest
 from devices import machines, make_backend, orders
 from games import GAMES, batches, philox
+from test_gradients import LAYERS
 
 from minigan import (
+    DRAGAN,
     GAN,
+    OBJECTIVES,
+    R1,
+    R2,
+    WGANGP,
     Adam,
     Dense,
     Layer,
     NormalLatent,
+    OneSidedPenalty,
     Sequential,
     Tanh,
     TrainingDiverged,
+    WeightClipping,
     train,
 )
 from minigan.backend.cuda import graph
@@ -526,3 +534,75 @@ def test_a_graph_is_made_for_its_own_thread(emulator):
 
     made.rehearse(function, [emulator.asarray(np.zeros((2, 2)))])
     assert isinstance(drawn[0], np.ndarray) and isinstance(drawn[1], emulator.ndarray)
+
+
+# --- Every objective, penalty and layer, by itself -----------------------------------------------
+
+
+def small_game(backend, objective="non-saturating", regularizer=None):
+    made = {"rng": 1, "backend": backend}
+    G = Sequential([Dense(3, 4), Tanh(), Dense(4, 2)], (3,), **made)
+    D = Sequential([Dense(2, 4), Tanh(), Dense(4, 1)], (2,), **made)
+    return GAN(
+        *(G, D, objective),
+        generator_optimizer=Adam(G),
+        discriminator_optimizer=Adam(D),
+        latent=philox(backend, "float32"),
+        rng=7,
+        regularizer=regularizer,
+    )
+
+
+PARTS = {name: {"objective": name} for name in OBJECTIVES}
+PARTS["wasserstein"]["regularizer"] = WeightClipping(0.1)
+PARTS |= {
+    kind.__name__: {"regularizer": kind()} for kind in (DRAGAN, OneSidedPenalty, R1, R2, WGANGP)
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_objective_and_penalty(part, emulator, capsys):
+    found = []
+    for graphs in (False, True):
+        game = small_game(make_backend("emulator", **OWN, graphs=graphs), **PARTS[part])
+        found.append(numbers(game, list(train(game, batches("dense", game), 4))))
+    same(found[1], found[0])
+    assert len(emulator.machine.graphs) == 6 and capsys.readouterr().err == ""
+
+
+#: Their pages have products that CuPy refuses.
+WITH_PRODUCTS = ["FourierFeatures", "SelfAttention", "SpectralNorm"]
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_layer(name, emulator):
+    """Its forward and backward pass, in training, launched with other numbers than captured."""
+    make, shape = LAYERS[name]
+    rng = np.random.default_rng(0)
+    xs = [rng.normal(size=(4, *shape)) for _ in range(3)]
+
+    def passes(by_graph):
+        backend = make_backend("emulator", **OWN)
+        layer = Sequential([make()], shape, rng=1, dtype="float64", backend=backend)
+        made = graph.Graph(emulator, [backend.asarray(xs[0])])
+        found = []
+
+        def both(x):
+            y, caches = layer.forward(x)
+            layer.set_gradients(y, caches)
+            sums = {"y": abs(y).sum(), "dx": abs(layer.backward(y, caches)).sum()}
+            return sums | {"dw": abs(layer.gradients).sum(), "moved": layer.buffers.sum()}
+
+        for i, x in enumerate(map(backend.asarray, xs)):
+            if by_graph and i == 1:
+                made.capture(both)
+            do = made.rehearse if by_graph and i == 0 else lambda f, inputs: f(*inputs)
+            figures = made.launch([x]) if by_graph and i else do(both, [x])
+            found.append([float(figure) for figure in figures.values()])
+        return found
+
+    if name in WITH_PRODUCTS:
+        with pytest.raises(NotImplementedError, match="cuBLAS"):
+            passes(True)
+    else:
+        assert passes(True) == passes(False)
