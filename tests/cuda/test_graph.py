@@ -464,6 +464,39 @@ def test_a_game_of_ones_own(emulator, capsys):
     assert "MyGAN is not minigan's own" in error and error.count("\n") == 1
 
 
+class Late(R1):
+    def penalize(self, discriminator, real, fake, rng, step=0):
+        return super().penalize(discriminator, real, fake, rng, step) if step > 2 else 0.0
+
+
+def test_a_penalty_of_ones_own(emulator, capsys):
+    found = []
+    for graphs in (False, True):
+        game = small_game(make_backend("emulator", **OWN, graphs=graphs), regularizer=Late())
+        found.append(numbers(game, list(train(game, batches("dense", game), 5))))
+    same(found[1], found[0])
+    assert "Late.penalize is not minigan's own" in capsys.readouterr().err
+
+
+def test_an_update_that_somebody_has_replaced(emulator, capsys):
+    game, asked = game_with(Doubles, True), []
+    page = game.update
+    game.update = lambda *given: asked.append(1) or page(*given)
+    list(train(game, batches("dense", game), 3))
+    assert len(asked) == 6 and "replaced game.update" in capsys.readouterr().err
+
+
+def test_gradients_that_somebody_has_replaced(emulator):
+    """By a function that is no method."""
+    game, calm = game_with(Doubles, True), game_with(Doubles, False)
+    for each in (game, calm):
+        page = each.generator_gradients
+        each.generator_gradients = lambda x, z, page=page: page(x, 2 * z)
+        list(train(each, batches("dense", each), 4))
+    same(numbers(game, []), numbers(calm, []))
+    assert len(emulator.machine.graphs) == 6
+
+
 def test_several_processes(emulator, capsys):
     game = game_with(Doubles, True)
     game.backend = game.backend.with_ranks(object())
