@@ -32,11 +32,14 @@ from minigan import (
 )
 from minigan.backend.cuda import graph
 from minigan.runs.checkpoint import load_checkpoint, save_checkpoint
+from minigan.runs.session import Session
 
 OWN = {"products": "tiled", "convolutions": "direct", "patience": 1000}
 #: Products by cuBLAS in a page, which no form replaces.
 REFUSED = ["hinge"]
 CAPTURED = [name for name in GAMES if name not in REFUSED]
+#: Of a kind that another game stands for.
+MORE = ["SGD", "WGAN", "maximum likelihood", "absolute error", "feature matching"]
 #: With alternating steps; both kinds are seen three times.
 LONG = {"R1": 6}
 
@@ -99,7 +102,9 @@ def updates(name):
     return {"DCGAN": 3, "moment matching": 1}.get(name, 2)
 
 
-@pytest.mark.parametrize("name", CAPTURED)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow if n in MORE else ()) for n in CAPTURED]
+)
 def test_replays_are_the_pages_bit_for_bit(name, machine, capsys):
     expected = by_the_pages(name, machine)
     for _ in orders(make_backend(machine)):
@@ -343,6 +348,20 @@ def test_a_checkpoint_in_the_midst_of_replays(name, machine, tmp_path):
     records += train(second, data, 1)
     same(numbers(second, records), expected)
     assert copied.parameters.shape == first.generator.parameters.shape
+
+
+def test_a_session_that_is_left_and_resumed(emulator, tmp_path):
+    name = "dense"
+    first, second = (GAMES[name](make_backend("emulator", **OWN), "float32") for _ in range(2))
+    data, records = batches(name, first), []
+    for record in Session(tmp_path / "run.npz", first, every=2).run(train(first, data, 4)):
+        records.append(record)
+        if record.step == 3:
+            break
+    session = Session(tmp_path / "run.npz", second)
+    assert session.resume() and second.steps == session.saved == 3
+    records += session.run(train(second, data, 1))
+    same(numbers(second, records), by_the_pages(name))
 
 
 def test_a_game_is_itself_between_two_steps(emulator):
