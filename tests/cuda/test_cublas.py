@@ -53,10 +53,7 @@ def test_nothing(shape, device):
 @pytest.fixture
 def library(emulator):
     """Its functions, ready to be called."""
-    made = cublas.Cublas.__new__(cublas.Cublas)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cublas, "load", emulator.load_cublas)
-        made.__init__(emulator)
+    made = make_backend("emulator").cublas
     made.use_current_stream()
     return made
 

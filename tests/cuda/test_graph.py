@@ -10,25 +10,36 @@ import numpy as np
 import pytest
 from devices import machines, make_backend, orders
 from games import GAMES, batches, philox
+from test_gradients import LAYERS
 
 from minigan import (
+    DRAGAN,
     GAN,
+    OBJECTIVES,
+    R1,
+    R2,
+    WGANGP,
     Adam,
     Dense,
     Layer,
     NormalLatent,
+    OneSidedPenalty,
     Sequential,
     Tanh,
     TrainingDiverged,
+    WeightClipping,
     train,
 )
 from minigan.backend.cuda import graph
 from minigan.runs.checkpoint import load_checkpoint, save_checkpoint
+from minigan.runs.session import Session
 
 OWN = {"products": "tiled", "convolutions": "direct", "patience": 1000}
 #: Products by cuBLAS in a page, which no form replaces.
 REFUSED = ["hinge"]
 CAPTURED = [name for name in GAMES if name not in REFUSED]
+#: Of a kind that another game stands for.
+MORE = ["SGD", "WGAN", "maximum likelihood", "absolute error", "feature matching"]
 #: With alternating steps; both kinds are seen three times.
 LONG = {"R1": 6}
 
@@ -91,7 +102,9 @@ def updates(name):
     return {"DCGAN": 3, "moment matching": 1}.get(name, 2)
 
 
-@pytest.mark.parametrize("name", CAPTURED)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow if n in MORE else ()) for n in CAPTURED]
+)
 def test_replays_are_the_pages_bit_for_bit(name, machine, capsys):
     expected = by_the_pages(name, machine)
     for _ in orders(make_backend(machine)):
@@ -337,6 +350,20 @@ def test_a_checkpoint_in_the_midst_of_replays(name, machine, tmp_path):
     assert copied.parameters.shape == first.generator.parameters.shape
 
 
+def test_a_session_that_is_left_and_resumed(emulator, tmp_path):
+    name = "dense"
+    first, second = (GAMES[name](make_backend("emulator", **OWN), "float32") for _ in range(2))
+    data, records = batches(name, first), []
+    for record in Session(tmp_path / "run.npz", first, every=2).run(train(first, data, 4)):
+        records.append(record)
+        if record.step == 3:
+            break
+    session = Session(tmp_path / "run.npz", second)
+    assert session.resume() and second.steps == session.saved == 3
+    records += session.run(train(second, data, 1))
+    same(numbers(second, records), by_the_pages(name))
+
+
 def test_a_game_is_itself_between_two_steps(emulator):
     game = GAMES["dense"](make_backend("emulator", **OWN), "float32")
     before = set(vars(game))
@@ -456,6 +483,39 @@ def test_a_game_of_ones_own(emulator, capsys):
     assert "MyGAN is not minigan's own" in error and error.count("\n") == 1
 
 
+class Late(R1):
+    def penalize(self, discriminator, real, fake, rng, step=0):
+        return super().penalize(discriminator, real, fake, rng, step) if step > 2 else 0.0
+
+
+def test_a_penalty_of_ones_own(emulator, capsys):
+    found = []
+    for graphs in (False, True):
+        game = small_game(make_backend("emulator", **OWN, graphs=graphs), regularizer=Late())
+        found.append(numbers(game, list(train(game, batches("dense", game), 5))))
+    same(found[1], found[0])
+    assert "Late.penalize is not minigan's own" in capsys.readouterr().err
+
+
+def test_an_update_that_somebody_has_replaced(emulator, capsys):
+    game, asked = game_with(Doubles, True), []
+    page = game.update
+    game.update = lambda *given: asked.append(1) or page(*given)
+    list(train(game, batches("dense", game), 3))
+    assert len(asked) == 6 and "replaced game.update" in capsys.readouterr().err
+
+
+def test_gradients_that_somebody_has_replaced(emulator):
+    """By a function that is no method."""
+    game, calm = game_with(Doubles, True), game_with(Doubles, False)
+    for each in (game, calm):
+        page = each.generator_gradients
+        each.generator_gradients = lambda x, z, page=page: page(x, 2 * z)
+        list(train(each, batches("dense", each), 4))
+    same(numbers(game, []), numbers(calm, []))
+    assert len(emulator.machine.graphs) == 6
+
+
 def test_several_processes(emulator, capsys):
     game = game_with(Doubles, True)
     game.backend = game.backend.with_ranks(object())
@@ -526,3 +586,75 @@ def test_a_graph_is_made_for_its_own_thread(emulator):
 
     made.rehearse(function, [emulator.asarray(np.zeros((2, 2)))])
     assert isinstance(drawn[0], np.ndarray) and isinstance(drawn[1], emulator.ndarray)
+
+
+# --- Every objective, penalty and layer, by itself -----------------------------------------------
+
+
+def small_game(backend, objective="non-saturating", regularizer=None):
+    made = {"rng": 1, "backend": backend}
+    G = Sequential([Dense(3, 4), Tanh(), Dense(4, 2)], (3,), **made)
+    D = Sequential([Dense(2, 4), Tanh(), Dense(4, 1)], (2,), **made)
+    return GAN(
+        *(G, D, objective),
+        generator_optimizer=Adam(G),
+        discriminator_optimizer=Adam(D),
+        latent=philox(backend, "float32"),
+        rng=7,
+        regularizer=regularizer,
+    )
+
+
+PARTS = {name: {"objective": name} for name in OBJECTIVES}
+PARTS["wasserstein"]["regularizer"] = WeightClipping(0.1)
+PARTS |= {
+    kind.__name__: {"regularizer": kind()} for kind in (DRAGAN, OneSidedPenalty, R1, R2, WGANGP)
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_objective_and_penalty(part, emulator, capsys):
+    found = []
+    for graphs in (False, True):
+        game = small_game(make_backend("emulator", **OWN, graphs=graphs), **PARTS[part])
+        found.append(numbers(game, list(train(game, batches("dense", game), 4))))
+    same(found[1], found[0])
+    assert len(emulator.machine.graphs) == 6 and capsys.readouterr().err == ""
+
+
+#: Their pages have products that CuPy refuses.
+WITH_PRODUCTS = ["FourierFeatures", "SelfAttention", "SpectralNorm"]
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_layer(name, emulator):
+    """Its forward and backward pass, in training, launched with other numbers than captured."""
+    make, shape = LAYERS[name]
+    rng = np.random.default_rng(0)
+    xs = [rng.normal(size=(4, *shape)) for _ in range(3)]
+
+    def passes(by_graph):
+        backend = make_backend("emulator", **OWN)
+        layer = Sequential([make()], shape, rng=1, dtype="float64", backend=backend)
+        made = graph.Graph(emulator, [backend.asarray(xs[0])])
+        found = []
+
+        def both(x):
+            y, caches = layer.forward(x)
+            layer.set_gradients(y, caches)
+            sums = {"y": abs(y).sum(), "dx": abs(layer.backward(y, caches)).sum()}
+            return sums | {"dw": abs(layer.gradients).sum(), "moved": layer.buffers.sum()}
+
+        for i, x in enumerate(map(backend.asarray, xs)):
+            if by_graph and i == 1:
+                made.capture(both)
+            do = made.rehearse if by_graph and i == 0 else lambda f, inputs: f(*inputs)
+            figures = made.launch([x]) if by_graph and i else do(both, [x])
+            found.append([float(figure) for figure in figures.values()])
+        return found
+
+    if name in WITH_PRODUCTS:
+        with pytest.raises(NotImplementedError, match="cuBLAS"):
+            passes(True)
+    else:
+        assert passes(True) == passes(False)

@@ -49,7 +49,7 @@ def stepper(game):
 
 
 def drawn(draw, shape):
-    """draw(shape), float64 on the host; where a graph is made, the array on the device for it."""
+    """draw(shape), random numbers; where a graph is made, the array on the device for them."""
     graph = MAKING.get()
     return draw(shape) if graph is None else graph.draw(draw, shape)
 
@@ -84,7 +84,7 @@ class GraphStep:
 
     def update(self, players, gradients, *inputs):
         """`Game.update`, with another way to the same gradients."""
-        game = gradients.__self__
+        game = getattr(gradients, "__self__", self.game)
         return type(game).update(game, players, partial(self.gradients, gradients), *inputs)
 
     def gradients(self, gradients, *inputs):
@@ -110,7 +110,7 @@ class GraphStep:
 
     def explicit(self, gradients, inputs):
         """The same, where labels are an input like the others (`ConditionalGAN.given`)."""
-        game = gradients.__self__
+        game = getattr(gradients, "__self__", self.game)
         if game is self.game:
             return gradients, inputs
 
@@ -226,15 +226,15 @@ class Graph:
 
 def why_not(game):
     """Why no step of this game can be captured, as far as can be said beforehand; or None."""
-    backend, regularizer = game.backend, game.regularizer
-    if backend.ranks is not None:
+    if game.backend.ranks is not None:
         return "several processes add up on the host"
-    for part in (type(game), type(regularizer).penalize if regularizer else None):
-        if part is not None and not part.__module__.startswith("minigan."):
-            return (
-                f"{part.__qualname__} is not minigan's own, and could depend on the step's number"
-            )
-    return None
+    who_sees_the_step = [type(game)]
+    if game.regularizer is not None:
+        who_sees_the_step.append(type(game.regularizer).penalize)
+    for part in who_sees_the_step:
+        if not part.__module__.startswith("minigan."):
+            return f"{part.__qualname__} is not minigan's own, and may depend on the step's number"
+    return "somebody has replaced game.update" if "update" in vars(game) else None
 
 
 @cache
