@@ -39,7 +39,6 @@ from minigan import (
 )
 from minigan.data import Batches, GaussianMixture
 from minigan.games.critic import CriticGame
-from minigan.gan import norm
 from minigan.plotting import FAKE, INK, OTHERS, draw_densities, picture, save_picture, styled
 from support.claims import borne_out
 from support.demo import start
@@ -74,7 +73,7 @@ def gradient(judge, objective):
     d_fake = judge.backward(d_logits, cache)
     G.zero_gradients()
     G.add_gradients(d_fake, fake_cache)
-    return float(norm(G.gradients)), -float(d_fake.sum())
+    return float(G.backend.norm(G.gradients)), -float(d_fake.sum())
 
 
 # %% A discriminator and a critic learn to tell p from q

@@ -51,9 +51,11 @@ class DeviceWatch:
         self.flag = backend.new_flag()
         self._pending = []
 
-    def ask(self, step, player, loss, norm):
-        """Queue the question for one update."""
-        self.backend.finite_guard(loss, norm, self.flag, len(self._pending))
+    def ask(self, step, player, loss, norm, before):
+        """Queue the question for one update: are its loss, its norm and all statistics finite?"""
+        number = len(self._pending)
+        for statistics in [network.buffers for network, _ in before] or [None]:
+            self.backend.finite_guard(loss, norm, self.flag, number, statistics)
         self._pending.append((step, player))
 
     def keep(self, before):
@@ -62,8 +64,7 @@ class DeviceWatch:
         After every `patience` updates, and not before all is as it was, `look`.
         """
         for network, buffers in before:
-            fine = self.flag[0] > 0
-            network.buffers[...] = self.backend.xp.where(fine, network.buffers, buffers)
+            self.backend.set_back(network.buffers, buffers, self.flag)
         if len(self._pending) >= self.backend.patience:
             self.look()
 

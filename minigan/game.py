@@ -57,14 +57,14 @@ class Game:
             if self.backend.ranks is not None:
                 figures = self.backend.ranks.average(self, players, figures)
             factor = self.schedule(self.steps)
-            spread = sum(abs(network.buffers).sum() for network, _ in before)
+            spread = sum(abs(net.buffers).sum() for net, _ in before if self.watch is None)
             for player, optimizer in zip(players, optimizers, strict=True):
                 optimizer.rate(factor, f" of the {player} at step {self.steps + 1}")
                 loss = figures.get(f"{player}_loss", figures.get("generator_loss"))
-                norm = figures[f"{player}_gradient_norm"] + spread
+                norm = figures[f"{player}_gradient_norm"]
                 if self.watch is not None:
-                    self.watch.ask(self.steps + 1, player, loss, norm)
-                elif not (math.isfinite(loss) and math.isfinite(norm)):
+                    self.watch.ask(self.steps + 1, player, loss, norm, before)
+                elif not (math.isfinite(loss) and math.isfinite(norm + spread)):
                     set_back(before)
                     raise TrainingDiverged(self.steps + 1, player, self.first_bad(player, *inputs))
         except BaseException:

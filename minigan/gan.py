@@ -20,7 +20,7 @@ from minigan.objectives import get_objective
 from minigan.optimizers import constant
 from minigan.tables import Figures
 
-__all__ = ["GAN", "Record", "discriminator_gradients", "norm", "train"]
+__all__ = ["GAN", "Record", "discriminator_gradients", "train"]
 
 
 class GAN(Game):
@@ -114,7 +114,7 @@ class GAN(Game):
         fake, cache = G.forward(z)
         loss, d_fake = self.feedback(fake, x)
         G.set_gradients(d_fake, cache)
-        return {"generator_loss": loss, "generator_gradient_norm": norm(G.gradients)}
+        return {"generator_loss": loss, "generator_gradient_norm": G.backend.norm(G.gradients)}
 
     def feedback(self, fake, x):
         """All that G learns about its fakes (N, ...): its loss, and d loss / d fake (N, ...).
@@ -182,15 +182,10 @@ def discriminator_gradients(game, D, x, fake):
         loss = loss + game.regularizer.penalize(D, x, fake, game.rng, game.steps)
     return {
         "discriminator_loss": loss,
-        "real_logit": real_logits.sum() / len(real_logits),
-        "fake_logit": fake_logits.sum() / len(fake_logits),
-        "discriminator_gradient_norm": norm(D.gradients),
+        "real_logit": D.backend.mean(real_logits),
+        "fake_logit": D.backend.mean(fake_logits),
+        "discriminator_gradient_norm": D.backend.norm(D.gradients),
     }
-
-
-def norm(gradients):
-    """‖g‖ = √(g·g)."""
-    return gradients.dot(gradients) ** 0.5
 
 
 class Record(Figures):
@@ -233,10 +228,10 @@ class Record(Figures):
 def train(game, batches, steps):
     """Train for `steps` more steps, yielding a `Record` after each.
 
-    game: a `GAN`, or anything with `step(batches)`, `steps` and `watch`. batches: an iterator of
-    real batches, host arrays (N, ...), such as `data.Batches`. It trains only while it is asked for
-    records, and warns if it never was. A step that Ctrl-C interrupts counts for nobody: game and
-    optimizers have the numbers of the last whole step, and the game can go on.
+    game: a `GAN`, or anything with `step(batches)`, `steps`, `watch` and `backend`. batches: an
+    iterator of real batches, host arrays (N, ...), such as `data.Batches`. It trains only while it
+    is asked for records, and warns if it never was. A step that Ctrl-C interrupts counts for
+    nobody: game and optimizers have the numbers of the last whole step, and the game can go on.
 
     Raises TrainingDiverged when a loss, a gradient or a running statistic is not finite, before it
     enters anything; on a GPU up to `backend.patience` updates later, none of which changed
@@ -251,11 +246,12 @@ def in_a_for_loop(game, batches, steps, asked):
     asked.append(True)
     errstate = get_backend("numpy").xp.errstate
     optimizers = [getattr(game, f"{player}_optimizer") for player in getattr(game, "players", ())]
+    step = game.backend.stepper(game)
     for _ in range(steps):
         start, counts = time.perf_counter(), [optimizer.steps for optimizer in optimizers]
         try:
             with errstate(over="ignore", invalid="ignore"):  # what is not finite is found below
-                figures = game.step(batches)
+                figures = step(batches)
         except StopIteration:
             raise ValueError(f"batches ran out in step {game.steps + 1}") from None
         except KeyboardInterrupt:

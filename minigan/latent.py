@@ -7,6 +7,7 @@ the same numbers; or, by `PhiloxLatent`, where the networks are.
 import numpy as np
 
 from minigan.backend import get_backend
+from minigan.backend.philox import draw_key
 from minigan.checks import as_generator, check_dtype, check_integer, check_number
 
 __all__ = ["LATENTS", "MixtureLatent", "NormalLatent", "PhiloxLatent", "UniformLatent"]
@@ -66,8 +67,7 @@ class PhiloxLatent(Latent):
         return super().sample(n, rng)
 
     def draw(self, shape, rng):
-        key = int(rng.integers(1 << 64, dtype="uint64"))
-        return self.backend.random_normal(shape, self.dtype, key)
+        return self.backend.random_normal(shape, self.dtype, draw_key(rng))
 
 
 class MixtureLatent(Latent):

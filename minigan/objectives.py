@@ -36,24 +36,24 @@ class Objective:
 
     def __init__(self, backend="numpy"):
         self.backend = get_backend(backend)
-        self._discriminator_terms = fastest(self.backend, self, "discriminator_terms")
-        self._generator_terms = fastest(self.backend, self, "generator_terms")
+        self.discriminator = fastest(self.backend, self, "discriminator")
+        self.generator = fastest(self.backend, self, "generator")
 
     def discriminator(self, real_logits, fake_logits):
         """loss, d loss / d real_logits, d loss / d fake_logits, for logits (N, 1)."""
-        self._check(real_logits, "real_logits")
-        self._check(fake_logits, "fake_logits")
-        value_real, value_fake, d_real, d_fake = self._discriminator_terms(real_logits, fake_logits)
+        self.check(real_logits, "real_logits")
+        self.check(fake_logits, "fake_logits")
+        value_real, value_fake, d_real, d_fake = self.discriminator_terms(real_logits, fake_logits)
         loss = value_real.sum() / len(real_logits) + value_fake.sum() / len(fake_logits)
         return loss, d_real / len(real_logits), d_fake / len(fake_logits)
 
     def generator(self, fake_logits, real_logits=None):
         """loss, d loss / d fake_logits, for logits (N, 1); if `relativistic`, real ones, too."""
-        self._check(fake_logits, "fake_logits")
+        self.check(fake_logits, "fake_logits")
         if self.relativistic:
-            self._check(real_logits, "real_logits")
+            self.check(real_logits, "real_logits")
         seen = [fake_logits, real_logits][: 1 + self.relativistic]
-        value, d_fake = self._generator_terms(*seen)
+        value, d_fake = self.generator_terms(*seen)
         return value.sum() / len(fake_logits), d_fake / len(fake_logits)
 
     def undecided_losses(self):
@@ -69,7 +69,8 @@ class Objective:
         """Per sample: value and derivative."""
         raise NotImplementedError
 
-    def _check(self, logits, what):
+    def check(self, logits, what):
+        """Raise ValueError or TypeError unless these are logits (N, 1) of this backend."""
         if not isinstance(logits, self.backend.xp.ndarray):
             self.backend.check(logits, what)
         if logits.ndim != 2 or logits.shape[1] != 1 or len(logits) == 0:

@@ -25,7 +25,6 @@ import numpy as np
 
 import minigan
 from checker import check
-from minigan.gan import norm
 
 
 class GAN(minigan.GAN):
@@ -41,7 +40,7 @@ class GAN(minigan.GAN):
             "discriminator_loss": loss,
             "real_logit": real_logits.mean(),
             "fake_logit": fake_logits.mean(),
-            "discriminator_gradient_norm": norm(D.gradients),
+            "discriminator_gradient_norm": D.backend.norm(D.gradients),
         }
 
 

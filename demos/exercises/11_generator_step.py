@@ -22,7 +22,6 @@ import numpy as np
 
 import minigan
 from checker import check
-from minigan.gan import norm
 
 
 class GAN(minigan.GAN):
@@ -40,7 +39,7 @@ class GAN(minigan.GAN):
         fake, caches = ...
         loss, d_fake = ...
         ...  # set G's gradients
-        return {"generator_loss": loss, "generator_gradient_norm": norm(G.gradients)}
+        return {"generator_loss": loss, "generator_gradient_norm": G.backend.norm(G.gradients)}
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 A layer, an optimizer or an objective is a page: plain array code on `backend.xp`, which is NumPy or
 CuPy. That page runs everywhere, and is the reference. A backend may bring a faster form of one of
 its methods, in `backend.forms`: a table by class and method, which is asked once, when a network,
-an optimizer or an objective is built (`fastest`).
+an optimizer or an objective is built (`fastest`). Where one form does the forward passes of two
+neighbouring layers, it stands in `backend.pairs` (`join`).
 
     "reference"   NumPy and an empty table: every page as it is written
     "numpy"       NumPy and the forms in `numpy/`, each with what it saves
@@ -26,6 +27,7 @@ __all__ = [
     "draw_part",
     "fastest",
     "get_backend",
+    "join",
     "why",
 ]
 
@@ -47,10 +49,22 @@ def fastest(backend, part, method):
     return getattr(part, method, None) if form is None else partial(form, part)
 
 
+def join(backend, first, second):
+    """The forward methods of two neighbouring layers, where the backend does both at once, or None.
+
+    The first then returns what the second one would, which hands it on.
+    """
+    paths = tuple(
+        f"{type(layer).__module__}.{type(layer).__qualname__}" for layer in (first, second)
+    )
+    forms = backend.pairs.get(paths)
+    return forms and (partial(forms[0], first, second), partial(forms[1], second))
+
+
 def draw_part(backend, draw, shape):
     """draw(shape), shape[0] samples; on several ranks, of what draws the whole batch, its part."""
     if backend.ranks is None:
-        return draw(shape)
+        return backend.drawn(draw, shape)
     return backend.ranks.part(draw((backend.ranks.size * shape[0], *shape[1:])))
 
 

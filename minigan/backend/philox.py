@@ -11,10 +11,15 @@ import math
 
 import numpy as np
 
-__all__ = ["normal", "philox", "split_key", "uniform"]
+__all__ = ["draw_key", "normal", "philox", "split_key", "uniform"]
 
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
+
+
+def draw_key(rng):
+    """A key, from a `numpy.random.Generator`."""
+    return int(rng.integers(1 << 64, dtype="uint64"))
 
 
 def split_key(key):

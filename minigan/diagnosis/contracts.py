@@ -17,10 +17,10 @@ def broken_rules(network, x, train, rng, rewind):
     """
     rewind()
     found, batch = [], x
-    for position, (layer, step) in enumerate(zip(network.layers, network.steps, strict=True)):
+    for position, layer in enumerate(network.layers):
         given = x.copy()
-        x, _ = step.forward(x.copy(), train)
-        broken = _of(step, given, network, train, rng, rewind)
+        x, _ = layer.step.forward(x.copy(), train)
+        broken = _of(layer.step, given, network, train, rng, rewind)
         found += [f"layer {position} ({layer!r}): {sentence}" for sentence in broken]
     return found or [*_of(network, batch, network, train, rng, rewind)]
 

@@ -10,7 +10,6 @@ import warnings
 
 from minigan.checks import check_integer
 from minigan.finite import entry
-from minigan.gan import norm
 from minigan.layers import Sequential
 
 __all__ = ["TrainingWarning", "watched"]
@@ -101,7 +100,7 @@ class _Watch:
             if name in now and (share := self.share(now, name)) > EXPLODED:
                 network = self.networks[player]
                 gradients = network.named_gradients().items()
-                norms = {n: float(norm(g.reshape(-1))) for n, g in gradients}
+                norms = {n: float(network.backend.norm(g.reshape(-1))) for n, g in gradients}
                 yield (
                     f"exploding {player}",
                     f"the gradient of the {player} explodes: its norm is {now[name]:.2g}, "

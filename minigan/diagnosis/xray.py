@@ -149,8 +149,8 @@ def xray(network, x, loss=None, *, train=True, check=True, max_entries=8, rng=0)
     check_array(twin, x, "x", twin.input_shape)
     arrays, caches, seen, layers = [x], Caches(), set(), []
     with np.errstate(invalid="ignore", over="ignore"):
-        for step in twin.steps:
-            y, cache = step.forward(arrays[-1], train)
+        for layer in twin.layers:
+            y, cache = layer.step.forward(arrays[-1], train)
             arrays.append(y)
             caches.append(cache)
         caches.count = len(y)

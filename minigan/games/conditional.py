@@ -57,10 +57,11 @@ class Conditioned(Chain):
     def __init__(self, network, labels):
         first = Append(labels)
         first.backend, first.rng = network.backend, network.layers[0].rng
+        first.step = Step(first, network.backend)
         *axes, channels = network.input_shape
         super().__init__(
             [first, *network.layers],
-            [Step(first, network.backend), *network.steps],
+            [first.step, *network.steps],
             ((*axes, channels - labels.shape[1]), *network.shapes),
             network.backend,
             network.dtype,
@@ -112,6 +113,7 @@ class ConditionalGAN(GAN):
         game = copy.copy(self)
         game.generator = Conditioned(self.generator, labels)
         game.discriminator = Conditioned(self.discriminator, labels)
+        game.labels = labels
         return game
 
     def one_hot(self, labels):

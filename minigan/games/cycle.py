@@ -23,7 +23,7 @@ from minigan.game_checks import (
     check_optimizers,
     check_pair_of,
 )
-from minigan.gan import discriminator_gradients, norm
+from minigan.gan import discriminator_gradients
 from minigan.objectives import get_objective
 from minigan.optimizers import constant
 
@@ -116,8 +116,8 @@ class CycleGAN(Game):
             "generator_loss": adversarial + weighted,
             "adversarial_loss": adversarial,
             "cycle_loss": cycle,
-            "a_to_b_gradient_norm": norm(F.gradients),
-            "b_to_a_gradient_norm": norm(G.gradients),
+            "a_to_b_gradient_norm": F.backend.norm(F.gradients),
+            "b_to_a_gradient_norm": G.backend.norm(G.gradients),
         }
 
     def _half(self, there, back, critic, x, real):

@@ -14,7 +14,6 @@ from minigan.distances import squared_distances, weighted_differences
 from minigan.finite import walk_through
 from minigan.game import Game
 from minigan.game_checks import check_kinds, check_optimizers
-from minigan.gan import norm
 from minigan.optimizers import constant
 
 __all__ = ["MomentMatching", "mmd_squared", "witness"]
@@ -156,7 +155,7 @@ class MomentMatching(Game):
         fake, cache = G.forward(z)
         loss, d_fake = self.feedback(fake, x)
         G.set_gradients(d_fake, cache)
-        return {"generator_loss": loss, "generator_gradient_norm": norm(G.gradients)}
+        return {"generator_loss": loss, "generator_gradient_norm": G.backend.norm(G.gradients)}
 
     def gradient_steps(self, x, *, rng):
         x, z = self.asarray(x), self.asarray(self.latent.sample(len(x), rng))

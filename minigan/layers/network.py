@@ -93,7 +93,7 @@ class Chain:
 
     def set_gradients(self, dy, caches):
         """As `add_gradients`, from zero: whatever the gradients have been."""
-        self.zero_gradients()
+        self.gradients.fill(0)
         self.add_gradients(dy, caches)
 
     def backpropagate(self, dy, caches):

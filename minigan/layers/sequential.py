@@ -3,8 +3,9 @@
 import copy
 import math
 from functools import partial
+from itertools import pairwise
 
-from minigan.backend import fastest, get_backend
+from minigan.backend import fastest, get_backend, join
 from minigan.checks import as_generator, check_dtype, check_shape
 from minigan.layers.binding import bind, check_layers
 from minigan.layers.layer import Bound, Layer, NoDoubleBackward, fill
@@ -56,7 +57,7 @@ class Sequential(Chain, Bound, Table):
         ]
         for layer in self.all_layers.values():
             layer.step = Step(layer, backend)
-        self.steps = [layer.step for layer in layers]
+        self.steps = neighbours(layers, backend)
         self.set_gradients = fastest(backend, self, "set_gradients")
 
     def __call__(self, x):
@@ -71,7 +72,8 @@ class Sequential(Chain, Bound, Table):
         if start >= stop or step != 1:
             raise ValueError(f"expected a slice of at least one layer, in order, got {some}")
         shapes = self.shapes[start : stop + 1]
-        return Chain(self.layers[some], self.steps[some], shapes, self.backend, self.dtype)
+        steps = neighbours(self.layers[some], self.backend)
+        return Chain(self.layers[some], steps, shapes, self.backend, self.dtype)
 
     def derive(self):
         """What layers compute of their weights, as for a spectral norm: of the present ones."""
@@ -160,10 +162,12 @@ class Sequential(Chain, Bound, Table):
 
     def forms(self):
         """ "<position>.<method>" -> the name of the faster form that runs in its place."""
+        steps = {path: layer.step for path, layer in self.all_layers.items()}
+        steps |= {str(i): step for i, step in enumerate(self.steps)}
         return {
             f"{path}.{method}": run.func.__name__
-            for path, layer in self.all_layers.items()
-            for method, run in vars(layer.step).items()
+            for path, step in steps.items()
+            for method, run in vars(step).items()
             if isinstance(run, partial)
         }
 
@@ -179,3 +183,14 @@ class Sequential(Chain, Bound, Table):
 
     def __repr__(self):
         return f"Sequential({self.layers!r}, input_shape={self.input_shape})"
+
+
+def neighbours(layers, backend):
+    """The steps of layers one after another: the layers' own, but where the backend joins two."""
+    steps = [layer.step for layer in layers]
+    for i, (first, second) in enumerate(pairwise(layers)):
+        joined = join(backend, first, second)
+        if joined is not None:
+            steps[i], steps[i + 1] = copy.copy(first.step), copy.copy(second.step)
+            steps[i].forward, steps[i + 1].forward = joined
+    return steps

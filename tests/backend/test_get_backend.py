@@ -18,7 +18,7 @@ import pytest
 import minigan
 from minigan import BackendUnavailable, get_backend
 from minigan.backend import CupyBackend, NumpyBackend, why
-from minigan.backend.cuda import detect
+from minigan.backend.cuda import backend, detect
 
 H200 = {"name": b"NVIDIA H200", "major": 9, "minor": 0}
 
@@ -65,12 +65,27 @@ def fake_cupy(kernel=leaky_relu, **runtime):
         cuda=SimpleNamespace(runtime=SimpleNamespace(**runtime)),
         ndarray=FakeArray,
         asarray=fake_array,
+        ascontiguousarray=np.ascontiguousarray,
         empty=lambda shape, dtype: np.empty(shape, dtype).view(FakeArray),
         ones=lambda shape, dtype: np.ones(shape, dtype).view(FakeArray),
-        dot=np.dot,
         asnumpy=np.asarray,
         RawModule=lambda **options: module,
     )
+
+
+class FakeCublas:
+    """In the place of `Cublas`, for FakeArrays."""
+
+    def __init__(self, cupy):
+        pass
+
+    def product(self, out, a, b, sizes, accumulate):
+        out[...] = a[0] @ b[0]
+
+
+@pytest.fixture(autouse=True)
+def _no_cublas(monkeypatch):
+    monkeypatch.setattr(backend, "Cublas", FakeCublas)
 
 
 @pytest.fixture(autouse=True)

@@ -92,6 +92,15 @@ def minigan_step(workload, backend):
     return minigan_peer.stepper(workload, on_gpu, backend=backend)
 
 
+def graph_step(workload, backend):
+    """As `train` makes a step with CUDA graphs; the batch is on the GPU already."""
+    on_gpu = [[backend.asarray(a) for a in batch] for batch in batches(workload)]
+    game = minigan_peer.build(workload, on_gpu, backend=backend)
+    game.real = lambda batch: batch
+    step = backend.stepper(game)
+    return lambda i: step(iter([on_gpu[i % len(on_gpu)][0]]))
+
+
 def torch_step(workload, compiled):
     import torch
     import torch_peer
@@ -158,6 +167,8 @@ def measure(names):
     contenders = {
         "minigan": lambda w: minigan_step(w, get_backend("cupy")),
         "minigan, direct": lambda w: minigan_step(w, CupyBackend(convolutions="direct")),
+        "graphs": lambda w: graph_step(w, get_backend("cupy")),
+        "graphs, direct": lambda w: graph_step(w, CupyBackend(convolutions="direct")),
         "torch eager": lambda w: torch_step(w, False),
         "torch compiled": lambda w: torch_step(w, True),
     }
@@ -166,8 +177,8 @@ def measure(names):
         floor = 1e3 * limits.floor(workload, best)[2]
         print(f"\n{name:20} {'ms':>8} {'queued':>8}   floor {floor:.3f} ms")
         for contender, build in contenders.items():
-            if workload.penalty and contender == "torch compiled":
-                continue  # torch.compile cannot differentiate twice
+            if workload.penalty and contender.startswith(("torch compiled", "graphs")):
+                continue  # torch.compile cannot differentiate twice; the critic's step is no game's
             try:
                 ms, queued = milliseconds(build(workload), wait)
                 print(f"  {contender:18} {ms:8.3f} {queued:8.3f}", flush=True)

@@ -20,8 +20,8 @@ def results(backend, operation, dtype):
 
 
 def on_host(backend, x):
-    """A result on the host: an array, or what is one number (or None) there already."""
-    if isinstance(x, None | bool | float):
+    """A result on the host: an array, or what is True, False or None there already."""
+    if isinstance(x, None | bool):
         return x
     return np.array(x if backend is TWINS else backend.to_numpy(x))
 
@@ -37,7 +37,7 @@ def check(device, table, dtype):
 
 
 def agree(expected, found, tolerance, label):
-    """Two lists of arrays, numbers and None are the same up to `tolerance`."""
+    """Two lists of arrays, booleans and None are the same up to `tolerance`."""
     assert len(expected) == len(found), label
     for a, b in zip(expected, found, strict=True):
         if not isinstance(a, np.ndarray):

@@ -30,9 +30,12 @@ def nvrtc():
 @pytest.fixture(autouse=True)
 def _fresh_machine():
     machine = stand_in.machine
-    machine.order, machine.checks = 0, True
+    machine.order, machine.runs, machine.checks = 0, True, True
+    machine.traffic = None
     machine.launches.clear()
     machine.host_reads.clear()
+    machine.graphs.clear()
+    machine.operations.clear()
 
 
 @pytest.fixture(scope="session", params=devices.machines())

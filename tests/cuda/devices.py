@@ -8,6 +8,7 @@ import emulator
 import pytest
 
 from minigan.backend import BackendUnavailable, CupyBackend, get_backend
+from minigan.backend.cuda import cublas
 
 __all__ = ["MUST_RUN", "emulated_cupy", "machines", "make_backend", "missing", "orders"]
 
@@ -25,9 +26,10 @@ def missing(what):
 
 @contextlib.contextmanager
 def emulated_cupy():
-    """`import cupy` gives the emulator."""
+    """`import cupy` gives the emulator, and its cuBLAS that of the emulator."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "cupy", emulator)
+        patch.setattr(cublas, "load", emulator.load_cublas)
         yield
 
 

@@ -191,6 +191,24 @@ __global__ void misaligned(float* x) {
   p[threadIdx.x] = four;
 }
 
+// The block that comes last adds up what all have left. Without fences, the counter may be there
+// before the sums are.
+template <bool wrong>
+__global__ void last_block(const float* x, float* partial, unsigned* arrived, float* sum) {
+  __shared__ bool last;
+  partial[blockIdx.x * 256 + threadIdx.x] = x[blockIdx.x * 256 + threadIdx.x];
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    if (!wrong) __threadfence();
+    last = atomicInc(arrived, gridDim.x - 1) == gridDim.x - 1;
+    if (!wrong) __threadfence();
+  }
+  __syncthreads();
+  if (!last || threadIdx.x) return;
+  *sum = 0.0f;
+  for (int i = 0; i < gridDim.x * 256; ++i) *sum += partial[i];
+}
+
 // Not a mistake: what the warp's intrinsics do, for a test of the emulator itself.
 __global__ void warp_intrinsics(const int* x, int* y) {
   int t = threadIdx.x, v = x[t];

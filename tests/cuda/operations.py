@@ -13,6 +13,7 @@ __all__ = [
     "GUARDS",
     "LARGE",
     "MATRICES",
+    "NORMS",
     "PRODUCTS",
     "UNCHECKED",
     "VECTORS",
@@ -63,15 +64,29 @@ def matrix(m, c):
     table = {
         "add_sum": Operation([v, x], lambda b, out, x: b.add_sum(out, x)),
         "sum_rows": Operation([x], lambda b, x: b.sum_rows(x)),
-        "batch_norm": Operation([x, v, v], lambda b, *arrays: b.batch_norm(*arrays, 1e-3)),
+        "sum_rows, out": Operation([x, poison(v)], lambda b, x, out: b.sum_rows(x, out=out)),
+        "batch_norm": Operation(
+            [x, v, v, v, positive(v)],
+            lambda b, *arrays: b.batch_norm(*arrays, 1e-3, 0.3, "leaky_relu", 0.2),
+        ),
         "batch_norm_gradient": Operation(
             [x, x, positive(v), v], lambda b, *arrays: b.batch_norm_gradient(*arrays)
         ),
-        "softplus_with_gradient": Operation([x], lambda b, x: b.softplus_with_gradient(x)),
+        "batch_norm_gradient, of γ and β too": Operation(
+            [x, x, positive(v), v, v, v],
+            lambda b, *arrays: b.batch_norm_gradient(*arrays[:4], arrays[4:]),
+        ),
+        "logistic_loss": Operation([x], lambda b, r: b.logistic_loss(r, None, -1, 1, 0)),
+        "logistic_loss, two terms": Operation(
+            [x, (3, c)], lambda b, r, f: b.logistic_loss(r, f, 1, -1, 0.1)
+        ),
+        "mean": Operation([x], lambda b, x: b.mean(x)),
         "is_finite": Operation([x], lambda b, x: b.is_finite(x)),
     }
     if m == 0:  # no batch is empty: a network refuses it
-        del table["batch_norm"], table["batch_norm_gradient"]
+        table = {label: table[label] for label in ("add_sum", "sum_rows", "is_finite")}
+    if m == 1:  # one value per feature has no variance
+        del table["batch_norm"]
     for name in ACTIVATIONS:
         table |= _activation(name, x, v)
     return table
@@ -109,7 +124,7 @@ MATRICES = {
 }
 
 #: Three partial sums and more; more columns than a block has threads.
-SUMS = "add_sum", "sum_rows", "batch_norm", "batch_norm_gradient"
+SUMS = "add_sum", "sum_rows", "mean", "logistic_loss", "batch_norm", "batch_norm_gradient"
 LARGE = {
     f"{m}x{c}": {label: matrix(m, c)[label] for label in SUMS} for m, c in [(9000, 1), (5, 300)]
 }
@@ -142,12 +157,15 @@ def vector(n):
         more = updates(guarded, [number(loss), number(2.5)])
         table |= {f"{name}, {word}": operation for name, operation in more.items()}
     return table | {
+        "norm": Operation([v], lambda b, x: b.norm(x)),
         "random_uniform": Operation([v], lambda b, x: b.random_uniform(x.shape, x.dtype, 5 << 40)),
         "random_normal": Operation([v], lambda b, x: b.random_normal(x.shape, x.dtype, 5 << 40)),
     }
 
 
 VECTORS = {f"{n}": vector(n) for n in (1, 3, 255, 256, 777, 0)}
+#: Several blocks for one sum.
+NORMS = {f"norm, {n}": Operation([(n,)], lambda b, x: b.norm(x)) for n in (5000, 13_000)}
 
 
 def guard(b, loss, norm, earlier):
@@ -158,10 +176,28 @@ def guard(b, loss, norm, earlier):
     return flag
 
 
+def guard_of_statistics(where, what):
+    """The flag after an update with 300 statistics, which are set back if it was refused."""
+
+    def run(b, loss, statistics, before):
+        if where is not None:
+            statistics[where] = what
+        flag = b.new_flag()
+        b.finite_guard(loss, loss, flag, 5, statistics)
+        b.set_back(statistics, before, flag)
+        return flag
+
+    return Operation([number(0.5), (300,), (300,)], run)
+
+
 GUARDS = {
     f"finite_guard, {loss} {norm} {earlier}": Operation(list(map(number, values)), guard)
     for values in itertools.product((0.5, np.nan, -np.inf), (2.5, np.nan, np.inf), (1.0, np.nan))
     for loss, norm, earlier in [values]
+} | {
+    "set_back, finite": guard_of_statistics(None, None),
+    "set_back, NaN": guard_of_statistics(7, np.nan),
+    "set_back, ∞ in the second round": guard_of_statistics(299, np.inf),
 }
 
 # --- Products (m, k) (k, n) ----------------------------------------------------------------------
@@ -171,6 +207,7 @@ def product(m, k, n):
     a, b, out = (m, k), (k, n), (m, n)
     return {
         "matmul": Operation([a, b], lambda ops, a, b: ops.matmul(a, b)),
+        "matmul, out": Operation([a, b, poison(out)], lambda ops, a, b, out: ops.matmul(a, b, out)),
         "matmul, transposed": Operation([a[::-1], b[::-1]], lambda ops, a, b: ops.matmul(a.T, b.T)),
         "add_product": Operation([out, a, b], lambda ops, out, a, b: ops.add_product(out, a, b)),
         "add_product, transposed": Operation(

@@ -15,6 +15,7 @@ X = np.arange(1, 257, dtype=F)
 SHORT = np.arange(1, 201, dtype=F)
 WARP = np.arange(1, 33, dtype=F)
 LONG = np.arange(1, 1001, dtype=F)
+WHOLE = np.arange(1, 1025, dtype=F)
 
 
 def like(x):
@@ -45,6 +46,10 @@ MISTAKES = {
     "not_in_the_mask": (1, 64, [X[:64]], X[:64] + 1, "lane is not in its own mask 0000ffff"),
     "set_while_adding": (1, 256, [X, np.zeros(1, F)], [X.sum()], "data race"),
     "two_writers": (4, 256, [LONG, like(LONG), I(1000)], LONG, "data race: write of argument 1"),
+    "last_block": (
+        *(4, 256, [WHOLE, like(WHOLE), np.zeros(1, np.uint32), like(LONG[:1])], [WHOLE.sum()]),
+        "data race: read of argument 1",
+    ),
     "other_block": (4, 256, [LONG, I(1000)], LONG + 1, "data race"),
     "half_a_mask": (1, 32, [WARP, like(WARP[:1])], [528], "lane is not in its own mask 0000ffff"),
     "shuffle_in_a_branch": (

@@ -1,7 +1,7 @@
 """Every faster form of the CUDA backend gives what its page says.
 
-The forms are found in `FORMS`, the pages run on the "reference" backend; one that no case here
-covers fails `test_every_form_has_a_case`.
+The forms are found in `FORMS` and `PAIRS`, the pages run on the "reference" backend; one that no
+case here covers fails `test_every_form_has_a_case`.
 """
 
 import importlib
@@ -32,7 +32,7 @@ from minigan import (
     WeightAverage,
     get_backend,
 )
-from minigan.backend.cuda.forms import FORMS
+from minigan.backend.cuda.forms import FORMS, PAIRS
 from minigan.layers.layer import Layer
 
 REFERENCE = get_backend("reference")
@@ -72,6 +72,14 @@ LAYERS = {
     Sigmoid: [Case(Sigmoid, (3, 4))],
     Softplus: [Case(Softplus, (3, 4))],
 }
+NETWORKS = {
+    Sequential: [
+        Case(lambda: [Dense(3, 4), Tanh(), Dense(4, 2)], (3,)),
+        Case(lambda: [Dense(3, 4, bias=False), ReLU(), ReLU()], (3,)),
+        Case(lambda: [ReLU(), Dense(3, 1)], (3,)),
+        Case(lambda: [Dense(3, 4), BatchNorm(4), Dense(4, 2)], (3,)),
+    ]
+}
 OBJECTIVES = {
     Minimax: [{}, {"real_label": 0.9}],
     NonSaturating: [{}, {"real_label": 0.9}],
@@ -87,7 +95,8 @@ AVERAGES = {WeightAverage: [{"decay": 0.9}]}
 #: Methods that the tests below run, of each kind of part.
 METHODS = [
     (LAYERS, {"forward", "backward", "add_gradients", "backpropagate", "double_backward"}),
-    (OBJECTIVES, {"discriminator_terms", "generator_terms"}),
+    (NETWORKS, {"set_gradients"}),
+    (OBJECTIVES, {"discriminator", "generator"}),
     (OPTIMIZERS, {"update"}),
     (AVERAGES, {"interpolate"}),
 ]
@@ -103,6 +112,7 @@ def test_every_form_has_a_case():
     assert {class_of(name) for name in FORMS} == set(cases)
     for name, forms in FORMS.items():
         assert set(forms) <= cases[class_of(name)], name
+    assert {(class_of(first), class_of(second)) for first, second in PAIRS} == set(NEIGHBOURS)
 
 
 @pytest.fixture(params=["defaults", "own"])
@@ -136,9 +146,11 @@ def forms_of(kind):
 
 
 def network_of(case, backend, dtype):
-    """The layer as a network with random numbers, gradients included; and a generator of more."""
+    """The layers as a network with random numbers, gradients included; and a generator of more."""
     rng = np.random.default_rng(1)
-    network = Sequential([case.make()], case.shape, rng=2, dtype=dtype, backend=backend)
+    layers = case.make()
+    layers = layers if isinstance(layers, list) else [layers]
+    network = Sequential(layers, case.shape, rng=2, dtype=dtype, backend=backend)
     for vector, draw in (
         (network.parameters, rng.normal(0, 0.6, network.parameters.shape)),
         (network.gradients, rng.normal(0, 5, network.gradients.shape)),
@@ -195,12 +207,107 @@ def test_one_value_per_feature_is_refused_and_changes_no_statistic(dtype, backen
     np.testing.assert_array_equal(backend.to_numpy(network.buffers), before)
 
 
+# --- Networks ------------------------------------------------------------------------------------
+
+
+@dtypes
+@each(NETWORKS)
+def test_gradients_that_are_set_are_the_pages(kind, case, dtype, backend):
+    def run(backend):
+        network, draw = network_of(case, backend, dtype)
+        x = draw(case.shape)
+        _, caches = network.forward(x)
+        dy = draw(network.output_shape)
+        network.set_gradients(dy, caches)
+        yield from (network.gradients, dy, network.parameters)
+
+    network, draw = network_of(case, backend, dtype)
+    assert network.set_gradients.func is forms_of(kind)["set_gradients"]
+    same_on_every_backend(run, backend, dtype, repr(network))
+    _, caches = network.forward(draw(case.shape))
+    before = backend.to_numpy(network.gradients)
+    with pytest.raises(ValueError, match="dy: expected shape"):
+        network.set_gradients(draw((7,)), caches)
+    np.testing.assert_array_equal(backend.to_numpy(network.gradients), before)
+
+
+# --- Two neighbours ------------------------------------------------------------------------------
+
+FIRST = {
+    Dense: [Case(lambda: Dense(3, 4), (3,)), Case(lambda: Dense(3, 4, bias=False), (3,))],
+    Conv2d: [
+        Case(lambda: Conv2d(2, 3, 3, padding=1), (3, 4, 2), 2),
+        Case(lambda: Conv2d(2, 3, 3, padding=1, bias=False), (3, 4, 2), 2),
+    ],
+    ConvTranspose2d: [
+        Case(lambda: ConvTranspose2d(2, 3, 3, 2), (2, 3, 2), 2),
+        Case(lambda: ConvTranspose2d(2, 3, 3, 2, bias=False), (2, 3, 2), 2),
+    ],
+    BatchNorm: [Case(lambda: BatchNorm(3), (3, 2, 3), 2)],
+}
+SECOND = {
+    ReLU: ReLU,
+    LeakyReLU: lambda: LeakyReLU(0.3),
+    Tanh: Tanh,
+    Sigmoid: Sigmoid,
+    Softplus: Softplus,
+}
+NEIGHBOURS = {
+    (first, second): [Case(lambda c=c, s=s: [c.make(), s()], c.shape, c.n) for c in cases]
+    for first, cases in FIRST.items()
+    for second, s in SECOND.items()
+}
+PAIR_CASES = [(pair, case) for pair, cases in NEIGHBOURS.items() for case in cases]
+
+
+def through_both(case, train, dtype):
+    """run(backend): all that the two layers' passes return and change, caches included."""
+
+    def run(backend):
+        network, draw = network_of(case, backend, dtype)
+        x, dy = draw(case.shape), draw(network.output_shape)
+        y, caches = network.forward(x, train)
+        yield from (y, caches[1], network.buffers)  # of the activation: its output
+        network.add_gradients(dy, caches)
+        yield from (network.backward(dy, caches), network.gradients, x, dy)
+        yield network[:1].forward(x, train)[0]  # the first one alone
+        yield network[1:].forward(y, train)[0]
+
+    return run
+
+
+@pytest.mark.parametrize("train", [True, False], ids=["train", "eval"])
+@pytest.mark.parametrize(
+    "pair, case", PAIR_CASES, ids=[f"{a.__name__}-{b.__name__}" for (a, b), _ in PAIR_CASES]
+)
+def test_two_neighbours_are_their_pages(pair, case, train, backend):
+    network, _ = network_of(case, backend, "float32")
+    assert tuple(map(type, network.layers)) == pair
+    forms = network.forms()
+    assert (forms["0.forward"], forms["1.forward"]) == ("with_activation", "handed_on")
+    same_on_every_backend(through_both(case, train, "float32"), backend, "float32", repr(network))
+
+
+def test_two_neighbours_are_one_operation_less(emulated, emulator):
+    for pair, case in PAIR_CASES:
+        network, draw = network_of(case, emulated, "float32")
+        x, done = draw(case.shape), emulator.machine.operations
+        network.forward(x)  # the first one makes what all later ones use
+        done.clear()
+        network.forward(x)
+        together = len(done)
+        network[1:].forward(network[:1].forward(x)[0])
+        copies = 1  # of the second one's input
+        saved = getattr(network[0], "has_bias", True)  # else the activation is a launch either way
+        assert len(done) - 2 * together == copies + saved, pair
+
+
 # --- Objectives ----------------------------------------------------------------------------------
 
 
 @dtypes
 @each(OBJECTIVES)
-def test_an_objectives_terms_are_its_page(kind, case, dtype, backend):
+def test_an_objective_is_its_page(kind, case, dtype, backend):
     largest = 40 if kind is MaximumLikelihood else 750  # its generator's loss is an exponential
     logits = np.random.default_rng(0).normal(0, 3, 40)
     logits = np.concatenate([logits, [0, 40, -40, 89, -89, 750, -750]]).clip(-largest, largest)
@@ -209,13 +316,12 @@ def test_an_objectives_terms_are_its_page(kind, case, dtype, backend):
         objective = kind(**case, backend=backend)
         r = backend.asarray(logits[:, None], dtype)
         f = backend.asarray(logits[::-1, None], dtype)
-        yield from objective._discriminator_terms(r, f)
-        yield from objective._generator_terms(f)
+        yield from map(backend.asarray, (*objective.discriminator(r, f), *objective.generator(f)))
         yield from (r, f)
 
     objective = kind(**case, backend=backend)
     for method, form in forms_of(kind).items():
-        assert getattr(objective, f"_{method}").func is form
+        assert getattr(objective, method).func is form
     same_on_every_backend(run, backend, dtype, repr(case))
 
 

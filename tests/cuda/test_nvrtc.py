@@ -4,6 +4,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import sass
 
 from minigan.backend.cuda.launch import THREADS, kernel_names, source
 
@@ -93,3 +94,38 @@ def test_errors_come_with_the_log(nvrtc):
         nvrtc.compile_cuda(SOURCE + "int f() { return undeclared; }", "sm_80", [])
     with pytest.raises(nvrtc.CompileError, match="gpu-architecture"):
         nvrtc.compile_cuda(SOURCE, "sm_1", [])
+
+
+# --- Machine code --------------------------------------------------------------------------------
+
+#: At least so much of a product's loop is multiply-adds; the rest finds numbers and fetches them.
+MULTIPLY_ADDS = {"matmul": 0.5, "conv": 0.36, "conv_grad_weight": 0.36, "conv_grad_input": 0.24}
+
+
+@pytest.fixture(scope="module")
+def loops(machine_code):
+    """kernel<type> -> how often each instruction stands in each of its loops, on Hopper."""
+    if sass.disassembler() is None:
+        pytest.skip("nvdisasm is not installed: pip install nvidia-cuda-nvdisasm")
+    code, symbols, _ = machine_code["sm_90"]
+    kernels = sass.disassembled(code)
+    return lambda name: sass.loops(kernels[symbols[name]])
+
+
+@pytest.mark.parametrize("kernel", MULTIPLY_ADDS)
+def test_loops_of_products_are_mostly_products(kernel, loops):
+    inner = [loop for loop, is_inner in loops(f"{kernel}<float>") if is_inner]
+    longest = max(inner, key=lambda loop: loop.total())
+    assert longest["FFMA"] == 256  # DEPTH · EACH²
+    assert longest["FFMA"] >= MULTIPLY_ADDS[kernel] * longest.total()
+
+
+@pytest.mark.parametrize(
+    "kernel, most", [("fold", 2), ("batch_norm_center", 0), ("batch_norm_gradient", 0)]
+)
+def test_few_divisions_per_number(kernel, most, loops):
+    """Of integers and of floats; each begins with a reciprocal, MUFU."""
+    found = loops(f"{kernel}<float>")
+    outer = max((loop for loop, _ in found), key=lambda loop: loop.total())
+    assert outer["FADD"] and outer["MUFU"] <= most, outer
+    assert any(loop["MUFU"] for loop, _ in loops("rmsprop<float>"))  # which divides each one

@@ -39,7 +39,7 @@ MANY = CONVOLUTIONS["a window of more numbers than a block has threads"]
 BUGS = {
     # one thread, one number
     "loop one too far": Bug(
-        "i < (n);", "i <= (n);", SMALL, "softplus_with_gradient", f"read {BOUNDS}"),
+        "i < (n);", "i <= (n);", SMALL, "activation_gradient, tanh", f"read {BOUNDS}"),
     "loop without its stride": Bug(
         "i += blockDim.x * gridDim.x)", "i += (n))", LONG, "sgd"),
     "every second number twice": Bug(
@@ -56,9 +56,7 @@ BUGS = {
         "return y > T(0) ? T(1) : slope;", "return y > T(0) ? T(1) : T(0);",
         SMALL, "activation_gradient, leaky_relu"),
     "sigmoid of the absolute value": Bug(
-        "(x < T(0) ? small : T(1))", "T(1)", SMALL, "softplus_with_gradient"),
-    "derivative not stored": Bug(
-        "derivative[i] = sigmoid_of(x[i]);", "", SMALL, "softplus_with_gradient"),
+        "(x < T(0) ? small : T(1))", "T(1)", SMALL, "logistic_loss"),
     # state in place
     "velocity not stored": Bug("velocity[i] = v;", "", LONG, "sgd"),
     "uphill": Bug("w[i] -= lr * (g", "w[i] += lr * (g", LONG, "rmsprop"),
@@ -71,19 +69,19 @@ BUGS = {
         "T rest2, T eps) {\n  if (!*guard) return;", "T rest2, T eps) {",
         LONG, "adam, not finite"),
     "guard forgets the first": Bug(
-        " || threadIdx.x != 0 || !flag[0]) return;", " || threadIdx.x != 0) return;",
-        GUARDS, "finite_guard, nan 2.5 nan"),
+        " || !flag[0]) return;", ") return;", GUARDS, "finite_guard, nan 2.5 nan"),
     "guard sets the flag again": Bug(
-        "if (*loss - *loss == T(0) && *norm - *norm == T(0)) return;\n  flag[0] = 0;",
-        "flag[0] = *loss - *loss == T(0) && *norm - *norm == T(0);",
-        GUARDS, "finite_guard, 0.5 2.5 1.0"),
+        " || doubt == T(0) || !flag[0]) return;\n  flag[0] = 0;",
+        ") return;\n  flag[0] = doubt == T(0);", GUARDS, "finite_guard, 0.5 2.5 1.0"),
     "guard without the number": Bug(
         "flag[1] = number;", "", GUARDS, "finite_guard, nan 2.5 1.0"),
-    "every thread guards": Bug(
-        "if (blockIdx.x != 0 || threadIdx.x != 0 || !flag[0]) return;", "if (!flag[0]) return;",
-        GUARDS, "finite_guard, nan 2.5 1.0", RACE),
     "guard looks at the loss alone": Bug(
-        " && *norm - *norm == T(0)", "", GUARDS, "finite_guard, 0.5 inf 1.0"),
+        " + (*norm - *norm)", "", GUARDS, "finite_guard, 0.5 inf 1.0"),
+    "guard looks at the first statistics alone": Bug(
+        "for (int i = threadIdx.x; i < n; i += THREADS) doubt",
+        "if (int i = threadIdx.x; i < n) doubt",
+        GUARDS, "set_back, ∞ in the second round"),
+    "always set back": Bug("if (*guard) return;", "", GUARDS, "set_back, finite"),
     # random numbers
     "nine rounds": Bug("round < 10", "round < 9", LONG, "random_uniform"),
     "end of the array forgotten": Bug(
@@ -97,8 +95,10 @@ BUGS = {
         "__syncthreads();  // all have read: the next call", "// all have read: the next call",
         SMALL, "batch_norm_gradient", RACE),
     "barrier in a branch": Bug(
-        "  sum = sum_of_block(sum, width);\n  if (tile.owns_sum(width)) {",
-        "  if (tile.inside) sum = sum_of_block(sum, width);\n  if (tile.owns_sum(width)) {",
+        "  if (!sum_of_grid(sums, tile, columns, width, partial, arrived)) return;\n"
+        "  if (tile.owns_sum(width)) {\n    T* target",
+        "  if (tile.inside && !sum_of_grid(sums, tile, columns, width, partial, arrived)) return;\n"
+        "  if (tile.owns_sum(width)) {\n    T* target",
         SMALL, "sum_rows", "deadlock|divergent barrier"),
     "mask of half a warp": Bug(
         "0xffffffffu", "0x0000ffffu", SMALL, "sum_rows", "lane is not in its own mask"),
@@ -116,24 +116,50 @@ BUGS = {
         SMALL, "sum_rows", UNWRITTEN),
     "rows counted twice": Bug(
         "step = gridDim.y * (THREADS / width);", "step = THREADS / width;", TALL, "sum_rows"),
-    "blocks add to one number": Bug(
-        "T* target = &out[blockIdx.y * columns + tile.column];\n    *target = accumulate ?",
-        "T* target = &out[tile.column];\n    *target = blockIdx.y || accumulate ?",
-        TALL, "sum_rows", RACE),
+    "blocks write to one number": Bug(
+        "partial[(blockIdx.y * COUNT + k) * columns + tile.column] = sums[k];",
+        "partial[k * columns + tile.column] = sums[k];", TALL, "sum_rows", RACE),
+    "no barrier before a block is counted": Bug(
+        "__syncthreads();  // all threads of this block have written", "", TALL, "sum_rows", RACE),
+    "no fence before a block is counted": Bug(
+        "    __threadfence();\n    last =", "    last =", TALL, "sum_rows", RACE),
+    "no fence after a block is counted": Bug(
+        "    __threadfence();  // what", "    // what", TALL, "sum_rows", RACE),
+    "every block adds up": Bug(
+        "if (!comes_last(arrived)) return false;", "comes_last(arrived);", TALL, "sum_rows", RACE),
+    "the last block but one adds up": Bug(
+        "== gridDim.y - 1;", "== gridDim.y - 2;", TALL, "sum_rows", RACE),
+    "two partial sums of three": Bug(
+        "part < (int)gridDim.y", "part < 2", LARGE["9000x1"], "sum_rows"),
+    "scale forgotten": Bug(": scale * sums[0];", ": sums[0];", SMALL, "mean"),
+    "norm without its root": Bug("*out = sqrt(sums[0]);", "*out = sums[0];", LONG, "norm"),
+    "loss without its mean": Bug(
+        "sums[0] / T(rows) +", "sums[0] +", SMALL, "logistic_loss"),
+    "gradient of the real ones for the fakes": Bug(
+        "/ T(others);\n  }", "/ T(rows);\n  }", SMALL, "logistic_loss, two terms"),
     "all threads write the sum": Bug(
         "return inside && (int)threadIdx.x < width;", "return inside;", SMALL, "sum_rows", RACE),
     # batch normalization
     "variance without the mean": Bug(
-        "sum += difference * difference;", "sum += x[r * columns] * x[r * columns];",
+        "sums[0] += difference * difference;", "sums[0] += x[r * columns] * x[r * columns];",
         SMALL, "batch_norm"),
     "sum of squares for variance": Bug(
-        "var[c] = square[c] / count;", "var[c] = square[c];", SMALL, "batch_norm"),
-    "eps forgotten": Bug(
-        "square[c] / count + eps", "square[c] / count", SMALL, "batch_norm"),
-    "statistics by the last row too": Bug(
-        "if (i < columns) {", "if (i < columns + 1) {", SMALL, "batch_norm", RACE),
+        "var = square[c] / count,", "var = square[c],", SMALL, "batch_norm"),
+    "eps forgotten": Bug("sqrt(var + eps)", "sqrt(var)", SMALL, "batch_norm"),
+    "the batch's variance for the estimate": Bug(
+        "var * (count / (count - T(1)))", "var", SMALL, "batch_norm"),
+    "batch norm forgets its activation": Bug(
+        "y[r * columns + c] = value_of(function, ", "y[r * columns + c] = value_of(0, ",
+        SMALL, "batch_norm"),
+    "statistics by the second row too": Bug(
+        "if (tile.row == 0) {", "if (tile.row <= 1) {", SMALL, "batch_norm", RACE),
     "statistics by the first block alone": Bug(
-        "if (i < columns) {", "if (i < columns && !blockIdx.x) {", WIDE, "batch_norm"),
+        "if (tile.row == 0) {", "if (tile.row == 0 && !blockIdx.x) {", WIDE, "batch_norm"),
+    "gradient of γ by every row": Bug(
+        "if (add && tile.row == 0)", "if (add)",
+        SMALL, "batch_norm_gradient, of γ and β too", RACE),
+    "gradient of γ unasked": Bug(
+        "if (add && tile.row == 0)", "if (tile.row == 0)", SMALL, "batch_norm_gradient"),
     "mean of dy forgotten": Bug(
         "(dy[i] - mean_dy - centred", "(dy[i] - centred", SMALL, "batch_norm_gradient"),
     # images
@@ -142,11 +168,14 @@ BUGS = {
     "right side of the image": Bug(
         "w >= 0 && w < g.W", "w >= 0", IMAGE, "unfold", f"read {BOUNDS}"),
     "windows by the first blocks alone": Bug(
-        "if (!tile.inside) return;", "if (!tile.inside || blockIdx.x) return;", MANY, "unfold"),
+        "if (!tile.inside) return;\n  typename",
+        "if (!tile.inside || blockIdx.x) return;\n  typename",
+        MANY, "unfold"),
     "fold beyond the last window": Bug(
         "if (oh >= OH) continue;", "", IMAGE, "conv_grad_input", f"read {BOUNDS}"),
     "fold by the height's stride": Bug(
-        "kw = (w + Pw) % Sw, ow = (w + Pw) / Sw", "kw = (w + Pw) % Sh, ow = (w + Pw) / Sh",
+        "first_kw = (w + Pw) % Sw, last_ow = (w + Pw) / Sw",
+        "first_kw = (w + Pw) % Sh, last_ow = (w + Pw) / Sh",
         STRIDED, "conv_grad_input"),
     # products
     "no barrier before the tiles are read": Bug(
@@ -236,6 +265,7 @@ def test_it_is_caught(title, module, emulator):
             check(backend, {bug.label: operation}, "float32")
         return
     for _ in orders(backend):
+        backend._counters = {}  # a launch that fails leaves them anyhow
         with pytest.raises(emulator.EmulatorError, match=bug.caught):
             results(backend, operation, "float32")
 
@@ -280,13 +310,12 @@ def any_dtype_is_read(self, what, x, dtype, shape):
     return x
 
 
-def rounded_down(self, x, out, width, parts, accumulate):
-    grid = max(1, x.shape[1] // width), parts
-    self._launch("column_sums", x.dtype, grid, x, out, *x.shape, width, accumulate)
+def not_from_zero(self, count):
+    return self.xp.ones(count, "uint32")
 
 
-def two_parts(self, partial):
-    return self._column_sums(partial[:2])
+def columns_rounded_down(self, name, dtype, grid, *arguments):
+    _launch(self, name, dtype, (max(1, grid[0] - 1), *grid[1:]), *arguments)
 
 
 def contiguous(backend, host):
@@ -317,10 +346,14 @@ LAUNCHES = {
         *("_read", any_dtype_is_read, GRADIENT, first_is_double),
         "array of float64 for a pointer to f4",
     ),
-    "two partial sums of three": (
-        *("_collapse", two_parts, LARGE["9000x1"]["batch_norm"], contiguous, VALUES),
+    "columns rounded down": ("_launch", columns_rounded_down, SUMS, contiguous, VALUES),
+    "counters that are not zero": (
+        "_block_counters",
+        not_from_zero,
+        TALL["sum_rows"],
+        contiguous,
+        RACE,
     ),
-    "columns rounded down": ("_sum_tiles", rounded_down, SUMS, contiguous, VALUES),
 }
 
 

@@ -5,7 +5,7 @@ import pytest
 from devices import make_backend, orders
 from games import GAMES, batches, dcgan, networks
 
-from minigan import TrainingDiverged, get_backend, train
+from minigan import Dropout, Sequential, TrainingDiverged, get_backend, train
 from minigan.runs.checkpoint import load_checkpoint, save_checkpoint
 
 STEPS = 3
@@ -138,6 +138,20 @@ def test_what_diverged_is_named_later_and_has_changed_nothing(name, patience, em
             assert (numbers != good[what]).any(), what
 
 
+@pytest.mark.parametrize("player", ["generator", "discriminator"])
+def test_a_running_statistic_alone_is_reason_enough(player, emulator):
+    """Losses and gradients, which use those of the batch, are all finite."""
+    game = GAMES["DCGAN"](make_backend("emulator", patience=1000), "float64")
+    data = batches("DCGAN", game)
+    list(train(game, data, 1))
+    getattr(game, player).buffers[-1] = np.inf
+    good = contents(game)
+    with pytest.raises(TrainingDiverged, match="step 2, in the discriminator's step"):
+        list(train(game, data, 2))
+    for what, numbers in contents(game).items():
+        np.testing.assert_array_equal(numbers, good[what], err_msg=what)
+
+
 @pytest.mark.parametrize("patience", [2, 1000])
 def test_the_second_player_of_a_step_is_named_too(patience, emulator):
     """D's update is made, G's is refused: the first bad update is number 1, not 0."""
@@ -178,6 +192,24 @@ def test_a_network_moves_there_and_back(device):
     z = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")
     found = device.to_numpy(there(device.asarray(z)))
     np.testing.assert_allclose(found, here(z), atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_dropout_drops_the_same_numbers_everywhere(dtype, device, emulator):
+    """From a key per pass, which is all that comes from the host."""
+    masks, x = [], np.ones((7, 33), dtype)
+    for backend in (get_backend("numpy"), get_backend("reference"), device):
+        network = Sequential([Dropout(0.3)], (33,), rng=5, dtype=dtype, backend=backend)
+        on_backend = backend.asarray(x)
+        emulator.machine.operations.clear()
+        emulator.machine.host_reads.clear()
+        passes = [network.forward(on_backend)[0] for _ in range(2)]
+        assert emulator.machine.host_reads == []
+        masks.append([backend.to_numpy(y) for y in passes])
+    assert emulator.machine.operations.count("philox_uniform") == 2 * (device.xp is emulator)
+    assert (masks[0][0] != masks[0][1]).any()
+    for other in masks[1:]:
+        np.testing.assert_array_equal(masks[0], other)
 
 
 @pytest.mark.parametrize("name", ["dense", "DCGAN", "CycleGAN"])

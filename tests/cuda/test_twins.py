@@ -9,7 +9,7 @@ from comparing import TWINS
 from operations import all_operations
 from twins import Twins
 
-from minigan import averaging, layers, optimizers
+from minigan import averaging, layers, objectives, optimizers
 from minigan.backend import CupyBackend, NumpyBackend, philox
 from minigan.backend.cuda import convolution as cuda_convolution
 from minigan.backend.cuda import launch
@@ -24,7 +24,9 @@ OF_ALL_BACKENDS = {
     "batch_gather",
     "batch_total",
     "check",
+    "drawn",
     "freeze",
+    "stepper",
     "thaw",
     "to_numpy",
     "with_ranks",
@@ -70,9 +72,9 @@ def test_every_operation_is_compared():
 
 # --- The names above the kernels -----------------------------------------------------------------
 
-PAGES = {"philox": philox, "DeviceWatch": DeviceWatch} | {
+PAGES = {"philox": philox, "DeviceWatch": DeviceWatch, "NumpyBackend": NumpyBackend} | {
     name: thing
-    for module in (averaging, layers, activations, convolution, optimizers)
+    for module in (averaging, layers, activations, convolution, objectives, optimizers)
     for name, thing in vars(module).items()
 }
 KERNEL = re.compile(r"((?:^//.*\n)+)template <typename T>\n__global__ void (\w+)\(", re.MULTILINE)
@@ -139,6 +141,26 @@ def test_the_sums_of_ranks_go_through_the_host(device):
         np.testing.assert_array_equal(device.to_numpy(found), expected)
     assert on_ranks.is_finite(part) and not on_ranks.is_finite(device.asarray([np.nan]))
     assert on_ranks.with_ranks(None).ranks is None and device.with_ranks(None) is device
+
+
+def test_batch_norm_on_ranks_is_that_of_the_whole_batch(device):
+    """Two ranks with equal parts: statistics as of one part, of twice as many values."""
+    rng, two, shape = np.random.default_rng(0), device.with_ranks(Two()), (6, 5)
+    x, dy, ones = rng.normal(size=shape), rng.normal(size=shape), np.ones(5)
+    running, gradients = [np.zeros(5), np.ones(5)], [np.zeros(5), np.zeros(5)]
+    here = [device.asarray(a) for a in (x, ones, ones, *running)]
+    y, centred, inverse = two.batch_norm(*here, 1e-3, 0.3, "identity")
+    numbers = np.concatenate([x, x]), ones, ones, *running
+    expected = TWINS.batch_norm(*numbers, 1e-3, 0.3, "identity")
+    for found, whole in zip((y, centred), expected, strict=False):
+        np.testing.assert_allclose(device.to_numpy(found), whole[:6], atol=1e-12)
+    for found, whole in zip((inverse, *here[-2:]), (expected[2], *running), strict=True):
+        np.testing.assert_allclose(device.to_numpy(found), whole, atol=1e-12)
+    there = [device.asarray(g) for g in gradients]
+    dx = two.batch_norm_gradient(device.asarray(dy), centred, inverse, here[1], there)
+    part = TWINS.batch_norm_gradient(dy, expected[1][:6], expected[2], ones, gradients)
+    for found, whole in zip((dx, *there), (part, *gradients), strict=True):
+        np.testing.assert_allclose(device.to_numpy(found), whole, atol=1e-12)
 
 
 def test_a_new_flag_says_that_all_is_fine(device):

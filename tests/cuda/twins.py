@@ -8,7 +8,18 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from minigan import SGD, Adam, LeakyReLU, ReLU, RMSProp, Sigmoid, Softplus, Tanh, WeightAverage
+from minigan import (
+    SGD,
+    Adam,
+    BatchNorm,
+    LeakyReLU,
+    ReLU,
+    RMSProp,
+    Sigmoid,
+    Softplus,
+    Tanh,
+    WeightAverage,
+)
 from minigan.backend import get_backend, philox
 from minigan.layers.activations import Activation, sigmoid, softplus
 from minigan.layers.convolution import fold, matrix, product, rows, unfold
@@ -47,6 +58,14 @@ def page(activation, slope):
     return layer
 
 
+def written(out, result):
+    """The result, in `out` if that is given."""
+    if out is None:
+        return result
+    out[...] = result
+    return out
+
+
 class Twins:
     """The operations of `CupyBackend`, by the same names and with the same arguments."""
 
@@ -60,8 +79,8 @@ class Twins:
 
     # Products and sums -------------------------------------------------------------------------
 
-    def matmul(self, a, b):
-        return a @ b
+    def matmul(self, a, b, out=None):
+        return np.matmul(a, b, out=out)
 
     def add_product(self, out, a, b):
         out += a @ b
@@ -69,17 +88,14 @@ class Twins:
     def add_sum(self, out, x):
         out += sum_per_feature(x)
 
-    def sum_rows(self, x):
-        return sum_per_feature(x)
+    def sum_rows(self, x, out=None):
+        return written(out, sum_per_feature(x))
 
     # Activations and losses --------------------------------------------------------------------
 
     def bias_activation(self, x, bias, activation, slope=0.0, out=None):
         y, _ = page(activation, slope).forward(x if bias is None else x + bias, train=False)
-        if out is None:
-            return y
-        out[...] = y
-        return out
+        return written(out, y)
 
     def activation_gradient(self, dy, y, activation, slope=0.0):
         return page(activation, slope).backward(dy, y)
@@ -88,25 +104,44 @@ class Twins:
         _, curvature = page(activation, 0.0).double_backward(u, dy, y)
         return np.zeros_like(y) if curvature is None else curvature
 
-    def softplus_with_gradient(self, x):
-        return softplus(np, x), sigmoid(np, x)
+    def logistic_loss(self, r, f, sign, slope, rest):
+        loss = (sign * softplus(np, slope * r) + rest * r).mean()
+        d_real = (sign * slope * sigmoid(np, slope * r) + rest) / r.size
+        if f is None:
+            return loss, d_real, np.zeros((0, *r.shape[1:]), r.dtype)
+        return loss + softplus(np, f).mean(), d_real, sigmoid(np, f) / f.size
+
+    def mean(self, x):
+        return x.mean()
+
+    def norm(self, x):
+        return np.sqrt((x * x).sum())
 
     # Batch normalization -----------------------------------------------------------------------
 
-    def batch_norm(self, x, gamma, beta, eps):
-        """y; x − μ and 1/σ, which the gradient needs; μ, var and M, for the running statistics."""
+    def batch_norm(
+        self, x, gamma, beta, running_mean, running_var, eps, momentum, activation, slope=0.0
+    ):
+        """f(y); x − μ and 1/σ, which the gradient needs."""
         mean = rows(x).mean(axis=0)
         centred = rows(x) - mean
         var = (centred**2).mean(axis=0)
+        layer = BatchNorm(len(mean), momentum=momentum)
+        layer.running_mean, layer.running_var = running_mean, running_var
+        layer.remember(mean, var, len(centred))
         inverse = 1 / np.sqrt(var + eps)
-        y = gamma * centred * inverse + beta
-        return y.reshape(x.shape), centred, inverse, mean, var, float(len(centred))
+        y, _ = page(activation, slope).forward(gamma * centred * inverse + beta, train=False)
+        return y.reshape(x.shape), centred, inverse
 
-    def batch_norm_gradient(self, dy, centred, inverse, gamma):
+    def batch_norm_gradient(self, dy, centred, inverse, gamma, gradients=None):
         g, normalized = rows(dy), centred * inverse
         through_mean, through_sigma = g.mean(axis=0), (g * normalized).mean(axis=0)
         dx = gamma * inverse * (g - through_mean - normalized * through_sigma)
-        return dx.reshape(dy.shape), (g * normalized).sum(axis=0), g.sum(axis=0)
+        if gradients is not None:
+            dgamma, dbeta = gradients
+            dgamma += (g * normalized).sum(axis=0)
+            dbeta += g.sum(axis=0)
+        return dx.reshape(dy.shape)
 
     # Convolutions ------------------------------------------------------------------------------
 
@@ -134,9 +169,14 @@ class Twins:
     def new_flag(self):
         return np.array([1, 0], "int32")
 
-    def finite_guard(self, loss, norm, flag, number):
-        if flag[0] and not (np.isfinite(loss) and np.isfinite(norm)):
+    def finite_guard(self, loss, norm, flag, number, statistics=None):
+        arrays = loss, norm, 0 if statistics is None else statistics
+        if flag[0] and not all(np.isfinite(x).all() for x in arrays):
             flag[...] = 0, number
+
+    def set_back(self, statistics, before, flag):
+        if not flag[0]:
+            statistics[...] = before
 
     def sgd(self, parameters, gradients, velocity, lr, momentum, guard=None):
         self._update(SGD, parameters, gradients, lr, guard,

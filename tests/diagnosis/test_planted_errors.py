@@ -701,9 +701,15 @@ def real_and_fake_not_exchanged(original, self, fake, x):
     )
 
 
-@breaks(Sequential, "zero_gradients", on=("dense GAN", "moment matching", "cycle GAN", "critic"))
-def gradients_of_the_last_step_kept(original, self):
+@breaks(Sequential, "set_gradients", on=("dense GAN", "moment matching", "critic"))
+def gradients_of_the_last_step_kept(original, self, dy, caches):
     """Bug 7: nobody sets them to zero."""
+    self.add_gradients(dy, caches)
+
+
+@breaks(Sequential, "zero_gradients", on="cycle GAN")
+def gradients_kept_from_step_to_step(original, self):
+    """The same, of two networks whose gradients come in several parts."""
 
 
 @breaks(GAN, "generator_gradients", on="dense GAN")

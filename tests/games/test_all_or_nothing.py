@@ -33,7 +33,6 @@ from minigan import (
     train,
 )
 from minigan.games.critic import CriticGame
-from minigan.gan import norm
 
 N, LABELS = 6, np.array([0, 1, 2, 0, 1, 2])
 RNG = np.random.default_rng
@@ -286,7 +285,7 @@ def gradient_of(player, value):
     def spoil(game, figures):
         gradients = getattr(game, player).gradients
         gradients[2] = value
-        figures[f"{player}_gradient_norm"] = norm(gradients)
+        figures[f"{player}_gradient_norm"] = game.backend.norm(gradients)
 
     return spoil
 

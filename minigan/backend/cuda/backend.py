@@ -6,8 +6,10 @@ freed arrays in a pool, in the order of that queue.
 """
 
 from minigan.backend.cuda.convolution import CupyConvolution
-from minigan.backend.cuda.forms import FORMS
-from minigan.backend.cuda.launch import ceil_div, product_grid
+from minigan.backend.cuda.cublas import Cublas
+from minigan.backend.cuda.forms import FORMS, PAIRS
+from minigan.backend.cuda.graph import drawn, stepper
+from minigan.backend.cuda.launch import product_grid
 from minigan.backend.philox import split_key
 
 __all__ = ["CupyBackend", "load_cupy"]
@@ -29,10 +31,11 @@ class CupyBackend(CupyConvolution):
 
     products: "cublas", or "tiled" for the kernel in `kernels.cu`. convolutions: "columns" or
     "direct", see `convolution.py`. patience: after how many updates the host looks whether
-    training is still finite, for which it must wait for the GPU.
+    training is still finite, for which it must wait for the GPU. graphs: whether `train` launches
+    gradients as CUDA graphs where it can, see `graph.py`.
     """
 
-    def __init__(self, products="cublas", convolutions="columns", patience=64):
+    def __init__(self, products="cublas", convolutions="columns", patience=64, graphs=True):
         for option, value, known in (
             ("products", products, ("cublas", "tiled")),
             ("convolutions", convolutions, ("columns", "direct")),
@@ -41,7 +44,10 @@ class CupyBackend(CupyConvolution):
                 raise ValueError(f"{option}: expected one of {known}, got {value!r}")
         super().__init__(load_cupy())
         self.products, self.convolutions, self.patience = products, convolutions, patience
-        self.forms, self.ranks = FORMS, None
+        self.graphs, self.cublas = graphs, None
+        if products == "cublas":
+            self.cublas = Cublas(self.xp)
+        self.forms, self.pairs, self.ranks = FORMS, PAIRS, None
 
     def __repr__(self):
         return "CupyBackend()"
@@ -50,7 +56,7 @@ class CupyBackend(CupyConvolution):
         return self  # it stands for the GPU, of which there is no copy
 
     def __reduce__(self):
-        options = self.products, self.convolutions, self.patience
+        options = self.products, self.convolutions, self.patience, self.graphs
         return CupyBackend, options  # in another process, the GPU that is current there
 
     # Arrays ------------------------------------------------------------------------------------
@@ -74,10 +80,11 @@ class CupyBackend(CupyConvolution):
 
     # Affine maps -------------------------------------------------------------------------------
 
-    def matmul(self, a, b):
-        """a (M, K) times b (K, O) -> (M, O)."""
+    def matmul(self, a, b, out=None):
+        """a (M, K) times b (K, O) -> (M, O), a new array or `out`."""
         self._check_float("a", a)
-        out = self._new("product", (a.shape[0], b.shape[1]), a.dtype)
+        if out is None:
+            out = self._new("product", (a.shape[0], b.shape[1]), a.dtype)
         self._product(out, a, b, False)
         return out
 
@@ -91,19 +98,13 @@ class CupyBackend(CupyConvolution):
         self._expect("a", a, out.dtype, (m, k))
         self._expect("b", b, out.dtype, (k, n))
         self._write("out", out, a.dtype, (m, n))
-        if self.products == "tiled":
-            self._tiled_product(out, a, b, accumulate)
-        elif accumulate:
-            out += self.xp.dot(a, b)
-        else:
-            self.xp.dot(a, b, out=out)
-
-    def _tiled_product(self, out, a, b, accumulate):
-        (m, k), n = a.shape, b.shape[1]
-        if m and n:
-            (a, *a_strides), (b, *b_strides) = self._strided(a), self._strided(b)
-            sizes = m, n, k, *a_strides, *b_strides, accumulate
-            self._launch("matmul", out.dtype, product_grid(m, n), a, b, out, *sizes)
+        sizes, (a, *a_strides), (b, *b_strides) = (m, n, k), self._strided(a), self._strided(b)
+        if self.cublas is None or not k:  # cuBLAS takes nothing of size 0
+            arguments = *sizes, *a_strides, *b_strides, accumulate
+            if m and n:
+                self._launch("matmul", out.dtype, product_grid(m, n), a, b, out, *arguments)
+        elif m and n:
+            self.cublas.product(out, (a, *a_strides), (b, *b_strides), sizes, accumulate)
 
     def _strided(self, x):
         """A contiguous array, and the strides with which it is x or its transpose."""
@@ -114,11 +115,14 @@ class CupyBackend(CupyConvolution):
     def add_sum(self, out, x):
         """out (C,) += Σ x (..., C) over all axes but the last: the gradient of a bias."""
         rows = self._float("x", x).reshape(-1, x.shape[-1])
-        self._column_sums(rows, self._write("out", out, x.dtype, x.shape[-1:]))
+        self._column_sums(rows, self._write("out", out, x.dtype, x.shape[-1:]), accumulate=True)
 
-    def sum_rows(self, x):
-        """Σ x (..., C) over all axes but the last, (C,)."""
-        return self._column_sums(self._float("x", x).reshape(-1, x.shape[-1]))
+    def sum_rows(self, x, out=None):
+        """Σ x (..., C) over all axes but the last -> (C,), a new array or `out`."""
+        rows = self._float("x", x).reshape(-1, x.shape[-1])
+        if out is None:
+            out = self._new("sums", x.shape[-1:], x.dtype)
+        return self._column_sums(rows, self._write("out", out, x.dtype, x.shape[-1:]))
 
     # Activations -------------------------------------------------------------------------------
 
@@ -156,46 +160,53 @@ class CupyBackend(CupyConvolution):
 
     # Batch normalization -----------------------------------------------------------------------
 
-    def batch_norm(self, x, gamma, beta, eps):
-        """y, and x − μ, 1/σ, μ, var and M of the batch x (..., C), with M values per feature."""
+    def batch_norm(
+        self, x, gamma, beta, running_mean, running_var, eps, momentum, activation, slope=0.0
+    ):
+        """f(y), x − μ and 1/σ, of the batch x (..., C), f an activation or the identity.
+
+        The running statistics (C,) move towards those of the batch, with more than one value per
+        feature, as in `BatchNorm.remember`.
+        """
         dtype, columns = x.dtype, x.shape[-1]
         rows = self._float("x", x).reshape(-1, columns)
         gamma = self._read("gamma", gamma, dtype, (columns,))
         beta = self._read("beta", beta, dtype, (columns,))
+        running = (
+            self._write("running_mean", running_mean, dtype, (columns,)),
+            self._write("running_var", running_var, dtype, (columns,)),
+        )
         count = float(self.batch_total(len(rows)))
-        total = self.batch_total(self._column_sums(rows))
-        width, parts = self._tiles(*rows.shape)
+        total = self.batch_total(self.sum_rows(rows))
         centred = self._new("centred", rows.shape, dtype)
-        square = self._new("square", (parts, columns), dtype)
-        grid, sizes = (ceil_div(columns, width), parts), (*rows.shape, width)
-        self._launch("batch_norm_center", dtype, grid, rows, total, centred, square, *sizes, count)
-        square = self.batch_total(self._collapse(square))
+        square, inverse = self._new("statistics", (2, columns), dtype)
+        arrays = rows, total, centred, square
+        self._over_tiles("batch_norm_center", dtype, rows.shape, arrays, count, sums=1)
         y = self._new("y", x.shape, dtype)
-        mean, inverse, var = self._new("statistics", (3, columns), dtype)
-        arrays = centred, total, square, gamma, beta, y, mean, inverse, var
-        sizes = x.size, columns, count, float(eps)
-        self._for_each("batch_norm_apply", dtype, x.size, *arrays, *sizes)
-        return y, centred, inverse, mean, var, count
+        arrays = centred, total, self.batch_total(square), gamma, beta, y, inverse, *running
+        numbers = count, float(eps), float(momentum), FUNCTIONS[activation], float(slope)
+        self._over_tiles("batch_norm_apply", dtype, rows.shape, arrays, *numbers)
+        return y, centred, inverse
 
-    def batch_norm_gradient(self, dy, centred, inverse, gamma):
-        """dx, dγ, dβ of `batch_norm`."""
+    def batch_norm_gradient(self, dy, centred, inverse, gamma, gradients=None):
+        """dx of `batch_norm`; gradients: dγ and dβ, to add to."""
         centred = self._float("centred", centred)
         dtype, shape = centred.dtype, centred.shape
         rows, columns = shape
         dy_rows = self._read("dy", dy.reshape(-1, dy.shape[-1]), dtype, shape)
         inverse = self._read("inverse", inverse, dtype, (columns,))
         gamma = self._read("gamma", gamma, dtype, (columns,))
-        width, parts = self._tiles(rows, columns)
-        sums = self._new("sums", (parts, 2 * columns), dtype)
-        grid = ceil_div(columns, width), parts
+        add = gradients is not None
+        if add:
+            names = zip(("dgamma", "dbeta"), gradients, strict=True)
+            gradients = [self._write(name, g, dtype, (columns,)) for name, g in names]
+        sums, dx = self._new("sums", (2, columns), dtype), self._new("dx", dy.shape, dtype)
         arrays = dy_rows, centred, inverse
-        self._launch("batch_norm_sums", dtype, grid, *arrays, sums, rows, columns, width)
-        sums = self._collapse(sums)
+        self._over_tiles("batch_norm_sums", dtype, shape, (*arrays, sums), sums=2)
         totals, count = self.batch_total(sums), float(self.batch_total(rows))
-        dx, n = self._new("dx", dy.shape, dtype), centred.size
-        arrays = *arrays, gamma, totals, dx
-        self._for_each("batch_norm_gradient", dtype, n, *arrays, n, columns, count)
-        return dx, sums[columns:], sums[:columns]
+        arrays = *arrays, gamma, sums, totals, dx, *(gradients if add else (dx, dx))
+        self._over_tiles("batch_norm_gradient", dtype, shape, arrays, count, add)
+        return dx
 
     def batch_total(self, part):
         """A sum over the batch from its part here: all of it, but on several ranks."""
@@ -217,15 +228,43 @@ class CupyBackend(CupyConvolution):
         twin.__dict__.update(vars(self), ranks=ranks)
         return twin
 
-    # Losses ------------------------------------------------------------------------------------
+    # A step as graphs --------------------------------------------------------------------------
 
-    def softplus_with_gradient(self, x):
-        """log(1 + eˣ) and its derivative σ(x), both finite for every finite x."""
+    def stepper(self, game):
+        """The function that makes a step of the game: its own, or the same by graphs."""
+        return stepper(game) if self.graphs else game.step
+
+    def drawn(self, draw, shape):
+        """draw(shape), random numbers of a generator; in a graph, the place for them."""
+        return drawn(draw, shape)
+
+    # Losses, and other single numbers ----------------------------------------------------------
+
+    def logistic_loss(self, r, f, sign, slope, rest):
+        """mean(sign · softplus(slope · r) + rest · r) + mean softplus(f) and its gradients in r, f.
+
+        f: None for no such term, and no such gradient.
+        """
+        r = self._float("r", r)
+        dtype, loss = r.dtype, self._number(r.dtype)
+        f = r[:0] if f is None else f
+        f = self._read("f", f, dtype, f.shape)
+        d_real, d_fake = self._new("d_real", r.shape, dtype), self._new("d_fake", f.shape, dtype)
+        arrays, numbers = (r, f, d_real, d_fake, loss), (f.size, *map(float, (sign, slope, rest)))
+        self._over_tiles("logistic_loss", dtype, (r.size, 1), arrays, *numbers, sums=2)
+        return loss, d_real, d_fake
+
+    def mean(self, x):
+        """Σ x / N of x (N, 1)."""
         x = self._float("x", x)
-        dtype, n = x.dtype, x.size
-        value, derivative = (self._new(what, x.shape, dtype) for what in ("value", "derivative"))
-        self._for_each("softplus_with_gradient", dtype, n, x, value, derivative, n)
-        return value, derivative
+        return self._column_sums(x.reshape(-1, 1), self._number(x.dtype), scale=1 / x.size)
+
+    def norm(self, x):
+        """√(Σ x²) of a vector x (n,)."""
+        x = self._float("x", x)
+        out = self._number(x.dtype)
+        self._over_tiles("vector_norm", x.dtype, (x.size, 1), (x, out), sums=1)
+        return out
 
     # Whether training is still finite ----------------------------------------------------------
 
@@ -238,13 +277,23 @@ class CupyBackend(CupyConvolution):
         """int32 (2,): whether all updates so far were finite, and the first that was not."""
         return self.xp.asarray([1, 0], "int32")
 
-    def finite_guard(self, loss, norm, flag, number):
-        """Clear the flag if loss or norm is not finite, and note the number of that update."""
+    def finite_guard(self, loss, norm, flag, number, statistics=None):
+        """Clear the flag, and note the number, if loss, norm or statistics (n,) are not finite."""
         self._check_float("loss", loss)
         dtype = loss.dtype
         loss, norm = self._read("loss", loss, dtype, ()), self._read("norm", norm, dtype, ())
+        n = 0 if statistics is None else statistics.size
+        statistics = self._read("statistics", statistics, dtype, (n,)) if n else loss
         flag = self._write("flag", flag, "int32", (2,))
-        self._launch("finite_guard", dtype, (1,), loss, norm, flag, number)
+        self._launch("finite_guard", dtype, (1,), loss, norm, statistics, flag, n, number)
+
+    def set_back(self, statistics, before, flag):
+        """Give statistics (n,) the numbers that they had, if the flag has been cleared."""
+        dtype = self._float("statistics", statistics).dtype
+        n, shape = statistics.size, statistics.shape
+        self._write("statistics", statistics, dtype, shape)
+        before, flag = self._read("before", before, dtype, shape), self._flag(flag)
+        self._for_each("set_back", dtype, n, statistics, before, flag, n)
 
     def _flag(self, guard):
         return self.new_flag() if guard is None else self._read("guard", guard, "int32", (2,))

@@ -46,12 +46,8 @@ class CupyConvolution(Launching):
         n, h, w, c = x.shape
         columns = self._new("columns", (n, *size, *kernel, c), dtype)
         pixels, places = n * size[0] * size[1], kernel[0] * kernel[1] * c
-        if columns.size:
-            width = min(THREADS, 1 << (places - 1).bit_length())
-            across = ceil_div(places, width)
-            down = min(ceil_div(pixels, THREADS // width), max(1, MOST_BLOCKS // across))
-            geometry = h, w, c, *kernel, *stride, *padding, *size
-            self._launch("unfold", dtype, (across, down), x, columns, pixels, width, *geometry)
+        geometry = h, w, c, *kernel, *stride, *padding, *size
+        self._walk_down("unfold", (pixels, places), x, columns, geometry)
         return columns
 
     def columns_of(self, x, kernel, stride, padding):
@@ -98,7 +94,7 @@ class CupyConvolution(Launching):
         geometry = *size, c, *kernel, *stride, *padding, *out_size
         if self.convolutions == "columns":
             columns = self.matmul(dy.reshape(-1, o), w.reshape(-1, o).T)
-            self._for_each("fold", dtype, dx.size, columns, dx, dx.size, *geometry)
+            self._walk_down("fold", (n * size[0], size[1] * c), columns, dx, geometry)
         elif dx.size:
             # the largest phase: every S-th pixel along both axes
             pixels = n * ceil_div(size[0], stride[0]) * ceil_div(size[1], stride[1])
@@ -121,7 +117,16 @@ class CupyConvolution(Launching):
         geometry = h, w, c, *kernel, *stride, *padding, *size
         arguments = x, dy, partial, pixels, o, chunk, *geometry
         self._launch("conv_grad_weight", dtype, (*grid, parts), *arguments)
-        self._column_sums(partial, out.reshape(-1))
+        self._column_sums(partial, out.reshape(-1), accumulate=True)
+
+    def _walk_down(self, name, shape, source, out, geometry):
+        """Run a kernel whose threads own a column of the matrix `out`, and walk down its rows."""
+        rows, columns = shape
+        if out.size:
+            width = min(THREADS, 1 << (columns - 1).bit_length())
+            across = ceil_div(columns, width)
+            down = min(ceil_div(rows, THREADS // width), max(1, MOST_BLOCKS // across))
+            self._launch(name, out.dtype, (across, down), source, out, rows, width, *geometry)
 
     def _image(self, x, kernel, stride, padding):
         """x, ready to be read; its dtype; and (OH, OW)."""

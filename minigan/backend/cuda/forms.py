@@ -3,18 +3,17 @@
 On a GPU every operation on arrays is a launch, which costs the host some microseconds, and reads
 and writes its arrays in full. A form takes the part (a layer, an objective, an optimizer) where a
 method takes `self`; the operations are those of `CupyBackend`. Tests find every form in `FORMS` and
-compare it with its page. Not yet measured on a GPU.
+`PAIRS` and compare it with its page. Not yet measured on a GPU.
 """
 
-__all__ = ["FORMS"]
+__all__ = ["FORMS", "PAIRS"]
 
 # Dense -------------------------------------------------------------------------------------------
 
 
-def dense_forward(layer, x, train):
-    backend = layer.backend
-    y = backend.matmul(x, layer.weight)
-    return _biased(layer, y), x
+def dense_forward(layer, x, train, activation="identity", slope=0.0):
+    y = layer.backend.matmul(x, layer.weight)
+    return _biased(layer, y, activation, slope), x
 
 
 def dense_backward(layer, dy, x):
@@ -31,10 +30,16 @@ def dense_double_backward(layer, u, dy, x):
     return layer.backend.matmul(u, layer.weight), None
 
 
-def _biased(layer, y):
-    if layer.has_bias:
-        layer.backend.bias_activation(y, layer.bias, "identity", out=y)
-    return y
+def _biased(layer, y, activation, slope):
+    bias = layer.bias if layer.has_bias else None
+    return _activated(layer.backend, y, bias, activation, slope)
+
+
+def _activated(backend, y, bias, activation, slope):
+    """f(y + b), in place."""
+    if bias is None and activation == "identity":
+        return y
+    return backend.bias_activation(y, bias, activation, slope, out=y)
 
 
 def _add_bias_gradient(layer, dy):
@@ -42,12 +47,31 @@ def _add_bias_gradient(layer, dy):
         layer.backend.add_sum(layer.dbias, dy)
 
 
+def set_gradients(network, dy, caches):
+    """Written, not added to zeros, if all of a network's parameters are those of dense layers."""
+    if dy.shape != (caches.count, *network.output_shape) or dy.dtype != network.dtype:
+        network.add_gradients(dy, caches)  # which refuses it
+    of_dense = [
+        getattr(s.add_gradients, "func", None) is dense_add_gradients for s in network.steps
+    ]
+    if any(g and not d for g, d in zip(network.layer_gradients, of_dense, strict=True)):
+        return type(network).set_gradients(network, dy, caches)
+    layers = list(zip(network.layers, network.steps, of_dense, caches, strict=True))
+    for layer, step, is_dense, cache in reversed(layers):
+        if is_dense:
+            layer.backend.matmul(cache.T, dy, out=layer.dweight)
+            if layer.has_bias:
+                layer.backend.sum_rows(dy, out=layer.dbias)
+        dy = None if step is network.steps[0] else step.backward(dy, cache)
+    return None
+
+
 # Convolutions: windows in one kernel each way ----------------------------------------------------
 
 
-def conv_forward(layer, x, train):
+def conv_forward(layer, x, train, activation="identity", slope=0.0):
     y, columns = layer.backend.conv(x, layer.weight, layer.stride, layer.padding)
-    return _biased(layer, y), (columns, x.shape)
+    return _biased(layer, y, activation, slope), (columns, x.shape)
 
 
 def conv_backward(layer, dy, cache):
@@ -68,9 +92,10 @@ def conv_double_backward(layer, u, dy, cache):
     return u_dy, None
 
 
-def transposed_forward(layer, x, train):
+def transposed_forward(layer, x, train, activation="identity", slope=0.0):
     geometry = layer.stride, layer.padding, layer.output_size(x.shape[1:3])
-    return _biased(layer, layer.backend.conv_grad_input(x, layer.weight, *geometry)), x
+    y = layer.backend.conv_grad_input(x, layer.weight, *geometry)
+    return _biased(layer, y, activation, slope), x
 
 
 def transposed_backward(layer, dy, x):
@@ -98,38 +123,36 @@ def transposed_double_backward(layer, u, dy, x):
     return layer.backend.conv_grad_input(u, layer.weight, *geometry), None
 
 
-# Batch normalization in training: three kernels and three ----------------------------------------
+# Batch normalization in training: three kernels, and two -----------------------------------------
 
 
-def batch_norm_forward(layer, x, train):
-    if not train:
-        return type(layer).forward(layer, x, train)
+def batch_norm_forward(layer, x, train, activation="identity", slope=0.0):
     backend = layer.backend
-    y, centred, inverse, mean, var, count = backend.batch_norm(
-        x, layer.gamma, layer.beta, layer.eps
+    if not train or layer.count(x) < 2:  # which the page refuses
+        y, cache = type(layer).forward(layer, x, train)
+        return _activated(backend, y, None, activation, slope), cache
+    y, centred, inverse = backend.batch_norm(
+        *(x, layer.gamma, layer.beta, layer.running_mean, layer.running_var),
+        *(layer.eps, layer.momentum, activation, slope),
     )
-    layer.remember(mean, var, count)
     return y, (centred, inverse, True)
 
 
-def batch_norm_gradients(layer, dy, cache):
-    """dx, dγ, dβ."""
-    first, second, train = cache
-    if train:
-        return layer.backend.batch_norm_gradient(dy, first, second, layer.gamma)
-    sums = layer.backend.sum_rows
-    return type(layer).backward(layer, dy, cache), sums(dy * first), sums(dy)
-
-
 def batch_norm_backward(layer, dy, cache):
-    return batch_norm_gradients(layer, dy, cache)[0]
+    centred, inverse, train = cache
+    if not train:
+        return type(layer).backward(layer, dy, cache)
+    return layer.backend.batch_norm_gradient(dy, centred, inverse, layer.gamma)
 
 
 def batch_norm_backpropagate(layer, dy, cache):
-    dx, dgamma, dbeta = batch_norm_gradients(layer, dy, cache)
-    layer.dgamma += dgamma
-    layer.dbeta += dbeta
-    return dx
+    """Both at once: the sums are taken once."""
+    first, second, train = cache
+    if not train:  # x̂ and σ, as the page left them
+        type(layer).add_gradients(layer, dy, cache)
+        return type(layer).backward(layer, dy, cache)
+    gradients = layer.dgamma, layer.dbeta
+    return layer.backend.batch_norm_gradient(dy, first, second, layer.gamma, gradients)
 
 
 # Activations -------------------------------------------------------------------------------------
@@ -174,26 +197,41 @@ ACTIVATION = {
 }
 
 
-# Losses: value and derivative in one kernel ------------------------------------------------------
+# Two neighbours: the first does the work of both, the second hands it on -------------------------
 
 
-def minimax_discriminator_terms(objective, r, f):
-    softplus, s = objective.backend.softplus_with_gradient, objective.real_label
-    (real, slope), (fake, d_fake) = softplus(-r), softplus(f)
-    d_real = -slope
-    if s < 1:
-        real, d_real = real + (1 - s) * r, d_real + (1 - s)
-    return real, fake, d_real, d_fake
+def with_activation(first, second, x, train):
+    """y of both, and the first one's cache."""
+    form = FORMS[_path(first)]["forward"]
+    return form(first, x, train, _name(second), _slope(second))
 
 
-def minimax_generator_terms(objective, f):
-    value, slope = objective.backend.softplus_with_gradient(f)
-    return -value, -slope
+def handed_on(layer, y, train):
+    return y, y
 
 
-def non_saturating_generator_terms(objective, f):
-    value, slope = objective.backend.softplus_with_gradient(-f)
-    return value, -slope
+def _path(part):
+    return f"{type(part).__module__}.{type(part).__qualname__}"
+
+
+# Losses: value, gradient and mean in one kernel --------------------------------------------------
+
+
+def minimax_discriminator(objective, real_logits, fake_logits):
+    objective.check(real_logits, "real_logits")
+    objective.check(fake_logits, "fake_logits")
+    rest = 1 - objective.real_label
+    return objective.backend.logistic_loss(real_logits, fake_logits, 1, -1, rest)
+
+
+def minimax_generator(objective, fake_logits, real_logits=None):
+    objective.check(fake_logits, "fake_logits")
+    return objective.backend.logistic_loss(fake_logits, None, -1, 1, 0)[:2]
+
+
+def non_saturating_generator(objective, fake_logits, real_logits=None):
+    objective.check(fake_logits, "fake_logits")
+    return objective.backend.logistic_loss(fake_logits, None, 1, -1, 0)[:2]
 
 
 # Updates: one kernel, which obeys the guard ------------------------------------------------------
@@ -221,6 +259,7 @@ def average_interpolate(average, mean, w, rate):
 
 #: class -> method -> form
 FORMS = {
+    "minigan.layers.sequential.Sequential": {"set_gradients": set_gradients},
     "minigan.layers.dense.Dense": {
         "forward": dense_forward,
         "backward": dense_backward,
@@ -248,16 +287,32 @@ FORMS = {
     },
     **{f"minigan.layers.activations.{name}": ACTIVATION for name in ACTIVATION_NAMES},
     "minigan.objectives.Minimax": {
-        "discriminator_terms": minimax_discriminator_terms,
-        "generator_terms": minimax_generator_terms,
+        "discriminator": minimax_discriminator,
+        "generator": minimax_generator,
     },
     "minigan.objectives.NonSaturating": {
-        "discriminator_terms": minimax_discriminator_terms,
-        "generator_terms": non_saturating_generator_terms,
+        "discriminator": minimax_discriminator,
+        "generator": non_saturating_generator,
     },
-    "minigan.objectives.MaximumLikelihood": {"discriminator_terms": minimax_discriminator_terms},
+    "minigan.objectives.MaximumLikelihood": {"discriminator": minimax_discriminator},
     "minigan.optimizers.SGD": {"update": sgd_update},
     "minigan.optimizers.RMSProp": {"update": rmsprop_update},
     "minigan.optimizers.Adam": {"update": adam_update},
     "minigan.averaging.WeightAverage": {"interpolate": average_interpolate},
+}
+
+#: (class, class of the next layer) -> the forms of their forward methods, of which the first gets
+#: both layers
+PAIRS = {
+    (f"minigan.layers.{first}", f"minigan.layers.activations.{second}"): (
+        with_activation,
+        handed_on,
+    )
+    for first in (
+        "dense.Dense",
+        "convolution.Conv2d",
+        "convolution.ConvTranspose2d",
+        "normalization.BatchNorm",
+    )
+    for second in ACTIVATION_NAMES
 }

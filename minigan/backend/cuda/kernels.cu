@@ -11,9 +11,9 @@
 // threads always own neighbours in memory, that is neighbouring channels, the last axis.
 //
 //     1  one thread, one number     activations, softplus
-//     2  changing state in place    SGD, RMSProp, Adam, the guard
+//     2  changing state in place    SGD, RMSProp, Adam
 //     3  random numbers             Philox, without a state
-//     4  many numbers, one sum      column sums: shuffles, shared memory, a barrier
+//     4  many numbers, one sum      column sums, a norm, losses: shuffles, shared memory, a barrier
 //     5  batch normalization        the same, with work before and after
 //     6  images as matrices         unfold, and its adjoint without a collision
 //     7  a matrix product           tiles in shared memory
@@ -114,30 +114,11 @@ __global__ void activation_curvature(const T* u, const T* dy, const T* y, T* out
   FOR_EACH(i, n) out[i] = second_derivative(function, y[i]) * dy[i] * u[i];
 }
 
-// softplus, and sigmoid, its derivative: a loss on logits and its gradient, in one pass
-template <typename T>
-__global__ void softplus_with_gradient(const T* x, T* value, T* derivative, int n) {
-  FOR_EACH(i, n) {
-    value[i] = softplus_of(x[i]);
-    derivative[i] = sigmoid_of(x[i]);
-  }
-}
-
 // ---- 2. Changing state in place -----------------------------------------------------------------
 //
 // An update reads and writes several long vectors and computes little: its time is that of memory.
 // As one kernel it moves each number once. `guard` points to a flag on the device that says whether
 // everything so far was finite: if not, nothing is changed, and nobody had to wait to find out.
-
-// DeviceWatch.ask: the first update whose loss or norm is not finite clears flag[0] and leaves its
-// number in flag[1]. (For a finite x, x − x is 0; ∞ − ∞ and NaN − NaN are NaN.)
-template <typename T>
-__global__ void finite_guard(const T* loss, const T* norm, int* flag, int number) {
-  if (blockIdx.x != 0 || threadIdx.x != 0 || !flag[0]) return;
-  if (*loss - *loss == T(0) && *norm - *norm == T(0)) return;
-  flag[0] = 0;
-  flag[1] = number;
-}
 
 // SGD.update: v = μ v + g;  w −= lr · v
 template <typename T>
@@ -174,6 +155,13 @@ __global__ void adam(T* w, const T* g, T* mean, T* square, const int* guard, int
     square[i] = v;
     w[i] -= scale * (m / (sqrt(v) + eps));
   }
+}
+
+// DeviceWatch.keep: after an update that was refused, statistics become what they were before
+template <typename T>
+__global__ void set_back(T* statistics, const T* before, const int* guard, int n) {
+  if (*guard) return;
+  FOR_EACH(i, n) statistics[i] = before[i];
 }
 
 // WeightAverage.interpolate: w̄ += rate · (w − w̄)
@@ -313,10 +301,11 @@ __global__ void philox_normal(T* out, int n, unsigned key0, unsigned key1) {
 //     across warps     through shared memory: every warp writes its sums there, all wait at the
 //                      barrier, and the first `width` threads add up what the warps left
 //
-// A grid of several blocks below each other (gridDim.y) makes one row of partial sums each, and the
-// same kernel run once more adds those up. Blocks cannot wait for each other: the end of a launch
-// is the only barrier between them. An atomicAdd would save the second launch, but would add in
-// any order, and each run would round differently.
+// A grid of several blocks below each other (gridDim.y) makes one row of partial sums each. Blocks
+// cannot wait for each other: perhaps the others run only when this one is done. But each can count
+// itself when it has written its sums, and the one that comes last adds up all of them, in order.
+// To add to the result right away (atomicAdd) would be shorter, but the order would be that in
+// which blocks happen to end, and each run would round differently.
 
 // The sum over all threads of a block that have the same t % width; valid in threads t < width.
 // Every thread of the block must call it: it holds barriers.
@@ -350,19 +339,101 @@ struct Tile {
   __device__ bool owns_sum(int width) const { return inside && (int)threadIdx.x < width; }
 };
 
-// Dense.add_gradients, db: out (gridDim.y, columns) = (or +=) Σ x (rows, columns)
-template <typename T>
-__global__ void column_sums(const T* x, T* out, int rows, int columns, int width,
-                            int accumulate) {
-  Tile tile(columns, width);
-  T sum = T(0);
-  if (tile.inside)
-    for (int r = tile.row; r < rows; r += tile.step) sum += x[r * columns + tile.column];
-  sum = sum_of_block(sum, width);
-  if (tile.owns_sum(width)) {
-    T* target = &out[blockIdx.y * columns + tile.column];
-    *target = accumulate ? *target + sum : sum;
+// Whether this is the last of the blocks below each other to come here. `arrived` (gridDim.x)
+// counts them, and starts again from 0 by itself. A fence sets memory in order: what was written
+// before it is there, for all blocks, before what is written after it.
+__device__ inline bool comes_last(unsigned* arrived) {
+  __shared__ bool last;
+  __syncthreads();  // all threads of this block have written
+  if (threadIdx.x == 0) {
+    __threadfence();
+    last = atomicInc(&arrived[blockIdx.x], gridDim.y - 1) == gridDim.y - 1;
+    __threadfence();  // what the others wrote is looked at after this one was counted
   }
+  __syncthreads();
+  return last;
+}
+
+// Sums over the whole grid: COUNT of them per column, of which each thread brings its share. True
+// in the block that has them, in its threads t < width. partial: (gridDim.y, COUNT, columns).
+template <int COUNT, typename T>
+__device__ bool sum_of_grid(T (&sums)[COUNT], const Tile& tile, int columns, int width, T* partial,
+                            unsigned* arrived) {
+  for (T& sum : sums) sum = sum_of_block(sum, width);
+  if (gridDim.y == 1) return true;
+  for (int k = 0; k < COUNT; ++k)
+    if (tile.owns_sum(width)) partial[(blockIdx.y * COUNT + k) * columns + tile.column] = sums[k];
+  if (!comes_last(arrived)) return false;
+  for (int k = 0; k < COUNT; ++k) {
+    sums[k] = T(0);
+    if (tile.inside)
+      for (int part = threadIdx.x / width; part < (int)gridDim.y; part += THREADS / width)
+        sums[k] += partial[(part * COUNT + k) * columns + tile.column];
+    sums[k] = sum_of_block(sums[k], width);
+  }
+  return true;
+}
+
+// Dense.add_gradients, db: out (columns,) = (or +=) scale · Σ x (rows, columns)
+template <typename T>
+__global__ void column_sums(const T* x, T* out, T* partial, unsigned* arrived, int rows,
+                            int columns, int width, int accumulate, T scale) {
+  Tile tile(columns, width);
+  T sums[] = {T(0)};
+  if (tile.inside)
+    for (int r = tile.row; r < rows; r += tile.step) sums[0] += x[r * columns + tile.column];
+  if (!sum_of_grid(sums, tile, columns, width, partial, arrived)) return;
+  if (tile.owns_sum(width)) {
+    T* target = &out[tile.column];
+    *target = accumulate ? *target + scale * sums[0] : scale * sums[0];
+  }
+}
+
+// NumpyBackend.norm: out = √(Σ x²), x a matrix of one column
+template <typename T>
+__global__ void vector_norm(const T* x, T* out, T* partial, unsigned* arrived, int rows,
+                            int columns, int width) {
+  Tile tile(columns, width);
+  T sums[] = {T(0)};
+  for (int r = tile.row; r < rows; r += tile.step) sums[0] += x[r] * x[r];
+  bool complete = sum_of_grid(sums, tile, columns, width, partial, arrived);
+  if (complete && tile.owns_sum(width)) *out = sqrt(sums[0]);
+}
+
+// DeviceWatch.ask: the first update whose loss, norm or statistics (n,) are not finite clears
+// flag[0] and leaves its number in flag[1]. One block. (For a finite x, x − x is 0; ∞ − ∞ and
+// NaN − NaN are NaN, and so is any sum with them.)
+template <typename T>
+__global__ void finite_guard(const T* loss, const T* norm, const T* statistics, int* flag, int n,
+                             int number) {
+  T doubt = (*loss - *loss) + (*norm - *norm);
+  for (int i = threadIdx.x; i < n; i += THREADS) doubt += statistics[i] - statistics[i];
+  doubt = sum_of_block(doubt, 1);
+  if (threadIdx.x != 0 || doubt == T(0) || !flag[0]) return;
+  flag[0] = 0;
+  flag[1] = number;
+}
+
+// Minimax.discriminator, and NonSaturating.generator: of logits r (rows, 1) and f (others, 1),
+// where others may be 0, the loss mean(sign · softplus(slope · r) + rest · r) + mean softplus(f)
+// and its gradients
+template <typename T>
+__global__ void logistic_loss(const T* r, const T* f, T* d_real, T* d_fake, T* loss, T* partial,
+                              unsigned* arrived, int rows, int columns, int width, int others,
+                              T sign, T slope, T rest) {
+  Tile tile(columns, width);
+  T sums[] = {T(0), T(0)};
+  for (int i = tile.row; i < rows; i += tile.step) {
+    sums[0] += sign * softplus_of(slope * r[i]) + rest * r[i];
+    d_real[i] = (sign * slope * sigmoid_of(slope * r[i]) + rest) / T(rows);
+  }
+  for (int i = tile.row; i < others; i += tile.step) {
+    sums[1] += softplus_of(f[i]);
+    d_fake[i] = sigmoid_of(f[i]) / T(others);
+  }
+  bool complete = sum_of_grid(sums, tile, columns, width, partial, arrived);
+  if (complete && tile.owns_sum(width))
+    *loss = sums[0] / T(rows) + (others ? sums[1] / T(others) : T(0));
 }
 
 // ---- 5. Batch normalization ---------------------------------------------------------------------
@@ -370,77 +441,89 @@ __global__ void column_sums(const T* x, T* out, int rows, int columns, int width
 // y = γ (x − mean) / √(var + eps) + β needs sums over all rows before it can write any number of y,
 // so it is several launches: Σ x (column_sums); then x − mean with Σ (x − mean)²; then y. The
 // two passes for the variance are worth it: Σ x² / M − mean² loses every digit if |mean| ≫ √var.
+// All of them go over the matrix by tiles: so a thread divides once per column, not per number.
 
-// BatchNorm.forward, first half: centred = x − total / count, and
-// square (gridDim.y, columns) = Σ centred²
+// BatchNorm.forward, first half: centred = x − total / count, and square (columns,) = Σ centred²
 template <typename T>
-__global__ void batch_norm_center(const T* x, const T* total, T* centred, T* square, int rows,
-                                  int columns, int width, T count) {
+__global__ void batch_norm_center(const T* x, const T* total, T* centred, T* square, T* partial,
+                                  unsigned* arrived, int rows, int columns, int width, T count) {
   Tile tile(columns, width);
-  T sum = T(0);
+  T sums[] = {T(0)};
   if (tile.inside) {
     T mean = total[tile.column] / count;
     for (int r = tile.row; r < rows; r += tile.step) {
       T difference = x[r * columns + tile.column] - mean;
       centred[r * columns + tile.column] = difference;
-      sum += difference * difference;
+      sums[0] += difference * difference;
     }
   }
-  sum = sum_of_block(sum, width);
-  if (tile.owns_sum(width)) square[blockIdx.y * columns + tile.column] = sum;
+  if (!sum_of_grid(sums, tile, columns, width, partial, arrived)) return;
+  if (tile.owns_sum(width)) square[tile.column] = sums[0];
 }
 
-// BatchNorm.forward, second half: y = γ centred / √(square / count + eps) + β. Whoever owns a
-// number of the first row also writes the statistics of its column.
+// BatchNorm.forward, second half: y = f(γ centred / √(square / count + eps) + β), where f is the
+// activation behind it, or the identity. Whoever owns a number of the first row also writes 1 / √…,
+// and moves the running statistics of its column.
 template <typename T>
 __global__ void batch_norm_apply(const T* centred, const T* total, const T* square, const T* gamma,
-                                 const T* beta, T* y, T* mean, T* inverse, T* var, int n,
-                                 int columns, T count, T eps) {
-  FOR_EACH(i, n) {
-    int c = i % columns;
-    T scale = T(1) / sqrt(square[c] / count + eps);
-    y[i] = centred[i] * (gamma[c] * scale) + beta[c];
-    if (i < columns) {
-      mean[c] = total[c] / count;
-      inverse[c] = scale;
-      var[c] = square[c] / count;
-    }
+                                 const T* beta, T* y, T* inverse, T* running_mean, T* running_var,
+                                 int rows, int columns, int width, T count, T eps, T momentum,
+                                 int function, T slope) {
+  Tile tile(columns, width);
+  if (!tile.inside) return;
+  int c = tile.column;
+  T mean = total[c] / count, var = square[c] / count, scale = T(1) / sqrt(var + eps);
+  T factor = gamma[c] * scale, shift = beta[c];
+  for (int r = tile.row; r < rows; r += tile.step)
+    y[r * columns + c] = value_of(function, centred[r * columns + c] * factor + shift, slope);
+  if (tile.row == 0) {
+    inverse[c] = scale;
+    running_mean[c] += momentum * (mean - running_mean[c]);
+    running_var[c] += momentum * (var * (count / (count - T(1))) - running_var[c]);
   }
 }
 
-// BatchNorm.add_gradients, and the first half of backward: sums (gridDim.y, 2, columns), dβ = Σ dy
-// and dγ = Σ dy · x̂, both from one reading of dy
+// BatchNorm.add_gradients, and the first half of backward: sums (2, columns), dβ = Σ dy and
+// dγ = Σ dy · x̂, both from one reading of dy
 template <typename T>
-__global__ void batch_norm_sums(const T* dy, const T* centred, const T* inverse, T* sums, int rows,
-                                int columns, int width) {
+__global__ void batch_norm_sums(const T* dy, const T* centred, const T* inverse, T* sums,
+                                T* partial, unsigned* arrived, int rows, int columns, int width) {
   Tile tile(columns, width);
-  T dbeta = T(0), dgamma = T(0);
+  T both[] = {T(0), T(0)};
   if (tile.inside) {
     T scale = inverse[tile.column];
     for (int r = tile.row; r < rows; r += tile.step) {
       T g = dy[r * columns + tile.column];
-      dbeta += g;
-      dgamma += g * (centred[r * columns + tile.column] * scale);
+      both[0] += g;
+      both[1] += g * (centred[r * columns + tile.column] * scale);
     }
   }
-  dbeta = sum_of_block(dbeta, width);
-  dgamma = sum_of_block(dgamma, width);
+  if (!sum_of_grid(both, tile, columns, width, partial, arrived)) return;
   if (tile.owns_sum(width)) {
-    sums[blockIdx.y * 2 * columns + tile.column] = dbeta;
-    sums[(blockIdx.y * 2 + 1) * columns + tile.column] = dgamma;
+    sums[tile.column] = both[0];
+    sums[columns + tile.column] = both[1];
   }
 }
 
-// BatchNorm.backward, second half: dx = γ·inverse · (dy − dβ / count − x̂ · dγ / count);
-// sums (2, columns): dβ and dγ of the whole batch
+// BatchNorm.backward, second half: dx = γ·inverse · (dy − dβ / count − x̂ · dγ / count), with the
+// `totals` (2, columns) of the whole batch; and dγ, dβ += the `sums` of its part here, if `add`
 template <typename T>
 __global__ void batch_norm_gradient(const T* dy, const T* centred, const T* inverse,
-                                    const T* gamma, const T* sums, T* dx, int n, int columns,
-                                    T count) {
-  FOR_EACH(i, n) {
-    int c = i % columns;
-    T mean_dy = sums[c] / count, mean_product = sums[columns + c] / count;
-    dx[i] = (dy[i] - mean_dy - centred[i] * inverse[c] * mean_product) * (gamma[c] * inverse[c]);
+                                    const T* gamma, const T* sums, const T* totals, T* dx,
+                                    T* dgamma, T* dbeta, int rows, int columns, int width, T count,
+                                    int add) {
+  Tile tile(columns, width);
+  if (!tile.inside) return;
+  int c = tile.column;
+  T mean_dy = totals[c] / count, mean_product = totals[columns + c] / count * inverse[c];
+  T factor = gamma[c] * inverse[c];
+  for (int r = tile.row; r < rows; r += tile.step) {
+    int i = r * columns + c;
+    dx[i] = (dy[i] - mean_dy - centred[i] * mean_product) * factor;
+  }
+  if (add && tile.row == 0) {
+    dbeta[c] += sums[c];
+    dgamma[c] += sums[columns + c];
   }
 }
 
@@ -501,25 +584,30 @@ __global__ void unfold(const T* x, T* columns, int pixels, int width, GEOMETRY) 
     columns[p * size + tile.column] = windows.at(windows.row(p), column);
 }
 
-// fold: x (N, H, W, C), n numbers, the adjoint of unfold.
+// fold: x (N, H, W, C), the adjoint of unfold; rows = N · H.
 //
 // Windows overlap. With one thread per window, several threads would add to the same number at the
 // same time: a race. So ownership is turned round: a thread owns a number of x and gathers from the
 // windows that hold it. Number (h, w) stands at place kh of window oh if oh · S + kh = h + P: so kh
-// starts at (h + P) modulo S and grows by S, while oh falls by one each time.
+// starts at (h + P) modulo S and grows by S, while oh falls by one each time. Tiles again: a thread
+// owns one (w, c) and walks down the rows of the images, so that what w determines is divided once.
 template <typename T>
-__global__ void fold(const T* columns, T* x, int n, GEOMETRY) {
-  FOR_EACH(i, n) {
-    int c = i % C, w = i / C % W, h = i / C / W % H, image = i / C / W / H;
+__global__ void fold(const T* columns, T* x, int rows, int width, GEOMETRY) {
+  Tile tile(W * C, width);
+  if (!tile.inside) return;
+  int c = tile.column % C, w = tile.column / C;
+  int first_kw = (w + Pw) % Sw, last_ow = (w + Pw) / Sw;
+  for (int r = tile.row; r < rows; r += tile.step) {
+    int image = r / H, h = r % H;
     T sum = T(0);
     for (int kh = (h + Ph) % Sh, oh = (h + Ph) / Sh; kh < Kh && oh >= 0; kh += Sh, --oh) {
       if (oh >= OH) continue;
-      for (int kw = (w + Pw) % Sw, ow = (w + Pw) / Sw; kw < Kw && ow >= 0; kw += Sw, --ow) {
+      for (int kw = first_kw, ow = last_ow; kw < Kw && ow >= 0; kw += Sw, --ow) {
         if (ow >= OW) continue;
         sum += columns[((((image * OH + oh) * OW + ow) * Kh + kh) * Kw + kw) * C + c];
       }
     }
-    x[i] = sum;
+    x[r * W * C + tile.column] = sum;
   }
 }
 
@@ -542,7 +630,7 @@ __global__ void fold(const T* columns, T* x, int n, GEOMETRY) {
 // makes use of: an operand is anything with row(), column(), at() and `k_is_contiguous`. B is taken
 // transposed, so that in both the rows belong to the result and the columns are summed over.
 
-constexpr int SIDE = 64, DEPTH = 16, EACH = 4, ACROSS = SIDE / EACH;
+constexpr int SIDE = 64, DEPTH = 16, EACH = 4, ACROSS = SIDE / EACH, WIDE = SIDE + 2;
 
 // A matrix in memory; transposing it is swapping the strides.
 template <typename T>
@@ -566,9 +654,10 @@ struct Matrix {
 
 // Loads an operand's rows first_row … + 63, 16 columns at a time, into shared memory; zeros beyond
 // its ends. Neighbouring threads read along whichever axis is contiguous. A thread loads the same
-// rows in each step along k, so that it works out only once where they are. The 65th column of the
-// tile is never used: it sets rows apart by an odd number of the 32 banks that shared memory is
-// divided into, as threads that ask for different numbers of one bank are served one after another.
+// rows in each step along k, so that it works out only once where they are. The last two columns of
+// the tile are never used. Shared memory is divided into 32 banks, and threads that ask for different
+// numbers of one bank are served one after another: a warp stores 16 k of 2 rows, which WIDE = 66
+// puts at the banks 2k and 2k + 1, all different.
 template <typename T, typename Operand>
 struct Loader {
   static constexpr int LOADS = SIDE * DEPTH / THREADS;  // by each thread
@@ -587,7 +676,7 @@ struct Loader {
     int number = threadIdx.x + e * THREADS;
     return operand.k_is_contiguous ? number % DEPTH : number / SIDE;
   }
-  __device__ void load(int k0, T (*tile)[SIDE + 1]) const {
+  __device__ void load(int k0, T (*tile)[WIDE]) const {
 #pragma unroll
     for (int e = 0; e < LOADS; ++e)
       tile[column(e)][row(e)] = operand.at(rows[e], operand.column(k0 + column(e)));
@@ -606,7 +695,7 @@ struct Own {
 template <typename T, typename A, typename B>
 __device__ Own<T> tile_product(const A& a, const B& b, int first_row, int first_column,
                                int k_begin, int k_end) {
-  __shared__ T tile_a[DEPTH][SIDE + 1], tile_b[DEPTH][SIDE + 1];
+  __shared__ T tile_a[DEPTH][WIDE], tile_b[DEPTH][WIDE];
   Own<T> own = {};
   Loader<T, A> of_a(a, first_row);
   Loader<T, B> of_b(b, first_column);

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from minigan.backend.cuda.graph import is_made
+
 __all__ = [
     "LIMIT",
     "THREADS",
@@ -35,6 +37,10 @@ LIMIT = 2**31 - 1 - THREADS * MOST_BLOCKS
 
 #: Rows that a thread adds up before its block's sum is taken; most partial sums of a column.
 ROWS_EACH, MOST_PARTS = 16, 256
+#: Rows of a thread that sums nothing: few, so that there are many threads.
+FEW_ROWS = 4
+#: Single numbers in one array: who keeps one of them keeps all.
+NUMBERS = 256
 
 
 @cache
@@ -68,6 +74,7 @@ class Launching:
         self.xp = cupy
         self.device = cupy.cuda.runtime.getDevice()
         self._modules, self._functions = {}, {}
+        self._numbers, self._counters = {}, {}
 
     # Checks ------------------------------------------------------------------------------------
 
@@ -161,33 +168,46 @@ class Launching:
             )
         return self._modules[dtype]
 
-    # Column sums -------------------------------------------------------------------------------
+    # Sums over the rows of a matrix ------------------------------------------------------------
 
-    def _tiles(self, rows, columns):
-        """width, parts: how column sums cut a (rows, columns) matrix; see section 4 there."""
-        width = min(32, 1 << (columns - 1).bit_length())
-        parts = ceil_div(rows, THREADS // width * ROWS_EACH)
-        return width, max(1, min(parts, MOST_PARTS))
+    def _over_tiles(self, name, dtype, shape, arrays, *numbers, sums=0):
+        """Run a kernel over the tiles of a (rows, columns) matrix.
 
-    def _column_sums(self, x, out=None):
-        """Σ x (rows, columns) over the rows, added to `out` if it is given.
-
-        One launch, or two if there are many rows.
+        sums: how many each column has, of all rows; then the kernel also takes the place for
+        partial sums and the counters of blocks. See section 4 there.
         """
-        width, parts = self._tiles(*x.shape)
-        if parts > 1:
-            partial = self._new("partial sums", (parts, x.shape[1]), x.dtype)
-            self._sum_tiles(x, partial, width, parts, False)
-            return self._column_sums(partial, out)
-        accumulate = out is not None
-        out = out if accumulate else self._new("sums", (x.shape[1],), x.dtype)
-        self._sum_tiles(x, out, width, 1, accumulate)
+        rows, columns = shape
+        width = min(32, 1 << (columns - 1).bit_length())
+        across = ceil_div(columns, width)
+        each, most = (ROWS_EACH, MOST_PARTS) if sums else (FEW_ROWS, MOST_BLOCKS // across)
+        parts = max(1, min(ceil_div(rows, THREADS // width * each), most))
+        if sums:
+            partial = self._new("partial sums", (parts, sums * columns), dtype)
+            arrays = *arrays, partial, self._block_counters(across)
+        self._launch(name, dtype, (across, parts), *arrays, rows, columns, width, *numbers)
+
+    def _block_counters(self, count):
+        """`count` zeros, uint32, with which blocks count themselves: they leave zeros behind."""
+        if count not in self._counters:
+            self._counters[count] = self.xp.zeros(count, "uint32")
+        return self._counters[count]
+
+    def _column_sums(self, x, out, accumulate=False, scale=1.0):
+        """out (columns,) = (or +=) scale · Σ x (rows, columns) over the rows; and `out`."""
+        self._over_tiles("column_sums", x.dtype, x.shape, (x, out), accumulate, scale, sums=1)
         return out
 
-    def _collapse(self, partial):
-        """The sums (columns,) of the partial sums (parts, columns) that a kernel left."""
-        return partial[0] if len(partial) == 1 else self._column_sums(partial)
+    def _number(self, dtype):
+        """A number () for a kernel to write. An array of its own would take 512 bytes.
 
-    def _sum_tiles(self, x, out, width, parts, accumulate):
-        grid = ceil_div(x.shape[1], width), parts
-        self._launch("column_sums", x.dtype, grid, x, out, *x.shape, width, accumulate)
+        In a graph it has one: the graph writes there again, when others may own such an array.
+        """
+        if is_made():
+            return self.xp.empty((), dtype)
+        if dtype not in self._numbers:
+            self._numbers[dtype] = self._deal(dtype)
+        return next(self._numbers[dtype])
+
+    def _deal(self, dtype):
+        while True:
+            yield from self.xp.empty(NUMBERS, dtype)

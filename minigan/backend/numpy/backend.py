@@ -17,6 +17,8 @@ class NumpyBackend:
     xp = np
     #: After how many updates `finite.py` looks whether training is still finite: every one.
     patience = 1
+    #: No form of two neighbours.
+    pairs = {}  # noqa: RUF012  (never written to)
 
     def __init__(self, name="numpy", ranks=None):
         self.name, self.ranks = name, ranks
@@ -78,6 +80,22 @@ class NumpyBackend:
         """Whether every number of x is finite (on all ranks)."""
         found = bool(np.isfinite(x).all())
         return found if self.ranks is None else not self.ranks.largest(not found)
+
+    def mean(self, x):
+        """Σ x / N of x (N, 1)."""
+        return x.sum() / len(x)
+
+    def norm(self, x):
+        """√(Σ x²) of a vector x (n,)."""
+        return x.dot(x) ** 0.5
+
+    def drawn(self, draw, shape):
+        """draw(shape), random numbers of a generator."""
+        return draw(shape)
+
+    def stepper(self, game):
+        """The function that makes a step of the game: its own."""
+        return game.step
 
     def random_uniform(self, shape, dtype, key):
         """U[0, 1), a function of the key (an integer below 2⁶⁴) and nothing else: see philox.py."""

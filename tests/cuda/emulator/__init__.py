@@ -4,8 +4,9 @@
 
 A kernel that reads or writes out of bounds, that races, that forgets a barrier or reads shared
 memory that nobody wrote raises an EmulatorError that names the line. `machine` says in which order
-threads run and remembers every launch. Streams, memory pools and the rounding of fused
-multiply-adds are not emulated; times mean nothing.
+threads run and remembers every launch. Streams can be captured, and what they hold is then launched
+as a graph; pools give freed memory to the next array. That streams run beside each other and the
+rounding of fused multiply-adds are not emulated; times mean nothing.
 """
 
 from types import SimpleNamespace
@@ -14,8 +15,11 @@ import numpy as np
 
 from .arrays import asarray, asnumpy, empty, empty_like, lifted, ndarray
 from .build import compiler
+from .cublas import load as load_cublas
 from .machine import EmulatorError, machine
+from .memory import Pool, using_allocator
 from .module import CompileException, RawModule
+from .streams import Graph, Stream, get_current_stream
 
 #: Functions that NumPy and CuPy share, of those that the library and the tests need.
 SHARED = (
@@ -34,8 +38,14 @@ cuda = SimpleNamespace(
         getDevice=lambda: 0,
         getDeviceProperties=lambda device: {"name": b"CPU emulator", "major": 9, "minor": 0},
         runtimeGetVersion=lambda: 13000,
-    )
+    ),
+    Graph=Graph,
+    MemoryPool=Pool,
+    Stream=Stream,
+    get_current_stream=get_current_stream,
+    using_allocator=using_allocator,
 )
 
 __all__ = ["CompileException", "EmulatorError", "RawModule", "asarray", "asnumpy", "compiler",
-           "cuda", "empty", "empty_like", "finfo", "machine", "ndarray", *SHARED]  # fmt: skip
+           "cuda", "empty", "empty_like", "finfo", "load_cublas", "machine", "ndarray",
+           *SHARED]  # fmt: skip

@@ -4,11 +4,15 @@ What works here must work on a GPU, so that this offers less than NumPy does: on
 methods that CuPy has too, no mixing with NumPy arrays, no silent conversion to one.
 """
 
+import functools
+import operator
 from types import SimpleNamespace
 
 import numpy as np
 
 from .machine import machine
+from .memory import allocate
+from .streams import capturing, operate, refuse
 
 __all__ = ["asarray", "asnumpy", "empty", "empty_like", "lifted", "ndarray"]
 
@@ -52,15 +56,30 @@ def wrap(result):
 
 
 def lifted(function, keywords=None):
-    """A NumPy function, or a method of a NumPy array, for device arrays."""
+    """A NumPy function, or a method of NumPy arrays, for device arrays."""
 
     def call(*args, **kwargs):
         if keywords is not None and not kwargs.keys() <= set(keywords):
             raise TypeError(f"CuPy's {function.__name__} takes {keywords}, got {list(kwargs)}")
-        result = function(*map(unwrap, args), **{k: unwrap(v) for k, v in kwargs.items()})
-        return kwargs["out"] if isinstance(kwargs.get("out"), ndarray) else wrap(result)
+        out = kwargs.get("out")
+        args, kwargs = unwrap(args), {k: unwrap(v) for k, v in kwargs.items()}
+        refuse_in_a_graph(function.__name__, args)
+        result = operate(function, args, kwargs, kwargs.get("out"))
+        return out if isinstance(out, ndarray) else wrap(result)
 
     return call
+
+
+def refuse_in_a_graph(name, args):
+    """What CuPy cannot do while a stream is captured: cuBLAS, and copies of addresses."""
+    if capturing() is None:
+        return
+    if name in ("dot", "matmul", "einsum") and not all(np.ndim(x) == 1 for x in args):
+        raise NotImplementedError(
+            "calling cuBLAS API during stream capture is currently unsupported"
+        )
+    if name == "concatenate" and len(args[0]) > 8:  # of so many, CuPy makes a table
+        refuse("H2D transfers are disallowed")
 
 
 class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
@@ -82,11 +101,12 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
     flags = property(lambda self: self._host.flags)
     T = property(lambda self: ndarray(self._host.T))
     device = property(lambda self: SimpleNamespace(id=0))
+    data = property(lambda self: SimpleNamespace(ptr=self._host.ctypes.data))
 
     def __getattr__(self, name):
         if name not in METHODS:
             raise AttributeError(f"the emulated array has no {name!r}; has CuPy's? Then add it")
-        return lifted(getattr(self._host, name), METHODS[name].split())
+        return functools.partial(lifted(getattr(np.ndarray, name), METHODS[name].split()), self)
 
     def __len__(self):
         return len(self._host)
@@ -98,19 +118,26 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
         index = unwrap(index)
         parts = index if isinstance(index, tuple) else (index,)
         if any(isinstance(i, np.ndarray) and i.dtype == bool for i in parts):
+            refuse("D2H transfers are disallowed")
             machine.log_host_read("x[mask]")  # how many are there? The shape has to be known
-        return wrap(self._host[index])
+        if any(isinstance(i, list) for i in parts):
+            refuse("H2D transfers are disallowed")
+        if len(parts) == self.ndim and all(isinstance(i, int) for i in parts):
+            index = (*parts, ...)  # one number, too, is a view
+        return wrap(operate(operator.getitem, (self._host, index), {}))
 
     def __setitem__(self, index, value):
-        self._host[unwrap(index)] = unwrap(value)
+        operate(operator.setitem, (self._host, unwrap(index), unwrap(value)), {}, self._host)
 
     def fill(self, value):
-        self._host.fill(unwrap(value))
+        operate(np.ndarray.fill, (self._host, unwrap(value)), {}, self._host)
 
     def set(self, host):
         """Copy a NumPy array of the same shape and dtype to the device."""
+        refuse("H2D transfers are disallowed")
         if self.shape != host.shape or self.dtype != host.dtype:
             raise ValueError(f"expected {self.dtype} {self.shape}, got {host.dtype} {host.shape}")
+        machine.operations.append("copy")
         self._host[...] = host
 
     # NumPy's ufuncs and operators ----------------------------------------------------------------
@@ -122,7 +149,11 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
             raise TypeError("a device array cannot be written into a NumPy array")
         if out:
             kwargs["out"] = unwrap(out)
-        result = getattr(ufunc, method)(*map(unwrap, inputs), **kwargs)
+        inputs = unwrap(inputs)
+        refuse_in_a_graph(ufunc.__name__, inputs)
+        target = kwargs["out"][0] if out else None
+        function = ufunc if method == "__call__" else getattr(ufunc, method)
+        result = operate(function, inputs, kwargs, target)
         return out[0] if out else wrap(result)
 
     def __array__(self, *args, **kwargs):
@@ -131,6 +162,7 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
     # What makes the host wait for the device -----------------------------------------------------
 
     def _read(self, what, convert):
+        refuse("D2H transfers are disallowed")
         machine.log_host_read(what)
         return convert(self._host)
 
@@ -168,8 +200,13 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
 def asarray(a, dtype=None):
     """`a`, a device array or anything on the host, as a device array."""
     if isinstance(a, ndarray):
-        return a if dtype is None or a.dtype == dtype else ndarray(a._host.astype(dtype))
-    return ndarray(np.array(a, dtype, order="C"))
+        return a if dtype is None or a.dtype == dtype else a.astype(dtype)
+    refuse("H2D transfers are disallowed")
+    host = np.array(a, dtype, order="C")
+    there = allocate(host.shape, host.dtype)
+    there[...] = host
+    machine.operations.append("copy")
+    return ndarray(there)
 
 
 def asnumpy(a):
@@ -179,9 +216,7 @@ def asnumpy(a):
 
 def empty(shape, dtype=float):
     """Poisoned memory: all bytes 255, which is NaN, so that what nobody writes is seen."""
-    host = np.empty(shape, dtype)
-    host.reshape(-1).view(np.uint8).fill(255)
-    return ndarray(host)
+    return ndarray(allocate(shape, dtype))
 
 
 def empty_like(a, dtype=None):

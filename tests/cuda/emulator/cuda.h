@@ -37,6 +37,7 @@ void emu_block_barrier(int line);
 void emu_warp_barrier(unsigned mask);
 uint64_t emu_exchange(unsigned mask, uint64_t value, int lane);  // lane < 0: a ballot
 void emu_atomic(void* address, unsigned size);
+void emu_fence();
 void* emu_dynamic_shared();
 }
 #define threadIdx emu_self.tid
@@ -92,6 +93,8 @@ EMU_ATOMIC(atomicAdd, old + v)
 EMU_ATOMIC(atomicMax, old > v ? old : v)
 EMU_ATOMIC(atomicMin, old < v ? old : v)
 EMU_ATOMIC(atomicExch, v)
+EMU_ATOMIC(atomicInc, old >= v ? 0 : old + 1)
+inline void __threadfence() { emu_fence(); }
 
 template <class T> T __ldg(const T* p) { return *p; }
 template <class A, class B> constexpr std::common_type_t<A, B> max(A a, B b) { return a > b ? a : b; }

@@ -16,6 +16,7 @@ import numpy as np
 from .arrays import ndarray
 from .build import HERE, CompileException, build
 from .machine import EmulatorError, machine
+from .streams import capturing
 
 __all__ = ["CompileException", "RawModule"]
 
@@ -42,6 +43,17 @@ class Region(ctypes.Structure):
         ("granule", ctypes.c_int),
         ("shared", ctypes.c_int),
         ("name", ctypes.c_char_p),
+    )
+
+
+class Traffic(ctypes.Structure):
+    """EmuTraffic in runtime.cpp: what all warps together asked of memory at one instruction."""
+
+    _fields_ = (
+        ("pc", ctypes.c_void_p),
+        ("shared", ctypes.c_int),
+        ("passes", ctypes.c_long),
+        ("ideal", ctypes.c_long),
     )
 
 
@@ -79,6 +91,7 @@ def runtime():
     library = ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
     library.emu_message.restype = ctypes.c_char_p
     library.emu_where.restype = ctypes.c_void_p
+    library.emu_traffic.restype = ctypes.POINTER(Traffic)
     return library, path
 
 
@@ -145,6 +158,14 @@ class Compiled:
     def _kernels(self):
         return {name.split("<")[0] for name in self.entries}
 
+    def lines(self, pcs):
+        """The lines of the source that these program counters stand at."""
+        places = [hex(pc - 1 - self._base) for pc in pcs]
+        command = ["addr2line", "-a", "-i", "-e", self.path, *places]
+        answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        found = re.findall(r"^0x[0-9a-f]+\n.*?:(\d+)", answer, re.MULTILINE)
+        return [self.code.splitlines()[int(line) - 1].strip() for line in found]
+
     def place(self, pc, line):
         """The line of the source that a program counter stands at, in words."""
         if pc:
@@ -183,7 +204,10 @@ class Argument(NamedTuple):
 
 
 def launch(module, name, grid, block, args, *, shared_mem=0):
-    """Run a kernel for all its threads; raises EmulatorError, or TypeError for wrong arguments."""
+    """Run a kernel for all its threads, or note it in the graph that is captured.
+
+    Raises EmulatorError, or TypeError for wrong arguments.
+    """
     grid, block = _size(name, "grid", grid), _size(name, "block", block)
     threads = block[0] * block[1] * block[2]
     if threads > MAX_THREADS or block[2] > 64 or any(map(int.__gt__, grid, MAX_GRID)):
@@ -197,8 +221,12 @@ def launch(module, name, grid, block, args, *, shared_mem=0):
         _argument(f"{name}, argument {i}", value, entry.parameters[i])
         for i, value in enumerate(args)
     ]
-    machine.launches.append((name, grid, block))
-    _run(module, name, grid, block, arguments, shared_mem)
+    run = functools.partial(_run, module, name, grid, block, arguments, shared_mem)
+    if capturing() is None:
+        machine.operations.append(name.split("<")[0])
+        run()
+    else:
+        capturing().note(run, [value._host for value in args if isinstance(value, ndarray)])
 
 
 def _size(name, what, size):
@@ -233,6 +261,9 @@ def _scalar(where, value, parameter):
 
 
 def _run(module, name, grid, block, arguments, shared_mem):
+    machine.launches.append((name, grid, block))
+    if not machine.runs:
+        return
     library, _ = runtime()
     regions = [a.region for a in arguments if a.region] + module.shared[name]
     pointers = [ctypes.addressof(a.buffer) for a in arguments]
@@ -246,7 +277,15 @@ def _run(module, name, grid, block, arguments, shared_mem):
         len(regions),
         machine.order,
         machine.checks,
+        machine.traffic is not None,
     )
+    if machine.traffic is not None:
+        table = library.emu_traffic()[: library.emu_traffic_count()]
+        lines = module.lines([row.pc for row in table])
+        machine.traffic += [
+            (name.split("<")[0], line, bool(row.shared), row.passes, row.ideal)
+            for row, line in zip(table, lines, strict=True)
+        ]
     if not good:
         place = module.place(library.emu_where(), library.emu_where_line())
         raise EmulatorError(f"{name}: {library.emu_message().decode()}{place}")

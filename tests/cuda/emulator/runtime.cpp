@@ -21,7 +21,9 @@
 #include <ucontext.h>
 
 #include <algorithm>
+#include <map>
 #include <random>
+#include <set>
 #include <vector>
 
 extern "C" {
@@ -31,6 +33,11 @@ struct EmuRegion {  // memory that the kernel may touch; the table in module.py 
   size_t bytes;
   int granule, shared;  // bytes per cell; shared memory of a block, or an argument
   const char* name;
+};
+struct EmuTraffic {  // of all warps at one instruction; module.py mirrors it
+  void* pc;
+  int shared;
+  long passes, ideal;
 };
 }
 
@@ -47,6 +54,8 @@ struct Thread {
   int line;                  // of the block barrier
   uint64_t brought, shown;   // to a shuffle; what the others see once all have come
   bool present;
+  unsigned fence;            // barriers passed before its last fence, plus one
+  bool counted;              // it has passed an atomic
 };
 // Who touched a cell, and when. `run` counts the blocks that ever ran, so that the stamps of earlier
 // launches are out of date by themselves and nothing has to be cleared.
@@ -70,7 +79,16 @@ std::vector<unsigned> warp_barriers; // passed, by warp
 unsigned barriers;                   // passed by this block
 std::vector<int> block_order;
 unsigned run, first_run;             // of this block, and of the first block of this launch
+std::vector<unsigned> published;     // of each run of this launch: before which barrier, or 0
+int seer;                            // the thread by which this block sees what was published, or -1
+unsigned seen;                       // the barriers passed when it began to
 int started, alive;
+
+struct Access { void* pc; size_t offset; unsigned size; int shared, region; };
+bool counting;
+std::vector<std::vector<Access>> accesses;  // of each thread of this block, in order
+std::map<void*, EmuTraffic> traffic;        // of this launch, by instruction
+std::vector<EmuTraffic> traffic_table;
 
 bool failed, checking;
 char message[1024];
@@ -226,10 +244,19 @@ Stamp now() {
   return {run, me, barriers, warp_barriers[me / 32]};
 }
 
+// Blocks of one launch may run in any order. But by a barrier, a fence and then an atomic, a block
+// publishes what its threads did before that barrier; and after an atomic, a fence and a barrier, its
+// threads see what others have published. (Which atomic, and what it returned, is not looked at.)
+bool ordered_across_blocks(const Stamp& s) {
+  if (s.run < first_run) return true;
+  bool sees = seer == self->thread || (seer >= 0 && barriers > seen);
+  return sees && s.barriers < published[s.run - first_run];
+}
+
 // Did that access happen before this one, whatever the order in which threads run?
 bool ordered(const Stamp& s) {
   int me = self->thread;
-  if (s.run != run) return s.run < first_run;  // blocks of one launch may run in any order
+  if (s.run != run) return ordered_across_blocks(s);
   bool same_warp = s.thread / 32 == me / 32;
   return s.thread == me || s.barriers < barriers || (same_warp && s.warp_barriers < warp_barriers[me / 32]);
 }
@@ -305,8 +332,42 @@ void touch(void* address, unsigned size, bool write, bool atomic, void* pc) {
   Region* r = find(a, size);
   if (!r) out_of_bounds(a, size, what, pc);
   long offset = a - r->base;
+  if (counting) accesses[self->thread].push_back({pc, (size_t)offset, size, r->shared, int(r - regions.data())});
   for (unsigned k = 0; k < size; k += std::min(size, 4u))
     check_cell(r->cells[(offset + k) / r->granule], *r, offset, write, atomic, what, pc);
+}
+
+// ---- Traffic ------------------------------------------------------------------------------------
+
+// The lanes of a warp execute an instruction together. Global memory is then served in sectors of 32
+// bytes; shared memory in passes, in each of which each of the 32 banks (a word of 4 bytes in turn)
+// gives one word, to all who ask for it. With how few could the same bytes be had? (In a loop, the
+// k-th time that a lane comes to an instruction is taken for one with the k-th time of the others.)
+void count_warp(const std::vector<Access>& lanes) {
+  std::set<size_t> words, sectors;
+  std::map<size_t, int> of_bank;
+  for (auto& a : lanes)
+    for (size_t byte = a.offset; byte < a.offset + a.size; byte += 4) {
+      sectors.insert((size_t)a.region << 48 | byte / 32);
+      if (words.insert((size_t)a.region << 48 | byte / 4).second) ++of_bank[byte / 4 % 32];
+    }
+  auto& sum = traffic[lanes[0].pc];
+  sum.pc = lanes[0].pc, sum.shared = lanes[0].shared;
+  int most = 0;
+  for (auto& [bank, count] : of_bank) most = std::max(most, count);
+  sum.passes += sum.shared ? most : (long)sectors.size();
+  sum.ideal += sum.shared ? (long)(words.size() + 31) / 32 : (long)(words.size() + 7) / 8;
+}
+
+void count_block() {
+  for (size_t first = 0; first < accesses.size(); first += 32) {
+    std::map<std::pair<void*, int>, std::vector<Access>> together;
+    for (size_t t = first; t < std::min(first + 32, accesses.size()); ++t) {
+      std::map<void*, int> times;
+      for (auto& a : accesses[t]) together[{a.pc, times[a.pc]++}].push_back(a);
+    }
+    for (auto& [key, lanes] : together) count_warp(lanes);
+  }
 }
 
 // ---- A launch -----------------------------------------------------------------------------------
@@ -318,6 +379,8 @@ void run_block(int b) {
   std::fill(threads.begin(), threads.end(), Thread());
   std::fill(warp_barriers.begin(), warp_barriers.end(), 0);
   barriers = started = 0;
+  seer = -1;
+  if (counting) accesses.assign(threads.size(), {});
   alive = (int)threads.size();
   while (alive && !failed) {
     if (started < (int)threads.size()) {
@@ -332,6 +395,7 @@ void run_block(int b) {
       fail(nullptr, 0, "deadlock: threads wait at different barriers");
     }
   }
+  if (counting) count_block();
 }
 
 }  // namespace
@@ -341,13 +405,18 @@ extern "C" {
 const char* emu_message() { return message; }
 void* emu_where() { return where; }
 int emu_where_line() { return where_line; }
+const EmuTraffic* emu_traffic() { return traffic_table.data(); }
+int emu_traffic_count() { return (int)traffic_table.size(); }
 
 // order_seed: 0 starts threads and blocks in rising order, 1 in falling order, others shuffle.
-// checks: whether accesses to memory are checked; barriers always are.
+// checks: whether accesses to memory are checked; barriers always are. counts: whether emu_traffic()
+// tells of this launch.
 // Returns whether the launch went well; if not, emu_message() says why.
 int emu_launch(void (*call)(void**), void** args, const unsigned* grid, const unsigned* dim, size_t dynamic,
                const EmuRegion* given, int count, unsigned order_seed,
-               int checks) {
+               int checks, int counts) {
+  counting = counts && checks;
+  traffic.clear();
   kernel = call, arguments = args, failed = false, checking = checks, self = nullptr;
   emu_self = {{}, {}, {dim[0], dim[1], dim[2]}, {grid[0], grid[1], grid[2]}};
   int n = (int)(dim[0] * dim[1] * dim[2]), blocks = (int)(grid[0] * grid[1] * grid[2]);
@@ -375,11 +444,14 @@ int emu_launch(void (*call)(void**), void** args, const unsigned* grid, const un
     if (order_seed > 1) std::shuffle(list->begin(), list->end(), random);
   }
   first_run = run + 1;
+  published.assign(blocks, 0);
   for (int b : block_order) {
     if (failed) break;
     ++run;
     run_block(b);
   }
+  traffic_table.clear();
+  for (auto& [pc, sum] : traffic) traffic_table.push_back(sum);
   if (failed) {  // threads stopped half-way: their stacks are of no more use
     for (Fiber* f : fibers) munmap(f->stack, STACK), delete f;
     fibers.clear();
@@ -392,7 +464,17 @@ int emu_launch(void (*call)(void**), void** args, const unsigned* grid, const un
 
 void emu_block_barrier(int line) { wait_at(AT_BLOCK_BARRIER, 0, line); }
 void emu_warp_barrier(unsigned mask) { wait_for_warp(mask, __builtin_return_address(0)); }
-void emu_atomic(void* p, unsigned size) { touch(p, size, true, true, __builtin_return_address(0)); }
+void emu_atomic(void* p, unsigned size) {
+  touch(p, size, true, true, __builtin_return_address(0));
+  Thread& t = threads[self->thread];
+  if (t.fence == barriers + 1) published[run - first_run] = barriers;
+  t.counted = true;
+}
+void emu_fence() {
+  Thread& t = threads[self->thread];
+  t.fence = barriers + 1;
+  if (t.counted && seer < 0) seer = self->thread, seen = barriers;
+}
 void* emu_dynamic_shared() { return dynamic_shared.data(); }
 
 uint64_t emu_exchange(unsigned mask, uint64_t value, int lane) {

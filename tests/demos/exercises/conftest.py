@@ -133,7 +133,7 @@ SOLUTIONS = {
             "D.add_gradients(d_fake, fake_caches)\n"
             "return {'discriminator_loss': loss, 'real_logit': real_logits.mean(),\n"
             "        'fake_logit': fake_logits.mean(),\n"
-            "        'discriminator_gradient_norm': norm(D.gradients)}"
+            "        'discriminator_gradient_norm': D.backend.norm(D.gradients)}"
         ),
     },
     "11_generator_step": {
@@ -148,7 +148,8 @@ SOLUTIONS = {
             "loss, d_fake = self.feedback(fake, x)\n"
             "G.zero_gradients()\n"
             "G.add_gradients(d_fake, caches)\n"
-            "return {'generator_loss': loss, 'generator_gradient_norm': norm(G.gradients)}"
+            "size = G.backend.norm(G.gradients)\n"
+            "return {'generator_loss': loss, 'generator_gradient_norm': size}"
         ),
     },
     "12_adam": {
