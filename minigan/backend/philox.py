@@ -31,14 +31,14 @@ def split_key(key):
 
 def philox(counter, key0, key1):
     """The words (4, n) for n counters (4, n), all uint32: ten rounds of multiply and exchange."""
-    c, keys = counter.astype(np.uint64), [int(key0), int(key1)]
+    a, b, c, d = counter.astype(np.uint64)
+    keys = [int(key0), int(key1)]
     for _ in range(10):
-        p, q = np.uint64(0xD2511F53) * c[0], np.uint64(0xCD9E8D57) * c[2]
+        p, q = np.uint64(0xD2511F53) * a, np.uint64(0xCD9E8D57) * c
         first, second = (np.uint64(key) for key in keys)
-        high = (q >> _HALF) ^ c[1] ^ first, (p >> _HALF) ^ c[3] ^ second
-        c = np.stack([high[0], q & _LOW, high[1], p & _LOW])
+        a, b, c, d = (q >> _HALF) ^ b ^ first, q & _LOW, (p >> _HALF) ^ d ^ second, p & _LOW
         keys = [(keys[0] + 0x9E3779B9) % (1 << 32), (keys[1] + 0xBB67AE85) % (1 << 32)]
-    return c.astype(np.uint32)
+    return np.stack([a, b, c, d]).astype(np.uint32)
 
 
 def uniform(shape, dtype, key):

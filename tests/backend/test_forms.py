@@ -462,8 +462,8 @@ def statistics_taken_for_constants(original, layer, dy, cache):
     return original(layer, dy, (normalized, sigma, False))
 
 
-@breaks(forms, "batch_norm_dx", on="BatchNorm.backward")
-@breaks(forms, "batch_norm_dx", on="BatchNorm.backpropagate")
+@breaks(normalization, "batch_norm_dx", on="BatchNorm.backward")
+@breaks(normalization, "batch_norm_dx", on="BatchNorm.backpropagate")
 def sums_swapped(original, layer, dy, cache, sum_dy, sum_product):
     return original(layer, dy, cache, sum_product, sum_dy)
 
