@@ -30,7 +30,7 @@ from minigan import (
     gradcheck,
 )
 from minigan.backend import NumpyBackend, cuda, fastest
-from minigan.backend.numpy import convolution, forms
+from minigan.backend.numpy import convolution, forms, normalization
 
 FORMS = get_backend("numpy").forms
 ALL = [(kind, method) for kind, methods in FORMS.items() for method in methods]
