@@ -12,6 +12,7 @@ import argparse
 import collections
 import dataclasses
 import importlib.util
+import os
 import statistics
 import time
 
@@ -130,7 +131,7 @@ def by_method(workload, steps=20, flags=()):
 def parts(workload, flags):
     """The networks of a workload, their optimizers, and step(i)."""
     batches = workloads.batches(workload)
-    threadpool_limits(1 if "one" in flags else None)
+    threadpool_limits(1 if "one" in flags else os.cpu_count())
     if workload.penalty:
         critic, optimizer, step = minigan_peer.critic_parts(workload, batches)
         return [critic], [optimizer], step
