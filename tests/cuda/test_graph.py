@@ -208,7 +208,7 @@ def test_a_baked_key_is_caught(emulator, monkeypatch):
 def old_draws(self, inputs):
     self.fill(inputs)
     self.launches.launch()
-    return dict(zip(self.names, self.figures.copy(), strict=True))
+    return self.named(self.numbers.copy())
 
 
 @pytest.mark.parametrize("name", ["dense", "WGAN-GP"])  # dropout's masks, a penalty's points
@@ -248,7 +248,8 @@ def test_a_pool_that_is_gone_is_caught(emulator, monkeypatch):
 
     def forgetful(self, function):
         capture(self, function)
-        self.pool = self.figures = None
+        self.pool = self.numbers = None
+        self.given = []
 
     monkeypatch.setattr(graph.Graph, "capture", forgetful)
     assert differs("dense", emulator) == "the graph uses memory whose pool is gone"
@@ -279,7 +280,7 @@ def test_figures_that_are_not_copied_are_caught(emulator, monkeypatch):
         for draw, array in self.draws:
             array[...] = self.xp.asarray(draw(array.shape))
         self.launches.launch()
-        return dict(zip(self.names, self.figures, strict=True))
+        return self.named(self.numbers)
 
     monkeypatch.setattr(graph.Graph, "launch", launch)
     assert differs("dense", emulator) == ["figures"]

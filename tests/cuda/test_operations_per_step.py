@@ -20,6 +20,7 @@ from workloads import WORKLOADS, batches
 #: As tests/benchmarks/README.md says.
 MOST = {"W1": 80, "W2": 90, "W3": 130}
 MOST_BY_GRAPHS = {"W1": 12, "W3": 22}
+MOST_NODES = {"W1": 80, "W3": 120}
 
 
 def operations(name, backend, machine):
@@ -48,6 +49,8 @@ def test_operations_beside_the_graphs(name, emulated, emulator):
     for i in range(3):  # rehearsed, captured, launched
         step(i)
     emulator.machine.operations.clear()
+    emulator.machine.graphs.clear()
     step(3)
-    found = Counter(emulator.machine.operations)
+    found, nodes = Counter(emulator.machine.operations), sum(emulator.machine.graphs)
+    assert 30 < nodes <= MOST_NODES[name], emulator.machine.graphs
     assert found["graph"] == 2 and found.total() <= MOST_BY_GRAPHS[name], found

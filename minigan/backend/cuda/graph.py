@@ -30,10 +30,13 @@ from contextvars import ContextVar
 from functools import cache, partial
 from operator import is_
 
-__all__ = ["drawn", "is_made", "stepper"]
+__all__ = ["drawn", "number", "stepper"]
 
 #: The graph that is rehearsed or captured, in this thread.
 MAKING = ContextVar("the graph that is made", default=None)
+
+#: Single numbers of a graph that share an array: losses, means, norms.
+NUMBERS = 64
 
 #: Kinds of steps that are remembered: batches of another size, steps with a penalty and without.
 MOST_KINDS = 8
@@ -54,9 +57,10 @@ def drawn(draw, shape):
     return draw(shape) if graph is None else graph.draw(draw, shape)
 
 
-def is_made():
-    """Whether a graph is rehearsed or captured, in this thread."""
-    return MAKING.get() is not None
+def number(dtype):
+    """Where a graph is made, a number () of its own for a kernel to write; else None."""
+    graph = MAKING.get()
+    return None if graph is None else graph.number(dtype)
 
 
 class GraphStep:
@@ -159,6 +163,7 @@ class Graph:
         self.xp, self.inputs = xp, [xp.empty_like(x) for x in inputs]
         self.draws = []  # the generators' methods, each with the array for what it draws
         self.unused = None  # of those, while the graph is captured
+        self.numbers, self.given = None, []  # an array, and the single numbers in it given so far
         self.pool, self.launches = xp.cuda.MemoryPool(), None
 
     def rehearse(self, function, inputs):
@@ -168,7 +173,7 @@ class Graph:
 
     def capture(self, function):
         """Note the launches of `function`; RuntimeError or MemoryError where that cannot be."""
-        self.unused = iter(self.draws)
+        self.unused, self.given = iter(self.draws), []
         stream = self.xp.cuda.Stream(non_blocking=True)  # the default stream cannot be captured
         with self.xp.cuda.using_allocator(self.pool.malloc), stream:
             stream.begin_capture()
@@ -200,15 +205,32 @@ class Graph:
             raise RuntimeError("other random numbers are drawn than in the step before")
         return array
 
+    def number(self, dtype):
+        """A number () for a kernel to write: all in one array, so that one copy has all figures."""
+        if not self.given:
+            self.numbers = self.xp.empty(NUMBERS, dtype)
+        if self.numbers.dtype != dtype or len(self.given) == NUMBERS:
+            return self.xp.empty((), dtype)
+        self.given.append(self.numbers[len(self.given)])
+        return self.given[-1]
+
     def collect(self, figures):
-        """Note one more thing: that figures, numbers in many places, go into one array."""
+        """Which of the numbers each figure is; what lies elsewhere is copied to one more."""
+        self.places = {}
         for name, figure in figures.items():
             if not isinstance(figure, self.xp.ndarray):
                 raise RuntimeError(f"the figure {name} is computed on the host")
-        self.names, first = list(figures), next(iter(figures.values()))
-        self.figures = self.xp.empty(len(figures), first.dtype)
-        for i, figure in enumerate(figures.values()):
-            self.figures[i] = figure
+            found = [place for place, mine in enumerate(self.given) if mine is figure]
+            if not found:
+                found = [len(self.given)]
+                self.number(self.numbers.dtype if self.given else figure.dtype)[...] = figure
+            if found[0] == NUMBERS:
+                raise RuntimeError(f"the gradients need more than {NUMBERS} single numbers")
+            self.places[name] = found[0]
+
+    def named(self, numbers):
+        """The figures, of an array like `numbers`."""
+        return {name: numbers[place] for name, place in self.places.items()}
 
     def fill(self, inputs):
         """Copy what is new to where the graph will look for it."""
@@ -221,7 +243,7 @@ class Graph:
         for draw, array in self.draws:
             array[...] = self.xp.asarray(draw(array.shape))
         self.launches.launch()
-        return dict(zip(self.names, self.figures.copy(), strict=True))
+        return self.named(self.numbers[: len(self.given)].copy())
 
 
 def why_not(game):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minigan.backend.cuda.graph import is_made
+from minigan.backend.cuda.graph import number
 
 __all__ = [
     "LIMIT",
@@ -200,10 +200,11 @@ class Launching:
     def _number(self, dtype):
         """A number () for a kernel to write. An array of its own would take 512 bytes.
 
-        In a graph it has one: the graph writes there again, when others may own such an array.
+        A graph has numbers of its own: it writes there again, when others may own such an array.
         """
-        if is_made():
-            return self.xp.empty((), dtype)
+        of_graph = number(dtype)
+        if of_graph is not None:
+            return of_graph
         if dtype not in self._numbers:
             self._numbers[dtype] = self._deal(dtype)
         return next(self._numbers[dtype])
