@@ -35,7 +35,7 @@ from minigan import (
     Sequential,
     Tanh,
 )
-from minigan.plotting import OTHERS, picture, save_picture, styled
+from minigan.plotting import INK, OTHERS, picture, save_picture, styled
 from support.demo import start
 
 options, out = start("autograd", __doc__, ["picture.png"])
@@ -167,16 +167,20 @@ for name, mine in by_hand.items():
 @styled
 def draw(figure):
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.1])
-    kinds = {"G ": "of G", "D ": "of D", "penalty, ": "of the penalty"}
-    for (kind, label), colour in zip(kinds.items(), OTHERS, strict=False):
+    kinds = {"penalty, ": ("of the penalty", 11), "D ": ("of D", 7), "G ": ("of G", 3)}
+    for (kind, (label, size)), colour in zip(kinds.items(), OTHERS[2::-1], strict=True):
         names = [name for name in by_hand if name.startswith(kind)]
         dots = [np.concatenate([x[n].ravel() for n in names]) for x in (by_autograd, by_hand)]
-        left.plot(*dots, ".", color=colour, markersize=4, label=label)
+        left.plot(*dots, "o", color=colour, markersize=size, markeredgewidth=0, label=label)
     left.set(xlabel="autograd", ylabel="by hand", title="Every number\nof every gradient")
-    left.legend()
+    left.legend(markerscale=1)
     right.barh(list(errors), np.maximum(list(errors.values()), 1e-18), color=OTHERS[4])
-    right.set(xscale="log", xlim=(1e-18, 1e-10), title="Largest difference,\nrelative")
-    right.axvline(1e-12, color="#222222", linestyle=":")
+    right.set(xscale="log", xlim=(1e-18, 1e-13), title="Largest difference,\nrelative")
+    for place, error in enumerate(errors.values()):
+        if error == 0:  # no bar, on such an axis
+            right.text(1.3e-18, place, "none: both are 0", va="center")
+    right.axvline(2**-52, color=INK, linestyle=":")
+    right.set_xlabel("dotted: float64's precision, 2⁻⁵²")
     right.invert_yaxis()
 
 

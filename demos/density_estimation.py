@@ -190,6 +190,9 @@ def draw(figure):
     figure.suptitle(
         f"{len(x):,} points; the truth: {caption(found['truth']).replace(chr(10), ', ')}"
     )
+    figure.supxlabel(
+        "W: Wasserstein's distance between samples and new points of the data", size=10
+    )
 
 
 def draw_coin(axes):
@@ -201,7 +204,7 @@ def draw_coin(axes):
     axes.axvspan(coin.p - coin.standard_error, coin.p + coin.standard_error, color=FAKE, alpha=0.2)
     axes.set(xlabel="p(x > 0)", ylabel="relative likelihood", ylim=(0, 1.6), xlim=(p[0], p[-1]))
     axes.set_title(f"1. Coin: {coin.p:.3f} ± {coin.standard_error:.3f}")
-    axes.legend(loc="upper left")
+    axes.legend(loc="upper left", handlelength=1, borderaxespad=0)
 
 
 figure = picture(8, 6.2)

@@ -1,7 +1,7 @@
 """Handwritten digits from the generator that comes with the package: no data set, no training.
 
-It is the network of mnist.py, trained there for 18,000 steps and kept by `minigan.save` in a file
-of 400 KB. It takes five seconds.
+It is the network of mnist.py, trained for 18,000 steps and kept by `minigan.save` in a file of
+400 KB: another run than that of pictures/mnist_pieces.png. It takes five seconds.
 
 What to look at:
 - digits.png: a row for each of the twenty pieces of the noise. Nobody told the generator what a

@@ -177,34 +177,36 @@ for index in chosen.values():
 
 @styled
 def draw(figure):
-    above, middle, below = figure.subfigures(3, 1, height_ratios=[4.3, 2.6, 2.2])
+    above, middle, below = figure.subfigures(3, 1, height_ratios=[4.3, 2.9, 2.2])
+    walked, heart = middle.subfigures(1, 2, width_ratios=[2, 1.15])
     axes = above.subplots()
     shown = [[images[0] for images in ways.values()] for ways in (within, across)]
     show_rows(axes, np.concatenate(shown), [*within, *across])
     axes.set(title="A walk within a piece of the noise, and one from piece to piece")
-    left, right, curves = middle.subplots(1, 3)
+    (left, right), curves = walked.subplots(1, 2), heart.subplots()
     for axes, figures in ((left, greys), (right, sure)):
         colours = dict(zip(figures, (OTHERS[0], INK, OTHERS[3]), strict=True))
         for name, curve in figures.items():
             axes.plot(np.linspace(0, 1, STEPS), 100 * curve, color=colours[name], label=name)
         axes.set(xlabel="share of the way", xlim=(0, 1))
-    left.set(title="Grey pixels, within", ylabel="[%]", ylim=(0, None))
-    right.set(title="Sure, across", ylabel="[%]")
-    left.legend(loc="lower center")
+    left.set(title="Within a piece:\ngrey pixels [%]", ylim=(0, None))
+    right.set(title="From piece to piece:\nhow sure the classifier is [%]")
+    walked.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     share = 100 * np.arange(1, count + 1) / count
     curves.plot(np.sort(of_samples), share, color=FAKE, label="generated")
     curves.plot(np.sort(of_unseen), share, color=REAL, label="real, unseen")
-    curves.set(title="Example within", xlabel="distance per pixel", xlim=(0, None), ylabel="[%]")
-    curves.legend(loc="upper left")
+    curves.set(title="Share with an example\nwithin this distance [%]")
+    curves.set(xlabel="distance per pixel", xlim=(0, None))
+    heart.legend(loc="outside lower center", ncols=2)
     pairs, along = below.subplots(1, 2)
     rows = np.stack([samples[:SHOWN], examples[places[:SHOWN]]])
     show_rows(pairs, rows, ["sample", "nearest"])
     pairs.set(title="By heart?")
     show_rows(along, np.array(moved), list(chosen))
-    along.set(title=f"Along one direction, −{REACH:g} to {REACH:g}")
+    along.set(title=f"Along one direction, by up to {REACH:g}")
 
 
-figure = picture(8, 9.2)
+figure = picture(8, 9.4)
 draw(figure)
 save_picture(figure, out.path("picture.png"))
 

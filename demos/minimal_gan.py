@@ -3,7 +3,8 @@
 Two networks play against each other. The generator G turns noise z into points G(z); the
 discriminator D gives every point a number, its logit, large for points that look real. D learns to
 tell the real points from G's; G learns from D, and from D alone, where the real ones are. The real
-points are eight small clouds on a ring. It takes ten seconds. Files: picture.png, metrics.json.
+points are eight small clouds on a ring. It takes ten seconds. With --backend reference, the layers
+run exactly as their files have them (see minigan/README.md). Files: picture.png, metrics.json.
 """
 
 import numpy as np
@@ -22,7 +23,7 @@ data, rng, backend = toy("ring"), np.random.default_rng(options.seed), options.b
 layers_of_G = [Dense(2, WIDTH), ReLU(), Dense(WIDTH, WIDTH), ReLU(), Dense(WIDTH, 2)]
 layers_of_D = [Dense(2, WIDTH), LeakyReLU(), Dense(WIDTH, WIDTH), LeakyReLU(), Dense(WIDTH, 1)]
 G, D = (Sequential(x, (2,), rng=rng, backend=backend) for x in (layers_of_G, layers_of_D))
-objective, slower = NonSaturating(backend), LinearDecay(steps)
+objective, rate_factor = NonSaturating(backend), LinearDecay(steps)
 adam_G, adam_D = (Adam(net, lr=1e-3, betas=(0.5, 0.99)) for net in (G, D))
 
 
@@ -32,7 +33,7 @@ def noise(n):
 
 def step(i):
     """One step of each player; their losses."""
-    # The discriminator's step: real points up, fake points down; G's cache is dropped
+    # D's step: raise the logits of real points, lower those of fakes; no gradient goes into G
     real, (fake, _) = backend.asarray(data.sample(BATCH, rng), D.dtype), G.forward(noise(BATCH))
     real_logits, real_cache = D.forward(real)
     fake_logits, fake_cache = D.forward(fake)
@@ -40,14 +41,14 @@ def step(i):
     D.zero_gradients()
     D.add_gradients(d_real, real_cache)
     D.add_gradients(d_fake, fake_cache)
-    adam_D.step(slower(i))
-    # The generator's step: the gradient flows back through D, which stands still, into G
+    adam_D.step(rate_factor(i))
+    # G's step: the gradient flows back through D, which stands still, into G
     fake, cache_G = G.forward(noise(BATCH))
     logits, cache_D = D.forward(fake)
     loss_G, d_logits = objective.generator(logits)
     G.zero_gradients()
     G.add_gradients(D.backward(d_logits, cache_D), cache_G)
-    adam_G.step(slower(i))
+    adam_G.step(rate_factor(i))
     return loss_D, loss_G
 
 

@@ -1,7 +1,8 @@
 """A GAN learns to write digits from 60,000 examples (MNIST).
 
 The game is the one of toy.py; the networks are new. There are five models. (Times are those
-of one core of a Sapphire Rapids Xeon. Why they are set as they are: demos/support/image_models.py.)
+of one core of a Sapphire Rapids Xeon; a core of Zen 5 takes less than half of them. Why the models
+are set as they are: demos/support/image_models.py.)
 
 - dcgan-r1 (the default; a quarter of an hour): convolutions, a penalty on D's slope at real
   images, noise in twenty pieces, many small steps.

@@ -179,8 +179,8 @@ def draw(figure):
     for axes, look in zip(above.subplots(1, 4), chosen, strict=True):
         draw_samples(axes, look, f"step {look[0]:,}")
     above.axes[0].legend(loc="center", markerscale=2, handletextpad=0)
-    title = "No cure: each fake is good, but most modes are missed" if collapsed else "No cure"
-    above.suptitle(title)
+    end = f"{good[sick]:.0%} of the fakes are good, on {modes[sick]} of {len(data.means)} modes"
+    above.suptitle(f"No cure: at the end {end}")
     above.supxlabel("background: D's verdict, orange for fake, blue for real", size=10)
     *panels, curves = below.subplots(1, 3, width_ratios=[1, 1, 2.1])
     for axes, name in zip(panels, cures, strict=True):
@@ -192,7 +192,9 @@ def draw(figure):
         curves.plot(at, counts, color=colour, linestyle=line, label=name)
     curves.set(title="Modes reached", xlabel="step", xlim=(0, steps), ylim=(0, 11))
     curves.legend(loc="upper left", ncols=3, columnspacing=1)
-    below.suptitle("Cures: all modes, and each fake is good" if all(cured.values()) else "Cures")
+    reach = f"all {len(data.means)} modes, " if all(cured.values()) else ""
+    shares = " and ".join(f"{good[name]:.0%}" for name in cures)
+    below.suptitle(f"Cures: {reach}{shares} good")
 
 
 figure = picture(8, 6.6)

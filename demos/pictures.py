@@ -1,6 +1,6 @@
 """Draw the pictures of the course anew, and say which of those in pictures/ differ from them.
 
-    python demos/pictures.py                  all of them: half an hour on two cores
+    python demos/pictures.py                  all of them: half an hour on one core
     python demos/pictures.py toy xray         those of these lessons
     python demos/pictures.py --check          replace none, only say which differ
     python demos/pictures.py --seed 1         another seed: replace none, only say what it claims
@@ -11,7 +11,8 @@ change of what is learned.) A lesson whose figures do not bear out what it claim
 pictures are not replaced. On another machine training rounds differently, so that pictures differ
 although the code is the same.
 
-Each picture kept holds its captions, the lesson's constants and its metrics, as PNG metadata.
+Each picture kept holds its captions, the lesson's constants and its metrics, as PNG metadata. (Not
+lab.png, a picture of the browser, and autograd.png, which needs PyTorch: they are kept by hand.)
 tests/demos/test_pictures.py compares them with today's lessons.
 """
 
@@ -36,9 +37,11 @@ def run(lesson, options):
     folder = options.out / f"{lesson}-{options.seed}"
     command = [sys.executable, DEMOS / f"{lesson}.py", "--out", folder, "--seed", str(options.seed)]
     command += ["--resume"] if lesson in RESUMED else []
-    command += {"mnist": SAMPLES, "results": [folder.with_name(f"mnist-{options.seed}")]}.get(
-        lesson, []
-    )
+    command += {
+        "mnist": SAMPLES,
+        "results": [folder.with_name(f"mnist-{options.seed}")],
+        "translation": ["--data", "inverted"],
+    }.get(lesson, [])
     if subprocess.run(command, stdout=subprocess.DEVNULL).returncode:
         return folder, None
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))

@@ -60,6 +60,7 @@ def parts(ranks):
 # %% How far from one process, with a batch norm of each rank alone and without batch norm?
 figure, found = picture(8, 3.6), {}
 left = figure.add_subplot(121, xlabel="ranks", title="Error of the mean gradient", yscale="log")
+left.set(ylabel="largest error / largest number", xticks=RANKS)
 for name, color in (("without batch norm", REAL), ("batch norm of each rank alone", FAKE)):
     G, D = players(normal=name != "without batch norm")
     whole = gradient(G, D, x, z)
@@ -69,6 +70,7 @@ for name, color in (("without batch norm", REAL), ("batch norm of each rank alon
     print(f"{name}: on {RANKS} ranks " + ", ".join(f"{e:.1e}" for e in found[name]))
 left.legend()
 right = figure.add_subplot(122, title=f"G's points, in one batch and on {SHOWN} ranks")
+right.set(xlabel="x₁", ylabel="x₂")
 together = backend.to_numpy(G.forward(z)[0])
 apart = np.concatenate([backend.to_numpy(G.forward(part)[0]) for _, part in parts(SHOWN)])
 right.plot(*np.stack([together, apart], axis=1).T, color=OTHERS[0], linewidth=0.7)

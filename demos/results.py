@@ -244,6 +244,15 @@ def scores_of(table):
     }
 
 
+def called(name):
+    """A set of images as the picture calls it: a run of mnist.py by its model."""
+    try:
+        text = (expanded(name) / "metrics.json").read_text(encoding="utf-8")
+        return json.loads(text)["model"]
+    except (OSError, ValueError, KeyError):
+        return Path(name).name
+
+
 def is_fooled(heading, figures):
     """Whether the figure prefers blurred images to the same images as they are."""
     sharp, soft = figures["training images"], figures["the same, blurred"]
@@ -265,7 +274,7 @@ def draw_scores(figure, scores):
         fooled = "fooled by blur" if is_fooled(heading, figures) else "not fooled"
         axes.set(title=heading.replace(", ", ",\n"), ylim=(len(names) - 0.5, -0.5), xticks=[])
         axes.set_xlabel(f"{less} is better:\n{fooled}")
-        axes.set_yticks(range(len(names)), [Path(name).name for name in names])
+        axes.set_yticks(range(len(names)), [called(name) for name in names])
         axes.tick_params(length=0, labelleft=axes in (panels[0], panels[4]))
     panels[7].set_axis_off()
 

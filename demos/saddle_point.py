@@ -15,9 +15,9 @@ What to look at:
   - k steps of D per step of G: D comes close to its best answer, and G then descends the
     divergence.
 
-What to try next: RATE = 0.05 (does the game without a cure converge now?); NOISE = 0, the
-Dirac-GAN of that paper, where k steps no longer help, but R1 still does. It takes about 10
-seconds.
+What to try next: RATE = 0.05 with ROUNDS = 4000, as smaller steps need more of them: does the game
+without a cure converge now? NOISE = 0, the Dirac-GAN of that paper, where k steps no longer help,
+but R1 still does. It takes about 10 seconds.
 
 Files: best_d.png, circles.png, metrics.json with errors, values and final distances.
 """
@@ -36,7 +36,7 @@ from support.training import progress
 # %% Constants
 
 STEPS, QUICK_STEPS, BATCH, WIDTH = 1400, 40, 512, 64
-RATE, NOISE, GAMMA, K, ROUNDS, START = 0.3, 0.3, 0.5, 10, 300, (1.0, 0.5)
+RATE, NOISE, GAMMA, K, ROUNDS, START = 0.3, 0.3, 0.5, 10, 1000, (1.0, 0.5)
 
 options, out = start("saddle_point", __doc__, ["best_d.png", "circles.png"])
 steps = options.steps or (QUICK_STEPS if options.quick else STEPS)
@@ -158,7 +158,7 @@ def draw_best(figure):
 
 @styled
 def draw_circles(figure):
-    above, below = figure.subfigures(2, 1, height_ratios=[1.1, 1])
+    above, below = figure.subfigures(2, 1, height_ratios=[1, 1.05])
     draw_ways(above.subplots(1, len(ways), sharey=True))
     axes = below.subplots()
     for name, found in distances.items():
@@ -180,9 +180,11 @@ def draw_ways(panels):
     reach = 1.15 * max(abs(way).max() for way in ways.values())
     grid = np.linspace(-reach, reach, 11)
     arrows = np.array([[gradients(theta, psi) for theta in grid] for psi in grid])
+    pulled = arrows + GAMMA * np.stack([0 * grid, grid], axis=1)[:, None]  # by R1, towards ψ = 0
     for axes, (name, way) in zip(panels, ways.items(), strict=True):
-        axes.quiver(grid, grid, -arrows[..., 0], -arrows[..., 1], color="#AAAAAA", width=0.006)
-        axes.plot(*way.T, color=looks[name]["color"], linewidth=1.2)
+        pushes = -(pulled if name.startswith("R1") else arrows)
+        axes.quiver(grid, grid, pushes[..., 0], pushes[..., 1], color="#AAAAAA", width=0.006)
+        axes.plot(*way.T, color=looks[name]["color"], linewidth=1)
         axes.plot(*START, "o", color=looks[name]["color"], markersize=6)
         axes.plot(0, 0, "+", color=INK, markersize=12, markeredgewidth=2)
         axes.set(title=name, xlabel="θ (G)", aspect="equal")

@@ -50,7 +50,7 @@ from minigan import (
     train,
 )
 from minigan.data import Batches, load_mnist
-from minigan.metrics import image_scores, mnist_classifier
+from minigan.metrics import image_scores, inception_score, mnist_classifier
 from minigan.plotting import picture, save_picture, show_rows, styled
 from support.demo import start
 from support.training import progress
@@ -152,7 +152,8 @@ noise = latent.sample(QUICK_SAMPLES if options.quick else SAMPLES, view_rng)
 classifier = mnist_classifier(
     steps=QUICK_CLASSIFIER_STEPS if options.quick else CLASSIFIER_STEPS, data_dir=options.data_dir
 )
-_, real_features = classifier(load_mnist("test", options.data_dir)[0])
+real_answers, real_features = classifier(load_mnist("test", options.data_dir)[0])
+real_score = inception_score(real_answers)
 found, sheets, cost_of_dcgan = {}, [], None
 for name, (networks, objective, betas) in GAMES.items():
     layers_of_G, layers_of_D = networks()
@@ -195,11 +196,13 @@ for name, (networks, objective, betas) in GAMES.items():
 
 @styled
 def draw(figure):
-    show_rows(figure.subplots(), np.stack(sheets), list(found))
+    labels = [f"{name}\nscore {row['score']:.2f}" for name, row in found.items()]
+    show_rows(figure.subplots(), np.stack(sheets), labels)
     figure.suptitle("Samples of three games that cost the same", weight="bold")
+    figure.supxlabel(f"score: clear and different digits; real ones have {real_score:.2f}", size=10)
 
 
-figure = picture(8, 2.1)
+figure = picture(8, 2.3)
 draw(figure)
 save_picture(figure, out.path("picture.png"))
 
@@ -207,5 +210,5 @@ print(f"{'':16}{'score':>7}{'Fréchet':>9}{'steps':>7}{'seconds':>9}")
 for name, row in found.items():
     print(f"{name:16}{row['score']:7.2f}{row['frechet']:9.2f}{row['steps']:7}{row['seconds']:9.0f}")
 print(f"γ of the attention in G: {found['with attention']['gamma']:.3f}")
-out.save_metrics(games=found)
+out.save_metrics(games=found, score_of_real=real_score)
 print(f"Files: {out.folder}")

@@ -1,8 +1,8 @@
 """A GAN learns eight Gaussians on a ring, and you watch.
 
 The generator G turns noise into points of the plane. The discriminator D learns to tell these
-points from real ones, and G learns only from D where the real ones are. It takes about 20 seconds
-on two cores and needs no download. How one step of the game goes stands in minigan/gan.py.
+points from real ones, and G learns only from D where the real ones are. It takes 10 to 30 seconds
+on one core and needs no download. How one step of the game goes stands in minigan/gan.py.
 
 What to look at, in picture.png and animation.gif:
 - Does G reach all eight modes, or only some? Does it lose some again? The dashed line is where it
@@ -142,7 +142,7 @@ if not options.no_pictures:
         chosen = sorted({*chosen[:2], worst, chosen[-1]})
         step, _, good = shares[worst]
         title = "Losses: nothing to see there" if quiet(losses[0], step) else "Losses"
-        notes = (step, title, f"Dashed line: {good:.0%} high quality")
+        notes = (step, title, f"At the dashed line: {good:.0%} high quality")
     draw_moments(figure, [moments[i] for i in chosen], shares=shares, notes=notes, **scene)
     save_picture(figure, out.path("picture.png"))
     figure, path = picture(8, 4), out.path("animation.gif")

@@ -212,32 +212,6 @@ for record in progress(train(game, batches, steps - game.steps), game, steps, sh
 errors = [record.cycle_loss for record in records]
 seconds = sum(record.seconds for record in records)
 
-# %% Pictures
-
-
-def draw(figure, look):
-    title = f"Step {look[0]:,}"
-    if on_plane:
-        draw_moves(figure, look[1], names, window, title)
-    else:
-        draw_translations(figure, look[1], title)
-
-
-def redraw(look):
-    draw(small, look)
-
-
-window = 1.2 * max(np.abs(points).max() for points in (seen_a, seen_b)) if on_plane else None
-print("Drawing ...")
-figure, small = (picture(*((8, 5.6) if on_plane else (8, 4.6))) for _ in range(2))
-draw(figure, looks[-1])
-save_picture(figure, out.path("picture.png"))
-save_animation(small, out.path("animation.gif"), redraw, looks)
-
-figure = picture(7, 4)
-draw_cycle_error(figure, errors)
-save_picture(figure, out.path("cycle.png"))
-
 # %% Metrics: the end beside the start
 
 tenth = max(1, steps // 100)
@@ -254,6 +228,35 @@ else:
     kept = classifier(upright)[0].argmax(axis=1) == labels[:judged]
     found |= {"class_kept": kept.mean(), "classifier_accuracy": classifier.accuracy}
 found |= {"cycle_weight": cycle_weight, "steps": steps, "seconds": seconds}
+
+# %% Pictures
+
+
+def draw(figure, look, title=None):
+    title = title or f"Step {look[0]:,}"
+    if on_plane:
+        draw_moves(figure, look[1], names, window, title)
+    else:
+        draw_translations(figure, look[1], title)
+
+
+def redraw(look):
+    draw(small, look)
+
+
+window = 1.2 * max(np.abs(points).max() for points in (seen_a, seen_b)) if on_plane else None
+print("Drawing ...")
+figure, small = (picture(*((8, 5.6) if on_plane else (8, 4.6))) for _ in range(2))
+kept = found.get("class_kept")
+title = None if on_plane else f"After {steps:,} steps, {kept:.1%} of the digits keep their class"
+draw(figure, looks[-1], title)
+save_picture(figure, out.path("picture.png"))
+save_animation(small, out.path("animation.gif"), redraw, looks)
+
+figure = picture(7, 4)
+draw_cycle_error(figure, errors)
+save_picture(figure, out.path("cycle.png"))
+
 out.save_metrics(**found, steps_per_second=steps / seconds)
 before, after = found["cycle_error_at_start"], found["cycle_error"]
 print(f"Cycle error {before:.2f} -> {after:.3f}, {steps} steps in {seconds:.1f} s.", end=" ")

@@ -241,8 +241,8 @@ def draw_checkerboards(figure):
         middle = len(image) // 2
         cut = image[middle - 8 : middle + 8, middle - 8 : middle + 8]
         bar = axes.imshow(cut / cut.mean(), "Blues", vmin=0, vmax=2.5)
-        axes.set(title=f"kernel {k}, {depth} layer{'s' * (depth > 1)}", xticks=[], yticks=[])
-        axes.set_xlabel(f"uneven: {uneven:.0%}")
+        name = f"kernel {k}, {depth} layer{'s' * (depth > 1)}"
+        axes.set(title=f"{name}\nuneven: {uneven:.0%}", xticks=[], yticks=[])
     figure.colorbar(bar, ax=figure.axes, shrink=0.7, label="stamps that meet, over the mean")
     figure.suptitle(f"Stride {STRIDE}: the middle 16 × 16 pixels")
 
@@ -259,7 +259,10 @@ def draw_cure(figure):
         column[0].set_title(name.replace(", ", ",\n"))
         for axes, when, images, value in zip(column, WHEN, looks[name], rough[name], strict=True):
             axes.imshow(images[0, ..., 0], "Blues")
-            axes.set_xlabel(f"{when}: rough {value:.1f}")
+            axes.set_xlabel(f"{when}: {value:.1f} times")
+    figure.suptitle(
+        "Enlarged, before and after training; how many times as rough as the true pictures"
+    )
     for axes in panels.ravel():
         axes.set(xticks=[], yticks=[])
 
@@ -267,8 +270,8 @@ def draw_cure(figure):
 for name, draw, height in (
     ("matrix.png", draw_matrices, 3.6),
     ("scatter.png", draw_scatter, 4.6),
-    ("checkerboard.png", draw_checkerboards, 5.4),
-    ("cure.png", draw_cure, 4.8),
+    ("checkerboard.png", draw_checkerboards, 6),
+    ("cure.png", draw_cure, 5.2),
 ):
     figure = picture(8, height)
     draw(figure)

@@ -153,7 +153,7 @@ def draw(figure):
         bins = np.geomspace(0.1, 20, 61)
         middle.stairs(np.histogram(steepness[name], bins)[0], bins, **look)
         right.plot(stops, np.maximum(estimates[name], 1e-4), **look)
-    left.set(title=f"{at_limit:.0%} of the clipped\nweights are at ±c", xlabel="weight")
+    left.set(title=f"{at_limit:.2%} of the clipped\nweights are at ±c", xlabel="weight")
     left.set(yscale="log", ylabel="number", ylim=(0.7, 3e5))
     left.legend(loc="upper left")
     middle.axvline(1, color="gray", linestyle=":")

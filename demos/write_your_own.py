@@ -176,7 +176,7 @@ print(f"The whole game: {report.verdict}\n{D}")
 batches = Batches(circle, BATCH, rng)
 records = [*progress(train(gan, batches, steps - gan.steps), gan, steps, shown_losses)]
 figure = picture(6, 4)
-axes = figure.add_subplot(title="A game of parts of one's own", aspect="equal")
+axes = figure.add_subplot(title="A game with parts of your own", aspect="equal")
 axes.scatter(*gan.sample(1000, rng=1).T, s=4, color=FAKE, label="generated")
 axes.scatter(*circle.sample(1000, rng=1).T, s=4, color=REAL, label="real")
 axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))

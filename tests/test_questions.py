@@ -110,7 +110,7 @@ def loss_of_d_is_zero():
     slope = abs(Minimax().generator(-logit)[1][0, 0])
     undecided = abs(Minimax().generator(0 * logit)[1][0, 0])
     assert loss == pytest.approx(0.001)
-    return f"a thousandth ({slope:.4f} for {undecided})"
+    return f"a thousandth ({slope:.4f} in place of {undecided})"
 
 
 def mode_collapse():

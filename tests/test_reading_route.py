@@ -94,11 +94,12 @@ def test_one_step_in_the_readme_is_the_one_of_the_demo():
 def readme_example(tmp_path, monkeypatch, steps):
     """What a reader gets who copies it: the names at its end."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "out").mkdir()
     scope = {}
     with threadpool_limits(1):
         exec(CODE[1].replace("STEPS = 3000", f"STEPS = {steps}"), scope)
         exec(CODE[2], scope)
-    assert (tmp_path / "ring.png").stat().st_size > 10_000
+    assert (tmp_path / "out" / "ring.png").stat().st_size > 10_000
     matplotlib.pyplot.close("all")
     return scope
 

@@ -32,6 +32,8 @@ __all__ = ["Output", "OutputRefused", "start"]
 
 METRICS, CHECKPOINT = "metrics.json", "checkpoint.npz"
 
+QUICK = "--quick only shows that a lesson runs: too short to learn much, or to bear out its claims."
+
 #: Errors whose message says all that a user needs to know: they end a demo without a traceback.
 EXPECTED = (BackendUnavailable, CheckpointError, MnistError, RanksError, TrainingDiverged)
 
@@ -250,8 +252,12 @@ class Output:
     def save_metrics(self, finished=True, **metrics):
         """Write metrics.json: the name of the demo, the options of the run, and `metrics`.
 
+        At the end of a quick run, say what that is.
+
         NaN and infinity, which JSON lacks, become null.
         """
+        if finished and self.settings.get("quick"):
+            print(QUICK)
         values = {"demo": self.demo, "finished": finished, **self.settings, **metrics}
         text = json.dumps({key: _plain(value) for key, value in values.items()}, indent=2)
         with replacing(self.path(METRICS)) as temporary:

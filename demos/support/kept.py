@@ -35,10 +35,13 @@ PICTURES = {
     "mode_collapse": {"mode_collapse.png": "picture.png"},
     "mnist": {"mnist.png": "picture.png", "mnist_pieces.png": "pieces.png"},
     "digits": {"digits.png": "digits.png"},
+    "learned": {"learned.png": "picture.png"},
     "conditional": {"conditional.png": "digits.png", "confusion.png": "confusion.png"},
+    "translation": {"translation.png": "picture.png"},
     "results": {"scores.png": "scores.png"},
     "ranks": {"ranks.png": "picture.png"},
     "sngan": {"sngan.png": "picture.png"},
+    "write_your_own": {"write_your_own.png": "picture.png"},
 }
 
 

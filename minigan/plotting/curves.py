@@ -61,8 +61,8 @@ def draw_shares(axes, shares):
     """Coverage: rows (step, captured modes, high-quality samples), shares of all, in [0, 1]."""
     steps, modes, high_quality = np.transpose(shares)
     axes.plot(steps, 100 * modes, color=REAL, label="modes captured")
-    axes.plot(steps, 100 * high_quality, color=FAKE, linestyle="--", label="high-quality samples")
+    axes.plot(steps, 100 * high_quality, color=FAKE, label="high-quality samples")
     axes.set(xlim=(0, steps[-1]), ylim=(0, 105), xlabel="step", ylabel="share [%]")
     axes.set_title("Coverage of the modes")
     axes.locator_params(axis="x", nbins=4)
-    axes.legend(loc="lower left", bbox_to_anchor=(0.2, 0.02))
+    axes.legend(loc="lower right")

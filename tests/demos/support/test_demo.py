@@ -178,6 +178,15 @@ def test_a_demo_writes_only_the_files_it_named(tmp_path):
         out.path("notes.txt")
 
 
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_quick_run_says_at_its_end_what_it_is(quick, tmp_path, capsys):
+    _, out = start(tmp_path, *["--quick"] * quick)
+    out.begin()
+    assert "--quick" not in capsys.readouterr().out
+    out.save_metrics()
+    assert ("--quick only shows that a lesson runs" in capsys.readouterr().out) == quick
+
+
 def test_metrics_hold_the_options_and_figures_as_json(tmp_path):
     _, out = start(tmp_path, "--seed", "3", "--backend", "numpy")
     out.begin()
