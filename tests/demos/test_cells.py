@@ -29,6 +29,7 @@ LESSONS = {
     "conditional": FEW,
     "translation": FEW,
     "sngan": FEW,
+    "stacked": FEW,
     "minimal_gan": FEW,
     "write_your_own": FEW,
 }
