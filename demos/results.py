@@ -195,9 +195,11 @@ def image_table(sets, failed):
     if options.quick:
         train, test = train[: 5 * n], test[:n]
     fit, validation = train[: 5 * len(train) // 6], train[5 * len(train) // 6 :][:1000]
-    chosen = np.random.default_rng(options.seed).choice(len(fit), n, replace=False)
-    real = {"test images": test, "training images": fit[chosen]}
-    sets = real | {"the same, blurred": blurred(fit[chosen], fit)} | sets
+    # Not of the first n, the centres of the balls: whether a copy of the k-th neighbour lies inside
+    # is decided by the rounding of its features
+    chosen = fit[n:][np.random.default_rng(options.seed).choice(len(fit) - n, n, replace=False)]
+    real = {"test images": test, "training images": chosen}
+    sets = real | {"the same, blurred": blurred(chosen, fit)} | sets
     real_features = classifier(train)[1]
     rows = []
     for name, images in tqdm(sets.items(), desc="scoring", unit="set"):
