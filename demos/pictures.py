@@ -33,16 +33,20 @@ UNSTABLE = "seconds", "steps_per_second"  # figures that differ from run to run
 
 
 def run(lesson, options):
-    """The folder of a full run, and its metrics; None if it failed."""
-    folder = options.out / f"{lesson}-{options.seed}"
-    command = [sys.executable, DEMOS / f"{lesson}.py", "--out", folder, "--seed", str(options.seed)]
+    """The folder of a full run, and its metrics; None if it failed.
+
+    It runs in the folder of all runs: metrics hold its arguments, and so no path of this machine.
+    """
+    folder, seed = options.out / f"{lesson}-{options.seed}", str(options.seed)
+    options.out.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, DEMOS / f"{lesson}.py", "--out", folder.name, "--seed", seed]
     command += ["--resume"] if lesson in RESUMED else []
     command += {
         "mnist": SAMPLES,
-        "results": [folder.with_name(f"mnist-{options.seed}")],
+        "results": [f"mnist-{seed}"],
         "translation": ["--data", "inverted"],
     }.get(lesson, [])
-    if subprocess.run(command, stdout=subprocess.DEVNULL).returncode:
+    if subprocess.run(command, stdout=subprocess.DEVNULL, cwd=options.out).returncode:
         return folder, None
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     return folder, {key: value for key, value in metrics.items() if key not in UNSTABLE}

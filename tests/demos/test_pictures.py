@@ -53,6 +53,20 @@ def test_a_kept_picture_is_of_the_lesson_as_it_is_today(lesson, name):
     assert metrics["finished"] and all(metrics.get("claims", {}).values())
 
 
+def texts(metrics):
+    """All strings in nested lists and dicts, the names of figures among them."""
+    if isinstance(metrics, dict):
+        metrics = [*metrics, *metrics.values()]
+    if isinstance(metrics, list):
+        return [text for part in metrics for text in texts(part)]
+    return [metrics] if isinstance(metrics, str) else []
+
+
+@pytest.mark.parametrize("lesson, name", ALL)
+def test_a_kept_picture_holds_no_path_of_the_machine_that_drew_it(lesson, name):
+    assert not [text for text in texts(notes(KEPT / name)["Metrics"]) if Path(text).is_absolute()]
+
+
 @pytest.mark.parametrize("lesson, name", ALL)
 def test_figures_in_captions_are_those_that_the_lesson_measured(lesson, name):
     """Decimals and percentages; whole numbers are mostly settings, such as steps."""
