@@ -44,9 +44,13 @@ def fastest(backend, part, method):
     Forms are for the very class that they were written for. A subclass, whose page may say
     something else, runs its own methods.
     """
-    kind = type(part)
-    form = backend.forms.get(f"{kind.__module__}.{kind.__qualname__}", {}).get(method)
+    form = backend.forms.get(path_of(part), {}).get(method)
     return getattr(part, method, None) if form is None else partial(form, part)
+
+
+def path_of(part):
+    """The path of its class, under which a backend's tables have its forms."""
+    return f"{type(part).__module__}.{type(part).__qualname__}"
 
 
 def join(backend, first, second):
@@ -54,10 +58,7 @@ def join(backend, first, second):
 
     The first then returns what the second one would, which hands it on.
     """
-    paths = tuple(
-        f"{type(layer).__module__}.{type(layer).__qualname__}" for layer in (first, second)
-    )
-    forms = backend.pairs.get(paths)
+    forms = backend.pairs.get((path_of(first), path_of(second)))
     return forms and (partial(forms[0], first, second), partial(forms[1], second))
 
 

@@ -202,16 +202,11 @@ ACTIVATION = {
 
 def with_activation(first, second, x, train):
     """y of both, and the first one's cache."""
-    form = FORMS[_path(first)]["forward"]
-    return form(first, x, train, _name(second), _slope(second))
+    return first.step.forward(x, train, _name(second), _slope(second))
 
 
 def handed_on(layer, y, train):
     return y, y
-
-
-def _path(part):
-    return f"{type(part).__module__}.{type(part).__qualname__}"
 
 
 # Losses: value, gradient and mean in one kernel --------------------------------------------------
