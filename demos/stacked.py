@@ -51,7 +51,7 @@ from minigan import (
     train,
 )
 from minigan.data import load_mnist
-from minigan.metrics import mnist_classifier
+from minigan.metrics import divergences, mnist_classifier
 from minigan.plotting import picture, save_picture, show_rows, styled
 from support.demo import start
 from support.training import progress
@@ -95,9 +95,9 @@ def coverage(images):
     answers = [classifier(images[..., channel : channel + 1])[0] for channel in range(3)]
     hundreds, tens, ones = (answer.argmax(axis=1) for answer in answers)
     counts = np.bincount(100 * hundreds + 10 * tens + ones, minlength=1000)
-    p = counts[counts > 0] / len(images)
+    kl = divergences(counts / len(images), np.full(1000, 1 / 1000)).kl
     sure = np.min([answer.max(axis=1) for answer in answers], axis=0) > SURE
-    return {"modes": len(p), "kl": float(np.sum(p * np.log(1000 * p))), "sure": float(sure.mean())}
+    return {"modes": int((counts > 0).sum()), "kl": kl, "sure": float(sure.mean())}
 
 
 # %% The networks: one G, and a D for each game
