@@ -60,10 +60,8 @@ def jax_difference(workload):
     batch = [a.astype(np.float64) for a in data[0]]
     step, state = jax_peer.build(workload, data, np.float64)
     state, _ = jax.jit(step)(state, tuple(batch))
-    beta1, players = (
-        minigan_peer.RATES["betas"][0],
-        [player for player in state if isinstance(player, tuple)],
-    )
+    beta1 = minigan_peer.RATES["betas"][0]
+    players = [player for player in state if isinstance(player, tuple)]
     if workload.penalty:
         networks = [minigan_peer.critic(workload, "float64")]
         weights = minigan_peer.FixedWeights([batch])

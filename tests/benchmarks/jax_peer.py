@@ -122,7 +122,6 @@ def critic_step(workload):
 
 
 def adam(w, g, m, v, t):
-
     lr, (b1, b2) = minigan_peer.RATES["lr"], minigan_peer.RATES["betas"]
     m = jax.tree.map(lambda m, g: b1 * m + (1 - b1) * g, m, g)
     v = jax.tree.map(lambda v, g: b2 * v + (1 - b2) * g * g, v, g)

@@ -96,7 +96,8 @@ def by_method(workload, steps=20, flags=()):
 
     Of each call the shortest of all steps counts, so that another program hardly shows.
     """
-    networks, optimizers, step = parts(workload, flags)
+    threadpool_limits(os.cpu_count())  # an earlier one may have had one thread
+    networks, optimizers, step = minigan_peer.parts(workload, workloads.batches(workload), flags)
     times = collections.defaultdict(list)
 
     def timed(name, original):
@@ -126,23 +127,6 @@ def by_method(workload, steps=20, flags=()):
         found[name] = calls, 1e3 * shortest.sum()
     found["everything else"] = 1, total - sum(ms for _, ms in found.values())
     return dict(sorted(found.items(), key=lambda item: -item[1][1])), total
-
-
-def parts(workload, flags):
-    """The networks of a workload, their optimizers, and step(i)."""
-    batches = workloads.batches(workload)
-    threadpool_limits(1 if "one" in flags else os.cpu_count())
-    if workload.penalty:
-        critic, optimizer, step = minigan_peer.critic_parts(workload, batches)
-        return [critic], [optimizer], step
-    game = minigan_peer.build(workload, batches)
-
-    def step(i):
-        x, *_ = batches[i % len(batches)]
-        game.discriminator_step(x)
-        game.generator_step(x)
-
-    return game.networks, [game.generator_optimizer, game.discriminator_optimizer], step
 
 
 def of_torch(workload, steps=20):

@@ -85,7 +85,7 @@ def critic(workload, dtype="float32", backend="numpy"):
 
 
 def critic_parts(workload, batches, flags=(), backend="numpy"):
-    """A critic, its optimizer, and step(i): one update under WGAN-GP; flag plain: no penalty."""
+    """`parts` of a critic: a step is one update under WGAN-GP; flag plain: no penalty."""
     D = critic(workload, backend=backend)
     ranks, game = D.backend.ranks, SimpleNamespace(critic=D, backend=D.backend, dtype=D.dtype)
     rng = FixedWeights(batches)  # of whole batches
@@ -101,11 +101,16 @@ def critic_parts(workload, batches, flags=(), backend="numpy"):
             ranks.average(game, ["critic"], {"critic_gradient_norm": 0.0})
         optimizer.step()
 
-    return D, optimizer, step
+    return [D], [optimizer], step
 
 
 def stepper(workload, batches, flags=(), backend="numpy"):
-    """step(i): one update of D and one of G, as `minigan.train` does them.
+    """step(i) of `parts`."""
+    return parts(workload, batches, flags, backend)[-1]
+
+
+def parts(workload, batches, flags=(), backend="numpy"):
+    """The networks, their optimizers, and step(i): D's update and G's, as `train` does them.
 
     batches: arrays of the backend. Flags: one (OpenBLAS on one thread), plain (no penalty). On a
     backend with ranks, each takes its part of a batch.
@@ -113,7 +118,7 @@ def stepper(workload, batches, flags=(), backend="numpy"):
     if "one" in flags:
         threadpool_limits(1)
     if workload.penalty:
-        return critic_parts(workload, batches, flags, backend)[-1]
+        return critic_parts(workload, batches, flags, backend)
     gan = build(workload, batches, backend=backend)
 
     def step(i):
@@ -123,4 +128,4 @@ def stepper(workload, batches, flags=(), backend="numpy"):
         gan.discriminator_step(x)
         gan.generator_step(x)
 
-    return step
+    return gan.networks, [gan.discriminator_optimizer, gan.generator_optimizer], step
