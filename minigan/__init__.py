@@ -75,7 +75,7 @@ from minigan.objectives import (
     SquaredHellinger,
     Wasserstein,
 )
-from minigan.optimizers import SGD, Adam, LinearDecay, RMSProp
+from minigan.optimizers import SGD, Adam, ExponentialDecay, LinearDecay, RMSProp
 from minigan.regularizers import (
     DRAGAN,
     R1,
@@ -112,6 +112,7 @@ __all__ = [
     "Dense",
     "Distribution",
     "Dropout",
+    "ExponentialDecay",
     "FeatureMatchingGAN",
     "Flatten",
     "FourierFeatures",

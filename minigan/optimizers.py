@@ -9,7 +9,16 @@ from minigan.backend import fastest
 from minigan.checks import check_integer, check_number
 from minigan.layers.layer import fill
 
-__all__ = ["OPTIMIZERS", "SGD", "Adam", "LinearDecay", "Optimizer", "RMSProp", "constant"]
+__all__ = [
+    "OPTIMIZERS",
+    "SGD",
+    "Adam",
+    "ExponentialDecay",
+    "LinearDecay",
+    "Optimizer",
+    "RMSProp",
+    "constant",
+]
 
 
 class Optimizer:
@@ -163,10 +172,10 @@ def constant(step):
     return 1.0
 
 
-class LinearDecay:
-    """A schedule: 1 for the first `hold` of `steps`, then falling linearly to `end` at the end.
+class Decay:
+    """A schedule: 1 for the first `hold` of `steps`, then falling to `end` at the end, and there.
 
-    The two players circle around their equilibrium; smaller steps let them settle into it.
+    Subclasses say how: `factor(left)` for the share of the fall that is still to come, in [0, 1].
     """
 
     def __init__(self, steps, hold=0.5, end=0.0):
@@ -176,8 +185,34 @@ class LinearDecay:
 
     def __call__(self, step):
         """The factor at `step` (0 is the first)."""
-        left = min(1.0, max(0.0, (1 - step / self.steps) / (1 - self.hold)))
-        return self.end + (1 - self.end) * left
+        return self.factor(min(1.0, max(0.0, (1 - step / self.steps) / (1 - self.hold))))
 
     def __repr__(self):
-        return f"LinearDecay({self.steps}, hold={self.hold:g}, end={self.end:g})"
+        name = type(self).__name__
+        return f"{name}({self.steps}, hold={self.hold:g}, end={self.end:g})"
+
+
+class LinearDecay(Decay):
+    """A schedule: 1 for the first `hold` of `steps`, then falling linearly to `end` at the end.
+
+    The two players circle around their equilibrium; smaller steps let them settle into it.
+    """
+
+    def factor(self, left):
+        """end + (1 − end) · left."""
+        return self.end + (1 - self.end) * left
+
+
+class ExponentialDecay(Decay):
+    """A schedule: 1 for the first `hold` of `steps`, then falling by an equal share each step.
+
+    It is below √end for half of the fall: time for what only small steps can learn.
+    """
+
+    def __init__(self, steps, hold=0.5, end=0.01):
+        super().__init__(steps, hold, end)
+        check_number("end", end, 0, 1, low_open=True)
+
+    def factor(self, left):
+        """end ^ (1 − left)."""
+        return self.end ** (1 - left)

@@ -15,6 +15,7 @@ Each penalty below is a choice of the points x_i and of ρ. A sample's norm runs
 
 from minigan.backend import draw_part
 from minigan.checks import check_integer, check_number
+from minigan.optimizers import constant
 
 __all__ = [
     "DRAGAN",
@@ -29,7 +30,12 @@ __all__ = [
 
 
 class Regularizer:
-    """Hooks of a discriminator's step, all doing nothing here."""
+    """Hooks of a discriminator's step, all doing nothing here.
+
+    steady: whether its numbers are the same at every step.
+    """
+
+    steady = True
 
     def check(self, discriminator):
         """Raise ValueError if the discriminator cannot be trained with this."""
@@ -65,15 +71,20 @@ class WeightClipping(Regularizer):
 
 
 class GradientPenalty(Regularizer):
-    """P = weight · mean ρ(‖g_i‖). Subclasses give the points and ρ.
+    """P = weight · schedule(step) · mean ρ(‖g_i‖). Subclasses give the points and ρ.
 
     every: apply the penalty in one of so many training steps only, with `every` times the weight
-    (lazy regularization, Karras et al. 2020, arXiv:1912.04958, section 3.1).
+    (lazy regularization, Karras et al. 2020, arXiv:1912.04958, section 3.1). schedule: step ->
+    factor on the weight, such as an `ExponentialDecay`: a D that may become steeper as the players
+    settle sees first where the modes are, then how wide.
     """
 
-    def __init__(self, weight=10.0, *, every=1):
+    def __init__(self, weight=10.0, *, every=1, schedule=constant):
         self.weight = check_number("weight", weight, 0, float("inf"))
-        self.every = check_integer("every", every, 1)
+        self.every, self.schedule = check_integer("every", every, 1), schedule
+        if not callable(schedule):
+            raise TypeError(f"schedule: expected a function of the step, got {schedule!r}")
+        self.steady = schedule is constant
 
     def check(self, discriminator):
         discriminator.check_double_backward()
@@ -83,17 +94,18 @@ class GradientPenalty(Regularizer):
             raise ValueError(f"expected as many fakes as real ones, got {fake.shape}, {real.shape}")
         if step % self.every:
             return 0.0
+        factor = self.every * check_number("schedule(step)", self.schedule(step), 0, float("inf"))
         points = self.points(discriminator, real, fake, rng)
-        return self.every * self.add_penalty(discriminator, points)
+        return self.add_penalty(discriminator, points, factor)
 
-    def add_penalty(self, D, x):
-        """P for the points x (N, ...), its gradients added to those of D, both times `every`."""
+    def add_penalty(self, D, x, factor=1.0):
+        """factor · weight · mean ρ for the points x (N, ...), its gradients added to those of D."""
         logits, caches = D.forward(x)
         g, trace = D.backward_trace(D.backend.xp.ones_like(logits), caches)
         rows = g.reshape(len(logits), -1)  # one norm per logit: of a whole pack, behind `Pack`
         value, slope_over_norm = self.rho((rows * rows).sum(axis=1, keepdims=True) ** 0.5)
-        scale = self.weight / len(rows)
-        u = rows * (self.every * scale * slope_over_norm)
+        scale = factor * self.weight / len(rows)
+        u = rows * (scale * slope_over_norm)
         D.double_backward(u.reshape(g.shape), trace, caches)
         return value.sum() * scale
 
@@ -107,7 +119,8 @@ class GradientPenalty(Regularizer):
 
     def __repr__(self):
         lazy = "" if self.every == 1 else f", every={self.every}"
-        return f"{type(self).__name__}({self.weight:g}{lazy})"
+        falling = "" if self.schedule is constant else f", schedule={self.schedule}"
+        return f"{type(self).__name__}({self.weight:g}{lazy}{falling})"
 
 
 class WGANGP(GradientPenalty):
@@ -166,8 +179,8 @@ class R1(GradientPenalty):
     on the data; the penalty takes away the force that would push the players around it.
     """
 
-    def __init__(self, gamma=10.0, *, every=1):
-        super().__init__(gamma, every=every)
+    def __init__(self, gamma=10.0, *, every=1, schedule=constant):
+        super().__init__(gamma, every=every, schedule=schedule)
 
     def points(self, D, real, fake, rng):
         return real
@@ -179,8 +192,8 @@ class R1(GradientPenalty):
 class R2(GradientPenalty):
     """P = γ/2 · mean ‖g_i‖² on the fake samples (the same paper, equation 10)."""
 
-    def __init__(self, gamma=10.0, *, every=1):
-        super().__init__(gamma, every=every)
+    def __init__(self, gamma=10.0, *, every=1, schedule=constant):
+        super().__init__(gamma, every=every, schedule=schedule)
 
     def points(self, D, real, fake, rng):
         return fake

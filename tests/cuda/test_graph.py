@@ -21,6 +21,7 @@ from minigan import (
     WGANGP,
     Adam,
     Dense,
+    ExponentialDecay,
     Layer,
     NormalLatent,
     OneSidedPenalty,
@@ -496,6 +497,18 @@ def test_a_penalty_of_ones_own(emulator, capsys):
         found.append(numbers(game, list(train(game, batches("dense", game), 5))))
     same(found[1], found[0])
     assert "Late.penalize is not minigan's own" in capsys.readouterr().err
+
+
+def test_a_penalty_whose_weight_falls(emulator, capsys):
+    """Its number would be noted once, and stay."""
+    found = []
+    for graphs in (False, True):
+        falling = R1(schedule=ExponentialDecay(4, hold=0))
+        game = small_game(make_backend("emulator", **OWN, graphs=graphs), regularizer=falling)
+        found.append(numbers(game, list(train(game, batches("dense", game), 5))))
+    same(found[1], found[0])
+    assert emulator.machine.graphs == []
+    assert "the penalty's weight is another one at every step" in capsys.readouterr().err
 
 
 def test_an_update_that_somebody_has_replaced(emulator, capsys):

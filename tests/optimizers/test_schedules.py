@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minigan import SGD, LinearDecay, train
+from minigan import SGD, ExponentialDecay, LinearDecay, train
 from minigan.optimizers import constant
 
 TABLE = [
@@ -25,11 +25,31 @@ def test_linear_decay(steps, hold, end, factors):
     np.testing.assert_allclose([schedule(i) for i in range(len(factors))], factors, atol=1e-12)
 
 
-@given(st.integers(1, 10_000), st.floats(0, 0.99), st.floats(0, 1), st.integers(0, 10_000))
-def test_linear_decay_falls_within_its_bounds(steps, hold, end, step):
-    schedule = LinearDecay(steps, hold, end)
-    assert end <= schedule(step + 1) <= schedule(step) <= 1
+@pytest.mark.parametrize(
+    "steps, hold, end, factors",
+    [
+        (4, 0, 1 / 16, [1, 1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 16]),
+        (6, 0.5, 0.001, [1, 1, 1, 1, 0.1, 0.01, 0.001, 0.001]),
+        (1, 0, 0.5, [1, 0.5]),
+        (3, 0.2, 1, [1, 1, 1, 1]),
+    ],
+)
+def test_exponential_decay(steps, hold, end, factors):
+    schedule = ExponentialDecay(steps, hold, end)
+    np.testing.assert_allclose([schedule(i) for i in range(len(factors))], factors, rtol=1e-12)
+
+
+@pytest.mark.parametrize("decay", [LinearDecay, ExponentialDecay])
+@given(st.integers(1, 10_000), st.floats(0, 0.99), st.floats(1e-6, 1), st.integers(0, 10_000))
+def test_decays_fall_within_their_bounds(decay, steps, hold, end, step):
+    schedule = decay(steps, hold, end)
+    assert end * (1 - 1e-12) <= schedule(step + 1) <= schedule(step) <= 1
     assert schedule(0) == 1 and schedule(steps) == end
+
+
+def test_an_exponential_decay_cannot_end_at_zero():
+    with pytest.raises(ValueError, match="end"):
+        ExponentialDecay(10, end=0)
 
 
 def test_constant():
@@ -38,6 +58,7 @@ def test_constant():
 
 def test_repr():
     assert repr(LinearDecay(100, 0.25)) == "LinearDecay(100, hold=0.25, end=0)"
+    assert repr(ExponentialDecay(100)) == "ExponentialDecay(100, hold=0.5, end=0.01)"
 
 
 def test_a_game_asks_once_per_update_with_its_step(dense_gan):

@@ -5,7 +5,17 @@ import pytest
 from scipy.optimize import approx_fprime
 from scipy.stats import kstest
 
-from minigan import DRAGAN, R1, R2, WGANGP, Dense, OneSidedPenalty, Softplus, Tanh
+from minigan import (
+    DRAGAN,
+    R1,
+    R2,
+    WGANGP,
+    Dense,
+    ExponentialDecay,
+    OneSidedPenalty,
+    Softplus,
+    Tanh,
+)
 
 
 def test_value_by_definition(kind, penalty, critic, batches, points_of, rho):
@@ -135,6 +145,44 @@ def test_lazy_penalty(penalty, dense_critic, batches):
         factor = 3 if step % 3 == 0 else 0
         assert value == pytest.approx(factor * always, 1e-12)
         np.testing.assert_allclose(of_step, factor * gradient, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_a_weight_that_falls(penalty, every, dense_critic, batches):
+    """weight · schedule(step), in the value and in the gradient."""
+    network = dense_critic()
+    real, fake = batches((3,))
+
+    def run(regularizer, step):
+        network.zero_gradients()
+        value = regularizer.penalize(network, real, fake, np.random.default_rng(1), step)
+        return value, network.gradients.copy()
+
+    falling = penalty(2.0, every=every, schedule=ExponentialDecay(12, hold=0.5, end=1 / 16))
+    assert not falling.steady and penalty(2.0, every=every).steady
+    for step, factor in ((0, 1), (6, 1), (9, 1 / 4), (12, 1 / 16)):
+        value, of_step = run(falling, step)
+        expected, gradient = run(penalty(2.0 * factor, every=every), step)
+        assert value == pytest.approx(expected, 1e-12) and value > 0
+        np.testing.assert_allclose(of_step, gradient, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("schedule", [0.5, None, "linear"])
+def test_a_schedule_is_a_function(penalty, schedule):
+    with pytest.raises(TypeError, match="schedule: expected a function of the step"):
+        penalty(1.0, schedule=schedule)
+
+
+@pytest.mark.parametrize("factor", [-1.0, float("nan"), float("inf")])
+def test_a_factor_that_is_none(penalty, factor, dense_critic, batches):
+    """Refused before a gradient is added to."""
+    network = dense_critic()
+    network.zero_gradients()
+    with pytest.raises(ValueError, match=r"schedule\(step\)"):
+        penalty(1.0, schedule=lambda step: factor).penalize(
+            network, *batches((3,)), np.random.default_rng(1)
+        )
+    assert not network.gradients.any()
 
 
 def test_lazy_in_a_game(game):

@@ -118,7 +118,7 @@ def alpha_from_a_normal(self, D, real, fake, rng):
 def penalty_with(norm_axes=None, seed_scale=1.0, gradient_scale=1.0, lazy=True):
     """`GradientPenalty.add_penalty` with one thing wrong, or none."""
 
-    def add_penalty(self, D, x):
+    def add_penalty(self, D, x, factor=1.0):
         logits, caches = D.forward(x)
         n = len(logits)
         g, trace = D.backward_trace(np.full_like(logits, seed_scale), caches)
@@ -127,29 +127,29 @@ def penalty_with(norm_axes=None, seed_scale=1.0, gradient_scale=1.0, lazy=True):
         axes = axes if len(g) == n else (1,)
         value, slope_over_norm = self.rho((rows * rows).sum(axis=axes, keepdims=True) ** 0.5)
         scale = self.weight / value.size
-        factor = scale * gradient_scale * (self.every if lazy else 1)
-        D.double_backward((rows * (factor * slope_over_norm)).reshape(g.shape), trace, caches)
-        return value.sum() * scale
+        of_gradient = scale * gradient_scale * (factor if lazy else 1)
+        D.double_backward((rows * (of_gradient * slope_over_norm)).reshape(g.shape), trace, caches)
+        return value.sum() * scale * factor
 
     return add_penalty
 
 
-def divided_by_n_twice(self, D, x):
-    return penalty_with(gradient_scale=1 / len(x))(self, D, x)
+def divided_by_n_twice(self, D, x, factor):
+    return penalty_with(gradient_scale=1 / len(x))(self, D, x, factor)
 
 
-def seeded_with_a_mean(self, D, x):
-    return penalty_with(seed_scale=1 / len(x))(self, D, x)
+def seeded_with_a_mean(self, D, x, factor):
+    return penalty_with(seed_scale=1 / len(x))(self, D, x, factor)
 
 
-def one_norm_a_sample_behind_pack(self, D, x):
+def one_norm_a_sample_behind_pack(self, D, x, factor):
     logits, caches = D.forward(x)
     g, trace = D.backward_trace(np.ones_like(logits), caches)
     rows = g.reshape(len(x), -1)
     value, slope_over_norm = self.rho((rows * rows).sum(axis=1, keepdims=True) ** 0.5)
-    scale = self.weight / len(logits)
+    scale = factor * self.weight / len(logits)
     D.double_backward((rows * (scale * slope_over_norm)).reshape(g.shape), trace, caches)
-    return value.sum() * self.weight / len(rows)
+    return value.sum() * factor * self.weight / len(rows)
 
 
 def nan_at_zero(excess, norms):

@@ -253,6 +253,8 @@ def why_not(game):
     who_sees_the_step = [type(game)]
     if game.regularizer is not None:
         who_sees_the_step.append(type(game.regularizer).penalize)
+        if not game.regularizer.steady:
+            return "the penalty's weight is another one at every step"
     for part in who_sees_the_step:
         if not part.__module__.startswith("minigan."):
             return f"{part.__qualname__} is not minigan's own, and may depend on the step's number"
