@@ -77,21 +77,29 @@ class MixtureLatent(Latent):
     connected noise is connected: between the kinds of data it has to draw what is neither
     (Khayatkhoei et al. 2018, arXiv:1806.00880). Here the noise is in pieces from the start, a
     Gaussian each (Gurumurthy et al. 2017, arXiv:1706.02071). Nobody says which piece is what.
+
+    choices: how many such k are drawn, each with dimensions of its own, (ε, s · e_k, s · e_l, …):
+    components ^ choices pieces, for data in which several things are of some kind each (Chen et
+    al. 2016, arXiv:1606.03657, section 6). `components` is then the number of all these dimensions.
     """
 
-    def __init__(self, dimension, components=20, *, scale=3.0):
-        self.components = check_integer("components", components, 1)
+    def __init__(self, dimension, components=20, *, scale=3.0, choices=1):
+        self.kinds = check_integer("components", components, 1)
+        self.choices = check_integer("choices", choices, 1)
+        self.components = self.kinds * self.choices
         super().__init__(check_integer("dimension", dimension, self.components + 1))
         self.scale = check_number("scale", scale, 0, float("inf"), low_open=True)
 
     def draw(self, shape, rng):
         n, dimension = shape
         normal = rng.standard_normal((n, dimension - self.components))
-        component = np.eye(self.components)[rng.integers(self.components, size=n)]
-        return np.concatenate([normal, self.scale * component], axis=1)
+        chosen = rng.integers(self.kinds, size=(n, self.choices))
+        units = np.eye(self.kinds)[chosen].reshape(n, self.components)
+        return np.concatenate([normal, self.scale * units], axis=1)
 
     def __repr__(self):
-        return f"MixtureLatent({self.dimension}, {self.components}, scale={self.scale:g})"
+        choices = f", choices={self.choices}" if self.choices > 1 else ""
+        return f"MixtureLatent({self.dimension}, {self.kinds}, scale={self.scale:g}{choices})"
 
 
 LATENTS = {"mixture": MixtureLatent, "normal": NormalLatent, "uniform": UniformLatent}

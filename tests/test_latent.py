@@ -19,6 +19,20 @@ def test_normal_part_and_pieces():
         np.testing.assert_allclose(normal[pieces[:, k] > 0].mean(axis=0), 0, atol=0.05)
 
 
+def test_several_choices():
+    """Each with dimensions of its own, and none knows of the others."""
+    latent = MixtureLatent(2 + 3 * 4, 4, choices=3)
+    z = latent.sample(20_000, np.random.default_rng(0))
+    assert latent.components == 12 and z.shape == (20_000, 14)
+    chosen = z[:, 2:].reshape(-1, 3, 4)
+    assert set(np.unique(chosen)) == {0, 3} and ((chosen > 0).sum(axis=2) == 1).all()
+    pieces = chosen.argmax(axis=2) @ [16, 4, 1]
+    np.testing.assert_allclose(np.bincount(pieces, minlength=64) / 20_000, 1 / 64, atol=0.004)
+    assert repr(latent) == "MixtureLatent(14, 4, scale=3, choices=3)"
+    with pytest.raises(ValueError, match="dimension: expected at least 13"):
+        MixtureLatent(12, 4, choices=3)
+
+
 def test_repr_and_defaults():
     latent = MixtureLatent(52)
     assert (latent.dimension, latent.components) == (52, 20)
@@ -56,6 +70,7 @@ def test_few_dimensions_and_few_vectors(make, dimension):
     [
         ((20, 20), {}, "dimension"),  # no room for the normal part
         ((5, 0), {}, "components"),
+        ((5, 2), {"choices": 0}, "choices"),
         ((5, 2), {"scale": 0}, "scale"),
         ((5, 2), {"scale": float("nan")}, "scale"),
     ],
