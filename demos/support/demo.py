@@ -279,7 +279,7 @@ class Output:
             every=self.every,
             configuration=configuration,
             history=history,
-            changed=("schedule",),  # which follows the number of steps; that is told below
+            changed=("schedule", "regularizer"),  # follow the number of steps; that is told below
         )
         if self.resume:
             missing = "" if _resumed(session) else ", as there is no checkpoint"

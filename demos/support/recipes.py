@@ -3,6 +3,7 @@
     find_recipe("hinge")                       # the first row of that objective
     find_recipe(bounded_by="wgan-gp")          # the first row of that regularizer
     find_recipe("wasserstein", "one-sided")    # the row of both
+    find_recipe(preset="sharp")                # what takes longer, and comes closer
 
 The rows were found by trying them on the ring. In all of them the learning rate falls, so that
 the players settle; they differ in how fast D may learn before it runs away.
@@ -10,7 +11,8 @@ the players settle; they differ in how fast D may learn before it runs away.
 
 from dataclasses import dataclass
 
-from minigan.optimizers import Adam, LinearDecay, RMSProp
+from minigan.latent import MixtureLatent, UniformLatent
+from minigan.optimizers import Adam, ExponentialDecay, LinearDecay, RMSProp
 from minigan.regularizers import (
     DRAGAN,
     R1,
@@ -21,7 +23,7 @@ from minigan.regularizers import (
     WeightClipping,
 )
 
-__all__ = ["RECIPES", "REGULARIZERS", "Recipe", "find_recipe"]
+__all__ = ["PRESETS", "RECIPES", "REGULARIZERS", "Recipe", "find_recipe"]
 
 #: Name -> what keeps D in bounds, of a strength to begin with.
 REGULARIZERS = {
@@ -44,10 +46,12 @@ class Recipe:
     where the layers of D bound it, without a regularizer. regularizer: instead of the one in the
     table, where another strength is better. optimizer, lr, betas (of Adam): of both players.
     discriminator_steps: steps of D per step of G. steps: of G. The learning rate is constant for
-    half of them and then falls to `end` times what it was. (Where it falls to zero, samples crowd
-    in the middle of the modes.) layers: hidden layers of G on the plane. A deep G can bend sharply
-    and leave the gaps between modes empty; but with an exponential loss only a shallow one stays
-    calm.
+    the share `hold` of them and then falls, as `decay` says, to `end` times what it was. (Where it
+    falls to zero, samples crowd in the middle of the modes.) penalty_end: the penalty's weight
+    falls with it, to so much of what it was. layers: hidden layers of G on the plane. A deep G can
+    bend sharply and leave the gaps between modes empty; but with an exponential loss only a shallow
+    one stays calm. pieces: of the noise, so that the gaps need not be crossed; 0: in one.
+    preset: how `toy.py --preset` calls the row.
     """
 
     objective: str
@@ -58,12 +62,25 @@ class Recipe:
     betas: tuple = (0.5, 0.99)  # a game changes faster than Adam's default, 0.999, forgets
     discriminator_steps: int = 1
     steps: int = 4000
+    decay: type = LinearDecay
+    hold: float = 0.5
     end: float = 0.0
+    penalty_end: float = 1.0
     layers: int = 4
+    pieces: int = 0
+    preset: str = "fast"
 
-    def make_regularizer(self):
+    def make_latent(self):
+        """The noise on the plane: a square, or normal in pieces."""
+        return MixtureLatent(2 + self.pieces, self.pieces) if self.pieces else UniformLatent(2)
+
+    def make_regularizer(self, steps):
         """The row's own, or else that of the table; None for "none" and "spectral-norm"."""
-        return self.regularizer or REGULARIZERS.get(self.bounded_by)
+        found = self.regularizer or REGULARIZERS.get(self.bounded_by)
+        if self.penalty_end == 1:
+            return found
+        falling = self.decay(steps, self.hold, self.penalty_end)
+        return type(found)(found.weight, every=found.every, schedule=falling)
 
     def make_optimizer(self, network):
         options = {"betas": self.betas} if self.optimizer is Adam else {}
@@ -71,20 +88,24 @@ class Recipe:
 
     def schedule(self, steps):
         """The factor on the learning rate in a run of so many steps: 1, then falling."""
-        return LinearDecay(steps, end=self.end)
+        return self.decay(steps, self.hold, self.end)
 
-    def players(self, G, D):
-        """The options of a `GAN` of these networks that the recipe decides."""
+    def players(self, G, D, steps):
+        """The options of a `GAN` of these networks that the recipe decides, for so many steps."""
         return {
             "generator_optimizer": self.make_optimizer(G),
             "discriminator_optimizer": self.make_optimizer(D),
             "discriminator_steps": self.discriminator_steps,
-            "regularizer": self.make_regularizer(),
+            "regularizer": self.make_regularizer(steps),
         }
 
 
 RECIPES = (
     Recipe("non-saturating", "r1", R1(0.015, every=4), lr=2e-3, steps=6250, end=0.07),
+    Recipe(
+        "non-saturating", "r1", R1(0.015, every=4), lr=2e-3, steps=14000, preset="sharp", pieces=8,
+        decay=ExponentialDecay, hold=0.6, end=0.03, penalty_end=1 / 150,
+    ),
     Recipe("non-saturating", lr=2e-3),
     Recipe("non-saturating", "r2"),
     Recipe("non-saturating", "dragan"),
@@ -105,20 +126,26 @@ RECIPES = (
     Recipe("squared-hellinger", "r1", steps=6000, layers=2),
     Recipe("feature-matching", "r1", R1(0.03)),
     Recipe("moment-matching", steps=1500),
-)
+)  # fmt: skip
+
+PRESETS = tuple(dict.fromkeys(recipe.preset for recipe in RECIPES))
 
 
-def find_recipe(objective=None, bounded_by=None):
-    """The first row of that objective and that bound; None stands for any.
+def find_recipe(objective=None, bounded_by=None, preset=PRESETS[0]):
+    """The first row of that objective, that bound and that preset; None stands for any.
 
     Raises ValueError if there is none, and says which there are, as options of toy.py.
     """
+    wanted = objective, bounded_by, preset
     for recipe in RECIPES:
-        if objective in (None, recipe.objective) and bounded_by in (None, recipe.bounded_by):
+        named = recipe.objective, recipe.bounded_by, recipe.preset
+        if all(want in (None, name) for want, name in zip(wanted, named, strict=True)):
             return recipe
-    bounds = ", ".join(r.bounded_by for r in RECIPES if r.objective == objective)
-    objectives = ", ".join(r.objective for r in RECIPES if r.bounded_by == bounded_by)
+    rows = [r for r in RECIPES if r.preset == preset]
+    bounds = ", ".join(r.bounded_by for r in rows if r.objective == objective)
+    objectives = ", ".join(r.objective for r in rows if r.bounded_by == bounded_by)
     raise ValueError(
-        f"no settings are known for --objective {objective} with --regularizer {bounded_by}: "
-        f"{objective} goes with {bounds or 'none'}, {bounded_by} with {objectives or 'none'}"
+        f"no settings are known for --objective {objective} with --regularizer {bounded_by} and "
+        f"--preset {preset}: there, {objective} goes with {bounds or 'none'}, {bounded_by} with "
+        f"{objectives or 'none'}"
     )

@@ -18,15 +18,15 @@ def dense_layers(inputs, width, count, outputs, activation, bounded_by="none"):
     return [*layers, wrap(Dense(inputs, outputs))]
 
 
-def feature_matching(recipe, G, D, **options):
-    players = recipe.players(G, D)
+def feature_matching(recipe, G, D, steps, **options):
+    players = recipe.players(G, D, steps)
     return FeatureMatchingGAN(G, D, "non-saturating", layer=FEATURES, **players, **options)
 
 
-def moment_matching(recipe, G, D, **options):
+def moment_matching(recipe, G, D, steps, **options):
     """A game without D."""
     return MomentMatching(G, recipe.make_optimizer(G), bandwidths=KERNELS, **options)
 
 
-#: Objective of a `Recipe` -> its game, for networks G and D and the options of a `GAN`.
+#: Objective of a `Recipe` -> its game, for networks, a number of steps and options of a `GAN`.
 VARIANTS = {"feature-matching": feature_matching, "moment-matching": moment_matching}

@@ -20,7 +20,7 @@ BOUNDS = {
 def test_every_objective_and_every_regularizer_has_a_row():
     assert {r.objective for r in RECIPES} == {*OBJECTIVES, "feature-matching", "moment-matching"}
     assert {r.bounded_by for r in RECIPES} == set(BOUNDS)
-    assert len({(r.objective, r.bounded_by) for r in RECIPES}) == len(RECIPES)
+    assert len({(r.objective, r.bounded_by, r.preset) for r in RECIPES}) == len(RECIPES)
 
 
 def test_found_by_either_name():
@@ -28,8 +28,12 @@ def test_found_by_either_name():
     assert find_recipe("hinge").objective == "hinge"
     assert find_recipe(bounded_by="wgan-gp").objective == "wasserstein"
     assert find_recipe("hinge", "spectral-norm").bounded_by == "spectral-norm"
+    assert find_recipe("non-saturating", preset="sharp").preset == "sharp"
+    assert find_recipe("non-saturating", "r1").preset == "fast"
     with pytest.raises(ValueError, match="minimax goes with r1, clipping with wasserstein"):
         find_recipe("minimax", "clipping")
+    with pytest.raises(ValueError, match="--preset sharp: there, minimax goes with none"):
+        find_recipe("minimax", preset="sharp")
 
 
 def test_one_table_of_regularizers():
@@ -39,10 +43,18 @@ def test_one_table_of_regularizers():
         assert type(regularizer) is BOUNDS[name]
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: f"{r.objective}, {r.bounded_by}")
+NAMES = [f"{r.objective}, {r.bounded_by}, {r.preset}" for r in RECIPES]
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=NAMES)
 def test_a_row_does_what_its_names_say(recipe):
-    regularizer = recipe.make_regularizer()
+    regularizer = recipe.make_regularizer(100)
     assert type(regularizer) is BOUNDS[recipe.bounded_by]
-    assert recipe.regularizer in (None, regularizer)
+    assert (recipe.schedule(100)(0), recipe.schedule(100)(100)) == (1, recipe.end)
+    if regularizer is not None and hasattr(regularizer, "weight"):
+        assert regularizer.weight == (recipe.regularizer or REGULARIZERS[recipe.bounded_by]).weight
+        assert regularizer.steady == (recipe.penalty_end == 1)
+        assert regularizer.schedule(0) == 1
+        assert regularizer.schedule(100) == pytest.approx(recipe.penalty_end)
     if recipe.objective in OBJECTIVES and OBJECTIVES[recipe.objective].needs_constraint:
         assert regularizer is not None
