@@ -23,13 +23,13 @@ from pathlib import Path
 
 import numpy as np
 
-from minigan.latent import LATENTS
 from minigan.metrics import mnist_classifier
 from minigan.plotting import picture, save_picture
 from minigan.plotting.images import show_rows
 from minigan.runs.network_file import read_network
 from minigan.weights import GENERATOR
 from support.demo import start
+from support.image_models import named_latent
 from support.options import number
 
 # %% Constants and options
@@ -49,7 +49,7 @@ rng = np.random.default_rng(options.seed)
 # %% The generator, and the noise that it was trained on
 
 G, notes = read_network(Path(options.generator or GENERATOR), backend=options.backend)
-latent = LATENTS[notes["latent"]](*G.input_shape)
+latent = named_latent(notes["latent"], *G.input_shape, notes.get("pieces", 20))
 spread = notes["spread"] if options.spread is None else options.spread
 print(f"The generator\n{G}\n")
 

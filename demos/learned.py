@@ -33,7 +33,6 @@ import numpy as np
 
 from minigan.data import load_mnist
 from minigan.density.distances import squared_distances
-from minigan.latent import LATENTS
 from minigan.metrics import mnist_classifier
 from minigan.plotting import (
     FAKE,
@@ -49,6 +48,7 @@ from minigan.plotting.images import show_rows
 from minigan.runs.network_file import read_network
 from minigan.weights import GENERATOR
 from support.demo import start
+from support.image_models import named_latent
 from support.options import number
 from support.walks import between
 
@@ -70,7 +70,7 @@ options, out = start("learned", __doc__, ["picture.png", "animation.gif"], add_o
 quick = options.quick
 rng = np.random.default_rng(options.seed)
 G, notes = read_network(Path(options.generator or GENERATOR), backend=options.backend)
-latent = LATENTS[notes["latent"]](*G.input_shape)
+latent = named_latent(notes["latent"], *G.input_shape, notes.get("pieces", 20))
 normal = latent.dimension - latent.components  # the dimensions that do not choose a piece
 spread = notes["spread"] if options.spread is None else options.spread
 classifier = mnist_classifier()

@@ -5,7 +5,7 @@ of one core of a Sapphire Rapids Xeon; a core of Zen 5 takes less than half of t
 are set as they are: demos/support/image_models.py.)
 
 - dcgan-r1 (the default; a quarter of an hour): convolutions, a penalty on D's slope at real
-  images, noise in twenty pieces, many small steps.
+  images, noise in fifty pieces, many small steps.
 - dcgan (6 minutes): the paper's networks, with a quarter of the channels. G unfolds 100 numbers
   into an image by transposed convolutions; D folds images up by strided ones.
 - mlp (3 minutes): dense layers only.
@@ -90,6 +90,7 @@ from support.walks import between
 
 AVERAGE = 0.999  # decay of the running average of G's weights, which makes the samples
 FRAMES, QUICK_FRAMES = 24, 4
+PIECES = 20  # of the noise, in a picture
 JUDGED, QUICK_JUDGED = 10_000, 100  # samples, by the classifier of digits
 
 
@@ -115,7 +116,7 @@ def check(options):
     chosen = MODELS[options.model]
     chosen.recipe_for(options.objective)
     try:
-        LATENTS[options.latent or chosen.latent](chosen.dimension)
+        chosen.make_latent(options.latent)
     except ValueError as error:
         raise ValueError(f"--latent {options.latent}: of this model's noise, {error}") from None
 
@@ -126,7 +127,7 @@ options, out = start(
 )
 model = MODELS[options.model]  # its recipe, batch and noise
 recipe = model.recipe_for(options.objective)
-latent = LATENTS[options.latent or model.latent](model.dimension)
+latent = model.make_latent(options.latent)
 spread = model.spread if options.spread is None else options.spread
 steps = options.steps or (model.quick_steps if options.quick else recipe.steps)
 batch_rng, noise_rng, weight_rng, view_rng = np.random.default_rng(options.seed).spawn(4)
@@ -194,7 +195,7 @@ shared = {"latent": latent, "rng": noise_rng, "schedule": recipe.schedule(steps)
 if layers_of_D is None:
     gan = MomentMatching(G, recipe.make_optimizer(G), bandwidths=KERNELS, **shared)
 else:
-    players = recipe.players(G, D)
+    players = recipe.players(G, D, steps)
     gan = GAN(G, D, recipe.objective, average_decay=AVERAGE, **players, **shared)
 
 normal = latent.dimension - latent.components  # the dimensions before the choice of a piece
@@ -252,11 +253,14 @@ walks = [between(latent, a, b, t) for a, b in ends for t in np.linspace(0, 1, 12
 save_images(out.path("walk.png"), gan.generate(np.array(walks)), 12, (8, 5.8), title)
 
 if latent.components:
-    title, size = "A row for each piece of the noise", (6.3, 0.46 * latent.components + 0.4)
-    rows_of_pieces = np.repeat(np.eye(latent.components), 12, axis=0)
+    shown = min(latent.components, PIECES)
+    title, size = "A row for each piece of the noise", (6.3, 0.46 * shown + 0.4)
+    if shown < latent.components:
+        title += f", for {shown} of {latent.components}"
+    rows_of_pieces = np.repeat(np.eye(shown, latent.components), 12, axis=0)
     pieces = noise(len(rows_of_pieces))
     pieces[:, normal:] = rows_of_pieces * pieces[:, normal:].max()
-    labels = range(1, latent.components + 1)
+    labels = range(1, shown + 1)
     save_rows(
         out.path("pieces.png"), gan.generate(pieces), labels, "piece of the noise", size, title
     )
@@ -267,7 +271,12 @@ network = G if gan.average is None else gan.average.network
 save(
     network,
     out.path("generator.npz"),
-    notes={"latent": options.latent or model.latent, "spread": spread, "steps": steps},
+    notes={
+        "latent": options.latent or model.latent,
+        "pieces": latent.components,
+        "spread": spread,
+        "steps": steps,
+    },
 )
 if options.samples:
     samples = gan.generate(noise(options.samples))

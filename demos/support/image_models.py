@@ -1,10 +1,9 @@
 """The models of mnist.py: for each a recipe, and the batch and the noise that go with it.
 
 - dcgan-r1 draws as well as it can in a quarter of an hour: small networks and many steps; no batch
-  norm in D, but a penalty on its slope at real images (R1); a large learning rate; noise in twenty
-  pieces, since no digit lies half-way from a 3 to a 7; a little less noise for the samples than in
-  training. Of 10,000 samples, results.py measured a score of 9.63 and a Fréchet distance of 0.92
-  (real test images: 9.82 and 0.17).
+  norm in D, but a penalty on its slope at real images (R1); a large learning rate; noise in fifty
+  pieces, since no digit lies half-way from a 3 to a 7. What was tried, and with which figures:
+  demos/RESULTS.md.
 - dcgan is Radford et al. 2015 (arXiv:1511.06434): batch norm in both players, all weights from
   N(0, 0.02).
 - wgan-gp: a penalty asks for a slope of 1 on the lines between generated and real digits (Gulrajani
@@ -15,12 +14,13 @@
 
 from dataclasses import dataclass, replace
 
+from minigan.latent import LATENTS
 from minigan.objectives import OBJECTIVES
 from minigan.optimizers import RMSProp
 from minigan.regularizers import R1, WGANGP, WeightClipping
 from support.recipes import Recipe
 
-__all__ = ["KERNELS", "MODELS", "ImageModel"]
+__all__ = ["KERNELS", "MODELS", "ImageModel", "named_latent"]
 
 #: Widths of gmmn's kernel, a sum of Gaussians. Li et al. 2015 write exp(−d² / 2 s) with s = 2, 5,
 #: ... 80, so that s is a squared width; and pixels in [−1, 1], not [0, 1], double all distances d.
@@ -36,21 +36,31 @@ CLIPPED = {
 }
 
 
+def named_latent(name, dimension, pieces):
+    """The noise of this name in `LATENTS`; a mixture has so many pieces."""
+    return LATENTS[name](dimension, **({"components": pieces} if name == "mixture" else {}))
+
+
 @dataclass(frozen=True)
 class ImageModel:
     """What belongs to a model besides its networks.
 
     recipe: a `Recipe`. batch: images per step. latent: a name in `LATENTS`. dimension: that of the
-    noise. spread: of the noise for samples, as a share of the training's. quick_steps: the steps
-    with --quick.
+    noise. pieces: of the noise, where it is a mixture. spread: of the noise for samples, as a share
+    of the training's. quick_steps: the steps with --quick.
     """
 
     recipe: Recipe
     batch: int
     latent: str
     dimension: int
+    pieces: int = 20
     spread: float = 1.0
     quick_steps: int = 6
+
+    def make_latent(self, name=None):
+        """The noise of this name in `LATENTS`, or the model's own; ValueError if it has no room."""
+        return named_latent(name or self.latent, self.dimension, self.pieces)
 
     def recipe_for(self, objective=None):
         """The recipe, with another objective if one is named; ValueError in a model without D."""
@@ -74,8 +84,8 @@ MODELS = {
         batch=64, latent="uniform", dimension=100,
     ),
     "dcgan-r1": ImageModel(
-        Recipe("non-saturating", "r1", R1(1.0, every=8), betas=BETAS, steps=18000),
-        batch=32, latent="mixture", dimension=52, spread=0.8,
+        Recipe("non-saturating", "r1", R1(0.25, every=8), steps=18000),
+        batch=32, latent="mixture", dimension=70, pieces=50,
     ),
     "wgan-gp": ImageModel(
         Recipe("wasserstein", "wgan-gp", WGANGP(10, every=4), betas=(0.5, 0.9), steps=15000),

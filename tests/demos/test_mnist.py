@@ -86,8 +86,8 @@ def test_every_objective(model, objective, run_demo, metrics, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "objective", "regularizer", "discriminator_steps"),
     [
-        ((), NonSaturating, "R1(1, every=8)", 1),
-        (("--objective=wasserstein",), Wasserstein, "R1(1, every=8)", 1),
+        ((), NonSaturating, "R1(0.25, every=8)", 1),
+        (("--objective=wasserstein",), Wasserstein, "R1(0.25, every=8)", 1),
         (("--model=dcgan",), NonSaturating, None, 1),
         (("--model=dcgan", "--objective=wasserstein"), Wasserstein, "WeightClipping(0.01)", 5),
         (("--model=wgan-gp",), Wasserstein, "WGANGP(10, every=4)", 1),
@@ -182,9 +182,12 @@ def test_the_walk_stays_where_the_noise_is(latent, run_demo, tmp_path):
 @pytest.mark.usefixtures("stand_in", "without_pictures")
 def test_a_row_of_samples_for_each_piece(run_demo, tmp_path):
     demo = run_demo("mnist", "--quick", "--steps", 1, "--model", "dcgan-r1", "--out", tmp_path)
-    pieces = demo["pieces"].reshape(20, 12, 52)
-    np.testing.assert_array_equal(pieces[:, :, 32:], np.tile(3 * np.eye(20)[:, None], (1, 12, 1)))
-    assert pieces[..., :32].std() == pytest.approx(0.8, abs=0.05)  # the preset's spread
+    shown, of_all = demo["PIECES"], demo["latent"].components
+    assert shown < of_all == demo["model"].pieces == 50
+    pieces = demo["pieces"].reshape(shown, 12, 70)
+    units = 3 * np.eye(shown, of_all)[:, None]
+    np.testing.assert_array_equal(pieces[:, :, 20:], np.tile(units, (1, 12, 1)))
+    assert pieces[..., :20].std() == pytest.approx(1, abs=0.05)  # as wide as in training
 
 
 @pytest.mark.usefixtures("stand_in", "without_pictures")
