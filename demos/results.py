@@ -1,12 +1,14 @@
 """How good are the generators? Every table of results, from the training to the figures.
 
-Each row of the tables `ring`, `grid` and `mnist` is trained by its demo, toy.py or mnist.py, in a
-process of its own. `ring` and `grid` follow the protocol of PacGAN (minigan/metrics/modes.py): ten
-seeds, mean and standard error. You can also give a .npy file of images, float32 (N, 28, 28, 1) in
+Each row of the tables `ring`, `grid`, `mnist` and `stacked` is trained by its demo, toy.py,
+mnist.py or stacked.py, in processes of its own: means and standard errors of ten seeds on the
+plane, of three with images. `ring` and `grid` follow the protocol of PacGAN
+(minigan/metrics/modes.py). You can also give a .npy file of images, float32 (N, 28, 28, 1) in
 [-1, 1], or the folder of a run of mnist.py --samples 10000: they are scored beside real images.
 
     python demos/results.py ring grid        an hour
-    python demos/results.py mnist            three quarters of an hour
+    python demos/results.py mnist            an hour and a quarter
+    python demos/results.py stacked          an hour and three quarters
     python demos/results.py samples.npy out/mnist
 
 Interrupt it whenever you like: finished runs are kept in --out, and the next call goes on where
@@ -48,6 +50,7 @@ from support.recipes import RECIPES
 # %% Constants: what the tables hold, and the options of the demo that trains each row
 
 TOYS = "ring", "grid"
+TABLES = (*TOYS, "mnist", "stacked")
 RECIPES_OF_TOYS = {"non-saturating, sharp": ["--preset", "sharp"]}
 RECIPES_OF_TOYS |= {r.objective: ["--objective", r.objective] for r in RECIPES}
 MNIST = {
@@ -57,21 +60,38 @@ MNIST = {
     "WGAN-GP": ["--model", "wgan-gp"],
     "GMMN": ["--model", "gmmn"],
 }
+GAMES = "no cure", "packing", "minibatch deviation", "R1"  # of stacked.py
+STACKED = {name: ["--games", name] for name in GAMES}
+STACKED["R1, six times as long"] = ["--games", "R1", "--steps", "48000"]
 SAMPLES, QUICK_SAMPLES = 10000, 200  # images
-FIGURES = {  # of metrics.json: the heading, how it is written, in which unit
+OF_TOYS = {  # of metrics.json: the heading, how it is written, in which unit
     "modes": ("modes", ".1f", 1),
     "high_quality": ("high quality, %", ".2f", 100),
     "reverse_kl": ("reverse KL, nats", ".4f", 1),
     "spread": ("spread", ".3f", 1),
     "seconds": ("seconds", ".0f", 1),
 }
+OF_STACKS = {
+    "modes": ("modes", ".1f", 1),
+    "kl": ("KL, nats", ".3f", 1),
+    "sure": ("sure, %", ".1f", 100),
+    "seconds": ("seconds", ".0f", 1),
+}
+OF_IMAGES = {
+    "score": ("score", ".2f", 1),
+    "frechet": ("Fréchet distance", ".2f", 1),
+    "precision": ("precision", ".3f", 1),
+    "recall": ("recall", ".3f", 1),
+    "density": ("density", ".3f", 1),
+    "coverage": ("coverage", ".3f", 1),
+}
 DEMOS = Path(__file__).resolve().parent
 
 
 def add_options(parser):
-    tables = [*TOYS, "mnist"]
-    parser.add_argument("what", nargs="*", default=tables, help="tables, .npy files, folders")
+    parser.add_argument("what", nargs="*", default=TABLES, help="tables, .npy files, folders")
     parser.add_argument("--seeds", type=positive, default=10, help="of each toy (default: 10)")
+    parser.add_argument("--image-seeds", type=positive, default=3, help="with images (default: 3)")
     parser.add_argument("--data-dir", help="folder that holds the MNIST files")
 
 
@@ -94,7 +114,7 @@ def load(path):
 
 def check(options):
     """Images that cannot be used are refused before hours of training."""
-    options.images = {path: load(path) for path in options.what if path not in (*TOYS, "mnist")}
+    options.images = {path: [load(path)] for path in options.what if path not in TABLES}
 
 
 options, out = start("results", __doc__, ["table.md", "scores.png"], add_options, check)
@@ -102,6 +122,7 @@ shared = ["--backend", options.backend.name]
 shared += ["--quick"] if options.quick else []
 shared += ["--steps", str(options.steps)] if options.steps else []
 shared += ["--threads", str(options.threads)] if options.threads > 1 else []
+where = ["--data-dir", options.data_dir] if options.data_dir else []
 
 
 # %% Runs: each has a folder, named by its options, and is finished when metrics.json says so
@@ -115,7 +136,7 @@ def run(demo, arguments):
     folder = out.folder / "runs" / " ".join([demo, *arguments]).replace("/", "_")
     metrics = folder / "metrics.json"
     if not (metrics.exists() and json.loads(metrics.read_text(encoding="utf-8"))["finished"]):
-        command = [sys.executable, DEMOS / f"{demo}.py", *arguments, "--resume", "--out", folder]
+        command = [sys.executable, DEMOS / f"{demo}.py", *arguments, "--out", folder]
         done = subprocess.run(command, capture_output=True, text=True, errors="replace")
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
@@ -126,7 +147,7 @@ def run(demo, arguments):
     return folder, json.loads(metrics.read_text(encoding="utf-8"))
 
 
-# %% Toys: mean and standard error over the seeds
+# %% Modes, on the plane and of stacked digits: mean and standard error over the seeds
 
 
 def cell(values, form, unit):
@@ -140,30 +161,62 @@ def cell(values, form, unit):
     return f"{values.mean():{form}} ± {error:{form}}"
 
 
-def toy_row(name, results):
+def row_of(name, results, figures):
     """A row of a table, from one run per seed: its metrics, or why it failed."""
     done = [found for found in results if isinstance(found, dict)]
     reasons = dict.fromkeys(found for found in results if isinstance(found, str))
-    cells = [cell([m.get(key) for m in done], *how) for key, (_, *how) in FIGURES.items()]
+    cells = [cell([m.get(key) for m in done], *how) for key, (_, *how) in figures.items()]
     return [name, *cells, "; ".join([f"{len(done)} of {len(results)}", *reasons])]
+
+
+def head(name, figures):
+    return [name, *(heading for heading, *_ in figures.values()), "runs"]
+
+
+def for_each_seed(name, recipes, count, run_with):
+    """row -> what run_with(the row's options) says with each of so many seeds."""
+    results = {}
+    with tqdm(total=len(recipes) * count, desc=name, unit="run") as bar:
+        for row, arguments in recipes.items():
+            results[row] = []
+            for seed in range(options.seed, options.seed + count):
+                bar.set_postfix_str(f"{row}, seed {seed}")
+                results[row].append(run_with([*arguments, "--seed", str(seed), *shared]))
+                bar.update()
+    return results
 
 
 def toy_table(name):
     """One row for each objective, below one for the data themselves."""
     data, seeds = toy(name), range(options.seed, options.seed + options.seeds)
     truth = [data.sample(2500, np.random.default_rng(seed)) for seed in seeds]
-    rows = [toy_row("real data", [vars(mode_coverage(x, data.means, data.sigma)) for x in truth])]
-    with tqdm(total=len(RECIPES_OF_TOYS) * len(seeds), desc=name, unit="run") as bar:
-        for row, arguments in RECIPES_OF_TOYS.items():
-            results = []
-            for seed in seeds:
-                bar.set_postfix_str(f"{row}, seed {seed}")
-                all_arguments = ["--data", name, *arguments, "--seed", str(seed), *shared]
-                all_arguments += ["--no-pictures"]
-                results.append(run("toy", all_arguments)[1])
-                bar.update()
-            rows.append(toy_row(row, results))
-    return [[name, *(heading for heading, *_ in FIGURES.values()), "runs"], *rows]
+    truth = [vars(mode_coverage(x, data.means, data.sigma)) for x in truth]
+
+    def train(arguments):
+        return run("toy", ["--data", name, *arguments, "--no-pictures", "--resume"])[1]
+
+    found = for_each_seed(name, RECIPES_OF_TOYS, options.seeds, train)
+    rows = [row_of(row, results, OF_TOYS) for row, results in {"real data": truth, **found}.items()]
+    return [head(name, OF_TOYS), *rows]
+
+
+def stacked_table():
+    """One row for each game, below one for real digits."""
+    truth = []
+
+    def train(arguments):
+        found = run("stacked", [*arguments, *where])[1]
+        if isinstance(found, str):
+            return found
+        games = found["games"]
+        if len(truth) < options.image_seeds:
+            truth.append(games["real"])
+        return games[arguments[1]]
+
+    found = for_each_seed("stacked", STACKED, options.image_seeds, train)
+    found = {"real training images": truth, **found}
+    rows = [row_of(row, results, OF_STACKS) for row, results in found.items()]
+    return [head("stacked", OF_STACKS), *rows]
 
 
 # %% Images: scored by the classifier and by a Parzen window
@@ -185,9 +238,9 @@ def blurred(images, pool, neighbours=10):
 
 
 def image_table(sets, failed):
-    """One row for each set of images (name -> images), below those of real ones.
+    """One row for each list of sets of images (name -> list), below those of real ones.
 
-    failed: name -> why there are no images.
+    failed: name -> why there are no images. The Parzen window sees the first set of a list alone.
     """
     classifier = mnist_classifier()
     train, test = (load_mnist(split, options.data_dir)[0] for split in ("train", "test"))
@@ -199,36 +252,40 @@ def image_table(sets, failed):
     # is decided by the rounding of its features
     chosen = fit[n:][np.random.default_rng(options.seed).choice(len(fit) - n, n, replace=False)]
     real = {"test images": test, "training images": chosen}
-    sets = real | {"the same, blurred": blurred(chosen, fit)} | sets
+    real |= {"the same, blurred": blurred(chosen, fit)}
     real_features = classifier(train)[1]
     rows = []
-    for name, images in tqdm(sets.items(), desc="scoring", unit="set"):
-        s = image_scores(images, real_features, classifier)
-        shares = [f"{x:.3f}" for x in (s.precision, s.recall, s.density, s.coverage)]
+    for name, images in tqdm(({k: [v] for k, v in real.items()} | sets).items(), desc="scoring"):
+        every = [image_scores(x, real_features, classifier) for x in images]
+        shares = [
+            cell([getattr(s, key) for s in every], *how) for key, (_, *how) in OF_IMAGES.items()
+        ]
         parzen = "–"
-        if images is not test:
-            p = parzen_score(flat(images), flat(validation), flat(test))
+        if name != "test images":
+            p = parzen_score(flat(images[0]), flat(validation), flat(test))
             parzen = f"{p.log_likelihood:.1f} ± {p.standard_error:.1f}"
-        rows.append([name, f"{s.score:.2f}", f"{s.frechet:.2f}", *shares, parzen])
-    head = ["score", "Fréchet distance", "precision", "recall", "density", "coverage"]
+        rows.append([name, *shares, parzen])
+    headings = [heading for heading, *_ in OF_IMAGES.values()]
     eyes = f"images, by classifier {classifier.digest[:8]}"
-    rows += [[name, f"failed: {reason}", *["–"] * len(head)] for name, reason in failed.items()]
-    return [[eyes, *head, "Parzen window, nats"], *rows]
+    rows += [[name, f"failed: {reason}", *["–"] * len(headings)] for name, reason in failed.items()]
+    return [[eyes, *headings, "Parzen window, nats"], *rows]
 
 
 def train_images():
-    """For the runs of mnist.py in this table: name -> samples, and name -> why it failed."""
-    sets, failed, samples = {}, {}, str(QUICK_SAMPLES if options.quick else SAMPLES)
-    where = ["--data-dir", options.data_dir] if options.data_dir else []
-    for name, arguments in (bar := tqdm(MNIST.items(), desc="mnist", unit="run")):
-        bar.set_postfix_str(name)
-        seed = ["--seed", str(options.seed)]
-        every = [*arguments, "--samples", samples, *seed, *shared, *where]
-        folder, found = run("mnist", every)
-        if isinstance(found, dict):
-            sets[f"{name}, {found['seconds']:.0f} s"] = load(folder)
+    """For the runs of mnist.py in this table: name -> samples by seed; name -> why it failed."""
+    samples = str(QUICK_SAMPLES if options.quick else SAMPLES)
+
+    def train(arguments):
+        return run("mnist", [*arguments, "--samples", samples, *where, "--resume"])
+
+    sets, failed = {}, {}
+    for name, results in for_each_seed("mnist", MNIST, options.image_seeds, train).items():
+        reasons = [found for _, found in results if isinstance(found, str)]
+        if reasons:
+            failed[name] = reasons[0]
         else:
-            failed[name] = found
+            seconds = np.mean([found["seconds"] for _, found in results])
+            sets[f"{name}, {seconds:.0f} s"] = [load(folder) for folder, _ in results]
     return sets, failed
 
 
@@ -290,6 +347,8 @@ def markdown(table):
 
 
 tables = {name: toy_table(name) for name in options.what if name in TOYS}
+if "stacked" in options.what:
+    tables["stacked"] = stacked_table()
 if "mnist" in options.what or options.images:
     trained, failed = train_images() if "mnist" in options.what else ({}, {})
     tables["mnist"] = image_table(trained | options.images, failed)

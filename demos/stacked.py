@@ -42,7 +42,7 @@ from minigan import (
     LeakyReLU,
     LinearDecay,
     MinibatchStd,
-    NormalLatent,
+    MixtureLatent,
     Pack,
     ReLU,
     Reshape,
@@ -58,8 +58,9 @@ from support.training import progress
 
 # %% Constants
 
-STEPS, QUICK_STEPS, BATCH, LATENT = 2000, 4, 32, 48
-LR, BETAS, AVERAGE = 1e-3, (0.5, 0.99), 0.999
+STEPS, QUICK_STEPS, BATCH = 8000, 4, 32
+LATENT = MixtureLatent(90, 20, choices=3)  # 30 normal dimensions, and a piece for each digit
+LR, BETAS, AVERAGE = 2e-3, (0.5, 0.99), 0.999
 SAMPLES, QUICK_SAMPLES, SHOWN = 26_000, 200, 14
 SURE = 0.9
 GAMES = "no cure", "packing", "minibatch deviation", "R1"
@@ -104,7 +105,8 @@ def coverage(images):
 
 
 def generator():
-    layers = [Dense(LATENT, 7 * 7 * 64, bias=False), Reshape(7, 7, 64), BatchNorm(64), ReLU()]
+    layers = [Dense(LATENT.dimension, 7 * 7 * 64, bias=False), Reshape(7, 7, 64)]
+    layers += [BatchNorm(64), ReLU()]
     layers += [ConvTranspose2d(64, 32, 4, stride=2, padding=1, bias=False), BatchNorm(32), ReLU()]
     return [*layers, ConvTranspose2d(32, 3, 4, stride=2, padding=1), Tanh()]
 
@@ -131,13 +133,13 @@ def discriminator(game):
 def play(game):
     """The game, trained, and the seconds that it took."""
     batch_rng, noise_rng, g_rng, d_rng = np.random.default_rng(options.seed).spawn(4)
-    G = Sequential(generator(), (LATENT,), rng=g_rng, backend=options.backend)
+    G = Sequential(generator(), (LATENT.dimension,), rng=g_rng, backend=options.backend)
     D = Sequential(discriminator(game), (28, 28, 3), rng=d_rng, backend=options.backend)
     gan = GAN(
         G,
         D,
         "non-saturating",
-        latent=NormalLatent(LATENT),
+        latent=LATENT,
         rng=noise_rng,
         generator_optimizer=Adam(G, LR, betas=BETAS),
         discriminator_optimizer=Adam(D, LR, betas=BETAS),

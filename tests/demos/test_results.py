@@ -1,5 +1,6 @@
 """Tests of the tables of results: what is run, what is kept, what is shown."""
 
+import json
 import os
 import re
 import shutil
@@ -142,10 +143,11 @@ def test_images_are_trained_and_scored(run_demo, runs, metrics, tmp_path, capsys
     np.save(tmp_path / "copies.npy", images)
     (tmp_path / "run").mkdir()
     np.save(tmp_path / "run" / "samples.npy", np.full_like(images, 0.5))
-    arguments = ["--quick", "--steps", 1, "--out", tmp_path / "out"]
+    arguments = ["--quick", "--steps", 1, "--image-seeds", 1, "--out", tmp_path / "out"]
     sets = ["mnist", tmp_path / "copies.npy", tmp_path / "run"]
     demo = run_demo("results", *sets, *arguments)
     assert [a[:2] for a in runs.started] == [v[:2] for v in demo["MNIST"].values()]
+    assert all("--resume" in arguments for arguments in runs.started)
     table = rows(tmp_path / "out")
     names = [name.rsplit(", ", 1) for name in table if name.endswith(" s")]
     assert [name for name, _ in names] == list(demo["MNIST"])
@@ -166,6 +168,64 @@ def test_images_are_trained_and_scored(run_demo, runs, metrics, tmp_path, capsys
     assert (order[:, 0] == [0, 1, 2]).all()
     expected = [pool[nearest].mean(axis=0) for nearest in order]
     np.testing.assert_allclose(demo["blurred"](asked, pool, 4), expected, atol=1e-6)
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_images_of_several_seeds(run_demo, tmp_path, monkeypatch):
+    """Each seed is scored for itself; mean and standard error of the figures."""
+
+    def run(command, **options):
+        folder, seed = Path(command[-1]), int(command[command.index("--seed") + 1])
+        folder.mkdir(parents=True)
+        rng = np.random.default_rng(seed)
+        np.save(folder / "samples.npy", rng.uniform(-1, 1, (60, 28, 28, 1)).astype(np.float32))
+        text = f'{{"finished": true, "seconds": {seed}}}'
+        (folder / "metrics.json").write_text(text, encoding="utf-8")
+        return SimpleNamespace(returncode=0, stderr="")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    arguments = ["mnist", "--quick", "--seed", 4, "--image-seeds", 3, "--out", tmp_path]
+    demo = run_demo("results", *arguments)
+    judge = minigan.metrics.mnist_classifier()
+    features = judge(minigan.data.load_mnist("train")[0][: 5 * demo["QUICK_SAMPLES"]])[1]
+    folders = sorted((tmp_path / "runs").glob("*gmmn*"))
+    found = [
+        minigan.metrics.image_scores(np.load(folder / "samples.npy"), features, judge).frechet
+        for folder in folders
+    ]
+    row = rows(tmp_path)["GMMN, 5 s"]
+    assert row[1] == f"{np.mean(found):.2f} ± {stats.sem(found):.2f}" and len(folders) == 3
+
+
+def test_stacked_digits(run_demo, tmp_path, monkeypatch):
+    """A run per game and seed; what real digits reach, once per seed; who fails has a row."""
+    started = []
+
+    def run(command, **options):
+        arguments = [str(part) for part in command[2:]]
+        started.append(arguments)
+        game, seed = arguments[1], int(arguments[arguments.index("--seed") + 1])
+        if game == "packing":
+            return SimpleNamespace(returncode=1, stderr="diverged\n")
+        row = {"modes": 100 * seed, "kl": 0.5, "sure": 0.25, "seconds": 3.0}
+        real = {"modes": 1000, "kl": 0.02, "sure": 0.99}
+        folder = Path(arguments[-1])
+        folder.mkdir(parents=True)
+        found = {"finished": True, "games": {"real": real, game: row}}
+        (folder / "metrics.json").write_text(json.dumps(found), encoding="utf-8")
+        return SimpleNamespace(returncode=0, stderr="")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(SystemExit, match="2 runs failed"):
+        run_demo("results", "stacked", "--seed", 1, "--image-seeds", 2, "--out", tmp_path)
+    table = rows(tmp_path)
+    assert table["no cure"] == ["150.0 ± 50.0", "0.500 ± 0.000", "25.0 ± 0.0", "3 ± 0", "2 of 2"]
+    assert table["real training images"][:2] == ["1000.0 ± 0.0", "0.020 ± 0.000"]
+    assert table["real training images"][3:] == ["–", "2 of 2"]
+    assert table["packing"] == ["–"] * 4 + ["0 of 2; diverged (status 1)"]
+    longer = [arguments for arguments in started if "48000" in arguments]
+    assert len(longer) == 2 and all("R1" in arguments for arguments in longer)
+    assert len(started) == 10 and not any("--resume" in arguments for arguments in started)
 
 
 BROKEN = {
@@ -192,8 +252,8 @@ def test_a_model_that_failed_has_a_row(run_demo, runs, tmp_path, monkeypatch):
 
     for name in ("mnist_classifier", "image_scores", "parzen_score"):
         monkeypatch.setattr(minigan.metrics, name, lambda *images, **options: Judge())
-    with pytest.raises(SystemExit, match="5 runs failed"):
-        run_demo("results", "mnist", "--quick", "--out", tmp_path / "out")
+    with pytest.raises(SystemExit, match="10 runs failed"):
+        run_demo("results", "mnist", "--quick", "--image-seeds", 2, "--out", tmp_path / "out")
     assert rows(tmp_path / "out")["WGAN-GP"][0] == "failed: training diverged (status 1)"
 
 
