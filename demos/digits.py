@@ -1,16 +1,16 @@
 """Handwritten digits from the generator that comes with the package: no data set, no training.
 
 It is the network of mnist.py, trained for 18,000 steps and kept by `minigan.save` in a file of
-400 KB: another run than that of pictures/mnist_pieces.png. It takes five seconds.
+500 KB. It takes five seconds.
 
 What to look at:
-- digits.png: a row for each of the twenty pieces of the noise. Nobody told the generator what a
-  digit is. Which pieces have become one digit, and which digits share a piece?
+- digits.png: a row for each of twenty of the fifty pieces of the noise. Nobody told the generator
+  what a digit is. Which pieces have become one digit, and which digits share a piece?
 - Beside each row stands what the classifier reads there most often, and how often. It comes with
   the package, too, and judges all digits of the course. Where do you read something else?
 
 What to try next:
-  --spread 1                the noise of training: more variety, and more that is no digit
+  --spread 1.5              more noise than in training: more variety, and more that is no digit
   --spread 0.4              less noise: every row writes its digit in one way
   --seed 1                  other digits
   --generator out/mnist/generator.npz   the one that mnist.py has trained for you
@@ -71,7 +71,10 @@ labels = [f"{row.argmax()} ({row.max():.0%})" for row in shares]
 
 figure = picture(0.33 * columns + 1.6, 6.8)
 axes = figure.subplots()
-title = "A row for each piece of the noise" if latent.components else "Samples"
+title = "Samples"
+if latent.components:
+    title = "A row for each piece of the noise"
+    title += f", for {ROWS} of {latent.components}" if ROWS < latent.components else ""
 show_rows(axes, digits.reshape(ROWS, columns, *G.output_shape), labels)
 axes.set(title=title, ylabel="read most often")
 save_picture(figure, out.path("digits.png"))

@@ -21,7 +21,7 @@ What to look at:
 
 What to try next:
   --seed 1                  other digits: is there a walk on which you can see the gap?
-  --spread 1                all of the noise: are walks along the sphere still as good?
+  --spread 0.7              less of the noise: are walks straight through it better now?
   --generator out/mnist/generator.npz   the one that mnist.py has trained for you
 
 Files: picture.png, animation.gif and metrics.json.

@@ -43,7 +43,7 @@ def run(lesson, options):
     command += ["--resume"] if lesson in RESUMED else []
     command += {
         "mnist": SAMPLES,
-        "results": [f"mnist-{seed}"],
+        "results": [f"mnist-{seed}", "widths"],
         "translation": ["--data", "inverted"],
     }.get(lesson, [])
     if subprocess.run(command, stdout=subprocess.DEVNULL, cwd=options.out).returncode:

@@ -8,7 +8,8 @@ plane, of three with images. `ring` and `grid` follow the protocol of PacGAN
 
     python demos/results.py ring grid        an hour
     python demos/results.py mnist            an hour and a quarter
-    python demos/results.py stacked          an hour and three quarters
+    python demos/results.py stacked          an hour
+    python demos/results.py widths           two minutes: of one generator, the package's
     python demos/results.py samples.npy out/mnist
 
 Interrupt it whenever you like: finished runs are kept in --out, and the next call goes on where
@@ -27,7 +28,10 @@ What to look at:
 - scores.png, where images were scored: for each figure, real digits, the same digits blurred, and
   generated ones. A figure is fooled by blur where it prefers the blurred digits.
 
-Files: table.md, metrics.json, and scores.png.
+- widths.png: the same generator, and the same noise, narrowed or widened. By which figures does it
+  become better? Two figures that disagree say more than each of them.
+
+Files: table.md, metrics.json, and scores.png or widths.png.
 """
 
 import json
@@ -42,15 +46,21 @@ from minigan.data import load_mnist, toy
 from minigan.density.distances import squared_distances
 from minigan.files import expanded, replacing
 from minigan.metrics import image_scores, mnist_classifier, mode_coverage, parzen_score
-from minigan.plotting import FAKE, OTHERS, REAL, picture, save_picture, styled
+from minigan.plotting import picture, save_picture
+from minigan.runs.network_file import read_network
+from minigan.weights import GENERATOR
 from support.demo import start
+from support.image_models import named_latent
 from support.options import positive
 from support.recipes import RECIPES
+from support.score_pictures import draw_scores, draw_widths, scores_of
 
 # %% Constants: what the tables hold, and the options of the demo that trains each row
 
 TOYS = "ring", "grid"
-TABLES = (*TOYS, "mnist", "stacked")
+TABLES = (*TOYS, "mnist", "stacked", "widths")
+DRAWN = {"mnist": "scores.png", "widths": "widths.png"}
+WIDTHS = 0.6, 0.7, 0.8, 0.9, 1.0, 1.1
 RECIPES_OF_TOYS = {"non-saturating, sharp": ["--preset", "sharp"]}
 RECIPES_OF_TOYS |= {r.objective: ["--objective", r.objective] for r in RECIPES}
 MNIST = {
@@ -62,7 +72,7 @@ MNIST = {
 }
 GAMES = "no cure", "packing", "minibatch deviation", "R1"  # of stacked.py
 STACKED = {name: ["--games", name] for name in GAMES}
-STACKED["R1, six times as long"] = ["--games", "R1", "--steps", "48000"]
+STACKED["R1, three times as long"] = ["--games", "R1", "--steps", "18000"]
 SAMPLES, QUICK_SAMPLES = 10000, 200  # images
 OF_TOYS = {  # of metrics.json: the heading, how it is written, in which unit
     "modes": ("modes", ".1f", 1),
@@ -117,7 +127,7 @@ def check(options):
     options.images = {path: [load(path)] for path in options.what if path not in TABLES}
 
 
-options, out = start("results", __doc__, ["table.md", "scores.png"], add_options, check)
+options, out = start("results", __doc__, ["table.md", *DRAWN.values()], add_options, check)
 shared = ["--backend", options.backend.name]
 shared += ["--quick"] if options.quick else []
 shared += ["--steps", str(options.steps)] if options.steps else []
@@ -289,53 +299,21 @@ def train_images():
     return sets, failed
 
 
-# %% A picture of the scores: which figures prefer blurred digits?
-
-LESS_IS_BETTER = {"Fréchet distance"}
+# %% One generator, noise of several widths
 
 
-def scores_of(table):
-    """heading -> name of the images -> figure, for those that have it."""
-    head, *rows = table
-    return {
-        heading: {row[0]: float(row[k].split()[0]) for row in rows if row[k][:1].isdigit()}
-        for k, heading in enumerate(head[1:], 1)
-    }
-
-
-def called(name):
-    """A set of images as the picture calls it: a run of mnist.py by its model."""
-    try:
-        text = (expanded(name) / "metrics.json").read_text(encoding="utf-8")
-        return json.loads(text)["model"]
-    except (OSError, ValueError, KeyError):
-        return Path(name).name
-
-
-def is_fooled(heading, figures):
-    """Whether the figure prefers blurred images to the same images as they are."""
-    sharp, soft = figures["training images"], figures["the same, blurred"]
-    return soft < sharp if heading in LESS_IS_BETTER else soft > sharp
-
-
-@styled
-def draw_scores(figure, scores):
-    panels = figure.subplots(2, 4).ravel()
-    names = list(scores["score"])
-    colours = {"test images": REAL, "training images": REAL, "the same, blurred": OTHERS[4]}
-    for axes, (heading, figures) in zip(panels, scores.items(), strict=False):
-        for place, name in enumerate(names):
-            if name in figures:
-                axes.barh(place, figures[name], color=colours.get(name, FAKE))
-                digits = 0 if figures[name] > 100 else 2
-                axes.text(0, place, f" {figures[name]:.{digits}f}", va="center", size=9.5)
-        less = "less" if heading in LESS_IS_BETTER else "more"
-        fooled = "fooled by blur" if is_fooled(heading, figures) else "not fooled"
-        axes.set(title=heading.replace(", ", ",\n"), ylim=(len(names) - 0.5, -0.5), xticks=[])
-        axes.set_xlabel(f"{less} is better:\n{fooled}")
-        axes.set_yticks(range(len(names)), [called(name) for name in names])
-        axes.tick_params(length=0, labelleft=axes in (panels[0], panels[4]))
-    panels[7].set_axis_off()
+def images_of_widths():
+    """name -> images that the package's generator makes of the same noise, narrowed or widened."""
+    G, notes = read_network(GENERATOR, backend=options.backend)
+    latent = named_latent(notes["latent"], *G.input_shape, notes["pieces"])
+    z = latent.sample(QUICK_SAMPLES if options.quick else SAMPLES, np.random.default_rng(0))
+    normal = np.arange(latent.dimension) < latent.dimension - latent.components
+    sets = {}
+    for width in WIDTHS:
+        noise = G.backend.asarray(np.where(normal, width * z, z), G.dtype)
+        parts = [G.backend.to_numpy(G(noise[k : k + 500])) for k in range(0, len(noise), 500)]
+        sets[f"noise × {width:g}"] = [np.concatenate(parts)]
+    return sets
 
 
 # %% The tables that were asked for
@@ -352,14 +330,17 @@ if "stacked" in options.what:
 if "mnist" in options.what or options.images:
     trained, failed = train_images() if "mnist" in options.what else ({}, {})
     tables["mnist"] = image_table(trained | options.images, failed)
+if "widths" in options.what:
+    tables["widths"] = image_table(images_of_widths(), {})
 text = "\n".join(map(markdown, tables.values()))
 with replacing(out.path("table.md")) as temporary:
     Path(temporary).write_text(text, encoding="utf-8")
-scores = scores_of(tables["mnist"]) if "mnist" in tables else {}
-if scores:
-    figure = picture(8, 5)
-    draw_scores(figure, scores)
-    save_picture(figure, out.path("scores.png"))
+scores = {name: scores_of(tables[name]) for name in ("mnist", "widths") if name in tables}
+for name, draw, size in (("mnist", draw_scores, (8, 5)), ("widths", draw_widths, (8, 3.6))):
+    if name in scores:
+        figure = picture(*size)
+        draw(figure, scores[name])
+        save_picture(figure, out.path(DRAWN[name]))
 out.save_metrics(tables=tables, scores=scores)
 print(f"\n{text}\nFiles: {out.folder}")
 if failures:

@@ -38,7 +38,7 @@ PICTURES = {
     "learned": {"learned.png": "picture.png"},
     "conditional": {"conditional.png": "digits.png", "confusion.png": "confusion.png"},
     "translation": {"translation.png": "picture.png"},
-    "results": {"scores.png": "scores.png"},
+    "results": {"scores.png": "scores.png", "widths.png": "widths.png"},
     "ranks": {"ranks.png": "picture.png"},
     "sngan": {"sngan.png": "picture.png"},
     "write_your_own": {"write_your_own.png": "picture.png"},

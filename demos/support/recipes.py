@@ -101,18 +101,18 @@ class Recipe:
 
 
 RECIPES = (
-    Recipe("non-saturating", "r1", R1(0.015, every=4), lr=2e-3, steps=6250, end=0.07),
+    Recipe("non-saturating", "r1", R1(0.015, every=4), lr=2e-3, steps=6250, end=0.05),
     Recipe(
         "non-saturating", "r1", R1(0.015, every=4), lr=2e-3, steps=14000, preset="sharp", pieces=8,
-        decay=ExponentialDecay, hold=0.6, end=0.03, penalty_end=1 / 150,
+        decay=ExponentialDecay, hold=0.6, end=0.02, penalty_end=1 / 150,
     ),
     Recipe("non-saturating", lr=2e-3),
     Recipe("non-saturating", "r2"),
     Recipe("non-saturating", "dragan"),
     Recipe("minimax", "r1", R1(0.01, every=4), lr=2e-3),
     Recipe("maximum-likelihood", "r1"),
-    Recipe("absolute-error", "r1", R1(0.01)),
-    Recipe("least-squares", "r1"),
+    Recipe("absolute-error", "r1", R1(0.015, every=4), lr=2e-3),
+    Recipe("least-squares", "r1", R1(0.5, every=4), lr=4e-3),
     Recipe("hinge", "r1", R1(0.03)),
     Recipe("relativistic", "r1", R1(0.03)),
     Recipe("relativistic-average", "r1", R1(0.03)),
@@ -121,10 +121,10 @@ RECIPES = (
     Recipe("wasserstein", "wgan-gp", WGANGP(0.1), discriminator_steps=5, steps=1500),
     Recipe("wasserstein", "one-sided", discriminator_steps=5, steps=1500),
     Recipe("kl", "r1", R1(1), steps=6000, layers=2),
-    Recipe("reverse-kl", "r1"),
+    Recipe("reverse-kl", "r1", R1(0.03, every=4), lr=2e-3),
     Recipe("pearson", "r1"),
-    Recipe("squared-hellinger", "r1", steps=6000, layers=2),
-    Recipe("feature-matching", "r1", R1(0.03)),
+    Recipe("squared-hellinger", "r1", R1(0.3), steps=6000, layers=2),
+    Recipe("feature-matching", "r1", R1(0.015, every=4), lr=2e-3, steps=6000),
     Recipe("moment-matching", steps=1500),
 )  # fmt: skip
 

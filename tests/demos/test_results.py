@@ -16,6 +16,7 @@ from scipy.spatial.distance import cdist
 import minigan.data
 import minigan.metrics
 from minigan.metrics import classifier
+from minigan.weights import LATENT, mnist_generator
 
 pytestmark = [
     pytest.mark.usefixtures("without_pictures"),
@@ -223,9 +224,23 @@ def test_stacked_digits(run_demo, tmp_path, monkeypatch):
     assert table["real training images"][:2] == ["1000.0 ± 0.0", "0.020 ± 0.000"]
     assert table["real training images"][3:] == ["–", "2 of 2"]
     assert table["packing"] == ["–"] * 4 + ["0 of 2; diverged (status 1)"]
-    longer = [arguments for arguments in started if "48000" in arguments]
+    longer = [arguments for arguments in started if "18000" in arguments]
     assert len(longer) == 2 and all("R1" in arguments for arguments in longer)
     assert len(started) == 10 and not any("--resume" in arguments for arguments in started)
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_one_generator_by_the_width_of_its_noise(run_demo, runs, metrics, tmp_path):
+    """The same noise, but for its width: the pieces that it chooses stay."""
+    demo = run_demo("results", "widths", "--quick", "--out", tmp_path)
+    names = [f"noise × {width:g}" for width in demo["WIDTHS"]]
+    assert runs.started == [] and set(names) < set(rows(tmp_path))
+    assert set(names) < metrics(tmp_path)["scores"]["widths"]["score"].keys()
+    z = LATENT.sample(demo["QUICK_SAMPLES"], np.random.default_rng(0)).astype(np.float32)
+    sets, G = demo["images_of_widths"](), mnist_generator()
+    for name, width in zip(names, demo["WIDTHS"], strict=True):
+        narrowed = np.concatenate([np.float32(width) * z[:, :20], z[:, 20:]], axis=1)
+        np.testing.assert_allclose(sets[name][0], G(narrowed), atol=1e-4)
 
 
 BROKEN = {
