@@ -232,8 +232,9 @@ but its own. Pass 3 starts from how P changes with g:
 
     uᵢ = ∂P/∂gᵢ = weight/N · ρ'(‖gᵢ‖) · gᵢ/‖gᵢ‖
 
-which is `rows * (self.every * scale * slope_over_norm)`, and goes through pass 2, backwards.
-(`self.every`: the penalty may be added at every so many steps, and is then so many times as large.)
+which is `rows * (scale * slope_over_norm)`, and goes through pass 2, backwards. (`factor`: the
+penalty may be added at every so many steps, and is then so many times as large; and its weight may
+fall.)
 """,
             sweeps(),
         ),
