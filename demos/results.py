@@ -72,7 +72,7 @@ MNIST = {
 }
 GAMES = "no cure", "packing", "minibatch deviation", "R1"  # of stacked.py
 STACKED = {name: ["--games", name] for name in GAMES}
-STACKED["R1, four times as long"] = ["--games", "R1", "--steps", "16000"]
+STACKED["R1, five times as long"] = ["--games", "R1", "--steps", "20000"]
 SAMPLES, QUICK_SAMPLES = 10000, 200  # images
 OF_TOYS = {  # of metrics.json: the heading, how it is written, in which unit
     "modes": ("modes", ".1f", 1),

@@ -24,7 +24,7 @@ What to look at:
 
 What to try next:
   --games "no cure" R1      two of them only
-  --games R1 --steps 16000  four times as long: are the digits clear, and are all modes there?
+  --games R1 --steps 20000  five times as long: are the digits clear, and are all modes there?
   --seed 1                  does each cure help again?
 
 It takes about seven minutes on one core. What three seeds gave: RESULTS.md. Files: picture.png and

@@ -104,7 +104,7 @@ RECIPES = (
     Recipe("non-saturating", "r1", R1(0.015, every=4), lr=2e-3, steps=6250, end=0.05),
     Recipe(
         "non-saturating", "r1", R1(0.015, every=4), lr=2e-3, steps=14000, preset="sharp", pieces=8,
-        decay=ExponentialDecay, hold=0.6, end=0.02, penalty_end=1 / 150,
+        decay=ExponentialDecay, hold=0.6, end=0.01, penalty_end=1 / 150,
     ),
     Recipe("non-saturating", lr=2e-3),
     Recipe("non-saturating", "r2"),

@@ -224,7 +224,7 @@ def test_stacked_digits(run_demo, tmp_path, monkeypatch):
     assert table["real training images"][:2] == ["1000.0 ± 0.0", "0.020 ± 0.000"]
     assert table["real training images"][3:] == ["–", "2 of 2"]
     assert table["packing"] == ["–"] * 4 + ["0 of 2; diverged (status 1)"]
-    longer = [arguments for arguments in started if "16000" in arguments]
+    longer = [arguments for arguments in started if "20000" in arguments]
     assert len(longer) == 2 and all("R1" in arguments for arguments in longer)
     assert len(started) == 10 and not any("--resume" in arguments for arguments in started)
 
