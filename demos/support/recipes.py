@@ -101,7 +101,10 @@ class Recipe:
 
 
 RECIPES = (
-    Recipe("non-saturating", "r1", R1(0.015, every=4), lr=2e-3, steps=6250, end=0.05),
+    Recipe(
+        "non-saturating", "r1", R1(0.015, every=4), lr=2e-3, steps=6250,
+        decay=ExponentialDecay, end=0.01,
+    ),
     Recipe(
         "non-saturating", "r1", R1(0.015, every=4), lr=2e-3, steps=14000, preset="sharp", pieces=8,
         decay=ExponentialDecay, hold=0.6, end=0.01, penalty_end=1 / 150,
