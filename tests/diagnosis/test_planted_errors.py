@@ -608,10 +608,10 @@ def direction_forgotten(original, excess, norms):
 
 
 @breaks(GradientPenalty, "add_penalty", on=("gradient penalty", "R1"))
-def penalty_without_its_weight(original, self, D, x):
+def penalty_without_its_weight(original, self, D, x, factor):
     """In the gradient; the value has it."""
     before = D.gradients.copy()
-    value = original(self, D, x)
+    value = original(self, D, x, factor)
     D.gradients = before + (D.gradients - before) / self.weight
     return value
 
@@ -633,9 +633,9 @@ def second_derivative_sets(original, self, *args):
 
 @breaks(GradientPenalty, "add_penalty", on="R1", says="penalty does not add")
 @breaks(GradientPenalty, "add_penalty", on="GAN with a penalty")
-def penalty_sets(original, self, D, x):
+def penalty_sets(original, self, D, x, factor):
     D.zero_gradients()
-    return original(self, D, x)
+    return original(self, D, x, factor)
 
 
 # --- Other games ---------------------------------------------------------------------------------
@@ -951,8 +951,8 @@ def logits_centred_in_place(original, self, r, f):
 
 
 @breaks(GradientPenalty, "add_penalty", on="R1", says="input 1 is written to")
-def penalty_writes_to_the_real_batch(original, self, D, x):
-    value = original(self, D, x)
+def penalty_writes_to_the_real_batch(original, self, D, x, factor):
+    value = original(self, D, x, factor)
     x *= 0.5
     return value
 

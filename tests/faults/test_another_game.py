@@ -23,6 +23,7 @@ from minigan import (
     ConditionalGAN,
     CycleGAN,
     Dense,
+    ExponentialDecay,
     FeatureMatchingGAN,
     LeakyReLU,
     LinearDecay,
@@ -306,21 +307,26 @@ def numeric_defaults(make, **first):
 
 PARTS = [
     *LATENTS.values(),
-    *(WeightClipping, R1, R2, WGANGP, OneSidedPenalty, DRAGAN, LinearDecay, *OBJECTIVES.values()),
+    *(WeightClipping, R1, R2, WGANGP, OneSidedPenalty, DRAGAN, LinearDecay, ExponentialDecay),
+    *OBJECTIVES.values(),
     *OPTIMIZERS.values(),
 ]
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.__name__)
 def test_each_number_of_a_part_shows(part):
-    first = {"dimension": 30} if part in LATENTS.values() else {}
-    if part is LinearDecay:
+    first = {"dimension": 60} if part in LATENTS.values() else {}
+    if part in (LinearDecay, ExponentialDecay):
         first = {"steps": 10, "end": 0.5}
     arguments = numeric_defaults(part, **first)
+    schedule = arguments.pop("schedule", None)
     assert all(isinstance(value, (int, float, tuple)) for value in arguments.values())
     net = network(2, 1, 0)
     make = (lambda **a: part(net, **a)) if part in OPTIMIZERS.values() else part
     texts = [repr(variant) for variant in variants(make, **arguments)]
+    if schedule is not None:
+        falling = (ExponentialDecay(10, end=end) for end in (0.1, 0.2))
+        texts += [repr(part(schedule=schedule)) for schedule in falling]
     assert len(set(texts)) == len(texts), texts
 
 
