@@ -30,7 +30,8 @@ from minigan.plotting.images import show_rows
 from minigan.runs.network_file import read_network
 from minigan.weights import GENERATOR
 from support.demo import start
-from support.image_models import named_latent
+from support.image_models import noted_latent
+from support.image_pictures import title_of_pieces
 from support.options import number
 
 # %% Constants and options
@@ -50,7 +51,7 @@ rng = np.random.default_rng(options.seed)
 # %% The generator, and the noise that it was trained on
 
 G, notes = read_network(Path(options.generator or GENERATOR), backend=options.backend)
-latent = named_latent(notes["latent"], *G.input_shape, notes.get("pieces", 20))
+latent = noted_latent(G, notes)
 spread = notes["spread"] if options.spread is None else options.spread
 print(f"The generator\n{G}\n")
 
@@ -72,10 +73,7 @@ labels = [f"{row.argmax()} ({row.max():.0%})" for row in shares]
 
 figure = picture(0.33 * columns + 1.6, 6.8)
 axes = figure.subplots()
-title = "Samples"
-if latent.components:
-    title = "A row for each piece of the noise"
-    title += f", for {ROWS} of {latent.components}" if ROWS < latent.components else ""
+title = title_of_pieces(ROWS, latent.components) if latent.components else "Samples"
 show_rows(axes, digits.reshape(ROWS, columns, *G.output_shape), labels)
 axes.set(title=title, ylabel="read most often")
 save_picture(figure, out.path("digits.png"))

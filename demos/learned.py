@@ -48,7 +48,7 @@ from minigan.plotting.images import show_rows
 from minigan.runs.network_file import read_network
 from minigan.weights import GENERATOR
 from support.demo import start
-from support.image_models import named_latent
+from support.image_models import noted_latent
 from support.options import number
 from support.walks import between
 
@@ -70,7 +70,7 @@ options, out = start("learned", __doc__, ["picture.png", "animation.gif"], add_o
 quick = options.quick
 rng = np.random.default_rng(options.seed)
 G, notes = read_network(Path(options.generator or GENERATOR), backend=options.backend)
-latent = named_latent(notes["latent"], *G.input_shape, notes.get("pieces", 20))
+latent = noted_latent(G, notes)
 normal = latent.dimension - latent.components  # the dimensions that do not choose a piece
 spread = notes["spread"] if options.spread is None else options.spread
 classifier = mnist_classifier()

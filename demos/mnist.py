@@ -9,7 +9,7 @@ are set as they are: demos/support/image_models.py.)
 - dcgan (6 minutes): the paper's networks, with a quarter of the channels. G unfolds 100 numbers
   into an image by transposed convolutions; D folds images up by strided ones.
 - mlp (3 minutes): dense layers only.
-- wgan-gp (12 minutes): dcgan-r1's networks and noise, but D is a critic: it gives each image a
+- wgan-gp (12 minutes): dcgan-r1's networks, twenty pieces, and D is a critic: it gives each image a
   height instead of log odds.
 - gmmn (5 minutes): no D at all. A fixed kernel compares whole batches, pixel by pixel, and dense
   layers learn to make the difference small.
@@ -27,8 +27,8 @@ What to look at:
   that lies one pixel off. A D learns that real digits have no specks.
 - The losses in picture.png. Only gmmn's simply falls: it is no game. Do any of the others tell
   how good the digits are?
-- pieces.png (noise in pieces): digits from each piece. G sees no labels; yet most pieces have
-  become one digit, or one way to write it.
+- pieces.png (noise in pieces): digits from each piece, of twenty at most. G sees no labels; yet
+  most pieces have become one digit, or one way to write it.
 
 What to try next:
   --model mlp               where do its digits look different, and why?
@@ -81,7 +81,13 @@ from minigan.latent import LATENTS
 from minigan.metrics import image_scores, mnist_classifier
 from support.demo import start
 from support.image_models import KERNELS, MODELS
-from support.image_pictures import save_images, save_movie, save_progress, save_rows
+from support.image_pictures import (
+    save_images,
+    save_movie,
+    save_progress,
+    save_rows,
+    title_of_pieces,
+)
 from support.options import count, number
 from support.training import looking_steps, losses_of, progress, records_of
 from support.walks import between
@@ -254,9 +260,7 @@ save_images(out.path("walk.png"), gan.generate(np.array(walks)), 12, (8, 5.8), t
 
 if latent.components:
     shown = min(latent.components, PIECES)
-    title, size = "A row for each piece of the noise", (6.3, 0.46 * shown + 0.4)
-    if shown < latent.components:
-        title += f", for {shown} of {latent.components}"
+    title, size = title_of_pieces(shown, latent.components), (6.3, 0.46 * shown + 0.4)
     rows_of_pieces = np.repeat(np.eye(shown, latent.components), 12, axis=0)
     pieces = noise(len(rows_of_pieces))
     pieces[:, normal:] = rows_of_pieces * pieces[:, normal:].max()

@@ -24,10 +24,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from support.demo import RESUMED
 from support.kept import DEMOS, KEPT, PICTURES, keep, notes
 from support.options import Parser, count
 
-RESUMED = "toy", "mnist"
 SAMPLES = ["--samples", "10000"]  # of mnist, for results
 UNSTABLE = "seconds", "steps_per_second"  # figures that differ from run to run
 

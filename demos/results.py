@@ -22,7 +22,7 @@ What to look at:
   of the metric.
 - The last of these rows are real digits made worse: each is the mean of its 10 nearest neighbours.
   The Parzen window likes them best of all (minigan/metrics/parzen.py). Which figures notice?
-- "DCGAN, R1" and "WGAN-GP" are the same networks with the same noise; GMMN has no discriminator.
+- "DCGAN, R1" and "WGAN-GP" are the same networks, but for their noise; GMMN has no discriminator.
   The seconds of training stand beside each name.
 
 - scores.png, where images were scored: for each figure, real digits, the same digits blurred, and
@@ -49,8 +49,8 @@ from minigan.metrics import image_scores, mnist_classifier, mode_coverage, parze
 from minigan.plotting import picture, save_picture
 from minigan.runs.network_file import read_network
 from minigan.weights import GENERATOR
-from support.demo import start
-from support.image_models import named_latent
+from support.demo import RESUMED, start
+from support.image_models import noted_latent
 from support.options import positive
 from support.recipes import RECIPES
 from support.score_pictures import draw_scores, draw_widths, scores_of
@@ -146,7 +146,9 @@ def run(demo, arguments):
     folder = out.folder / "runs" / " ".join([demo, *arguments]).replace("/", "_")
     metrics = folder / "metrics.json"
     if not (metrics.exists() and json.loads(metrics.read_text(encoding="utf-8"))["finished"]):
-        command = [sys.executable, DEMOS / f"{demo}.py", *arguments, "--out", folder]
+        command = [sys.executable, DEMOS / f"{demo}.py", *arguments]
+        command += ["--resume"] if demo in RESUMED else []
+        command += ["--out", folder]
         done = subprocess.run(command, capture_output=True, text=True, errors="replace")
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
@@ -203,7 +205,7 @@ def toy_table(name):
     truth = [vars(mode_coverage(x, data.means, data.sigma)) for x in truth]
 
     def train(arguments):
-        return run("toy", ["--data", name, *arguments, "--no-pictures", "--resume"])[1]
+        return run("toy", ["--data", name, *arguments, "--no-pictures"])[1]
 
     found = for_each_seed(name, RECIPES_OF_TOYS, options.seeds, train)
     rows = [row_of(row, results, OF_TOYS) for row, results in {"real data": truth, **found}.items()]
@@ -212,21 +214,19 @@ def toy_table(name):
 
 def stacked_table():
     """One row for each game, below one for real digits."""
-    truth = []
 
     def train(arguments):
-        found = run("stacked", [*arguments, *where])[1]
-        if isinstance(found, str):
-            return found
-        games = found["games"]
-        if len(truth) < options.image_seeds:
-            truth.append(games["real"])
-        return games[arguments[1]]
+        return run("stacked", [*arguments, *where])[1]
+
+    def row(name, runs, game):
+        found = [m if isinstance(m, str) else m["games"][game] for m in runs]
+        return row_of(name, found, OF_STACKS)
 
     found = for_each_seed("stacked", STACKED, options.image_seeds, train)
-    found = {"real training images": truth, **found}
-    rows = [row_of(row, results, OF_STACKS) for row, results in found.items()]
-    return [head("stacked", OF_STACKS), *rows]
+    by_seed = zip(*found.values(), strict=True)  # each of a seed's runs has the same real digits
+    real = [next((m for m in runs if isinstance(m, dict)), runs[0]) for runs in by_seed]
+    rows = [row(name, runs, STACKED[name][1]) for name, runs in found.items()]
+    return [head("stacked", OF_STACKS), row("real training images", real, "real"), *rows]
 
 
 # %% Images: scored by the classifier and by a Parzen window
@@ -286,7 +286,7 @@ def train_images():
     samples = str(QUICK_SAMPLES if options.quick else SAMPLES)
 
     def train(arguments):
-        return run("mnist", [*arguments, "--samples", samples, *where, "--resume"])
+        return run("mnist", [*arguments, "--samples", samples, *where])
 
     sets, failed = {}, {}
     for name, results in for_each_seed("mnist", MNIST, options.image_seeds, train).items():
@@ -305,7 +305,7 @@ def train_images():
 def images_of_widths():
     """name -> images that the package's generator makes of the same noise, narrowed or widened."""
     G, notes = read_network(GENERATOR, backend=options.backend)
-    latent = named_latent(notes["latent"], *G.input_shape, notes["pieces"])
+    latent = noted_latent(G, notes)
     z = latent.sample(QUICK_SAMPLES if options.quick else SAMPLES, np.random.default_rng(0))
     normal = np.arange(latent.dimension) < latent.dimension - latent.components
     sets = {}

@@ -28,7 +28,7 @@ from support.options import Parser, arguments, count, positive, show_what_can_be
 from support.processes import start_again
 from support.threads import limit_threads
 
-__all__ = ["Output", "OutputRefused", "start"]
+__all__ = ["RESUMED", "Output", "OutputRefused", "start"]
 
 METRICS, CHECKPOINT = "metrics.json", "checkpoint.npz"
 
@@ -45,6 +45,10 @@ FREE = ("backend", "data_dir", "no_pictures", "samples", "steps")
 
 class OutputRefused(RuntimeError):
     """The folder for a demo's files cannot be used; the message says why."""
+
+
+#: Demos that other demos start, and that take --resume.
+RESUMED = "toy", "mnist"
 
 
 def start(name, lesson, files, add_options=None, check=None, argv=None):

@@ -20,7 +20,7 @@ from minigan.optimizers import RMSProp
 from minigan.regularizers import R1, WGANGP, WeightClipping
 from support.recipes import Recipe
 
-__all__ = ["KERNELS", "MODELS", "ImageModel", "named_latent"]
+__all__ = ["KERNELS", "MODELS", "ImageModel", "noted_latent"]
 
 #: Widths of gmmn's kernel, a sum of Gaussians. Li et al. 2015 write exp(−d² / 2 s) with s = 2, 5,
 #: ... 80, so that s is a squared width; and pixels in [−1, 1], not [0, 1], double all distances d.
@@ -39,6 +39,11 @@ CLIPPED = {
 def named_latent(name, dimension, pieces):
     """The noise of this name in `LATENTS`; a mixture has so many pieces."""
     return LATENTS[name](dimension, **({"components": pieces} if name == "mixture" else {}))
+
+
+def noted_latent(G, notes):
+    """The noise of a generator, by the notes in its file; older files have 20 pieces, unsaid."""
+    return named_latent(notes["latent"], *G.input_shape, notes.get("pieces", 20))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,20 @@ from minigan import plotting
 from minigan.plotting.images import show_rows
 from minigan.plotting.style import INK, PAPER, styled
 
-__all__ = ["draw_confusion", "save_images", "save_movie", "save_progress", "save_rows"]
+__all__ = [
+    "draw_confusion",
+    "save_images",
+    "save_movie",
+    "save_progress",
+    "save_rows",
+    "title_of_pieces",
+]
+
+
+def title_of_pieces(shown, pieces):
+    """Of a picture with a row for each of the pieces of the noise that are shown."""
+    title = "A row for each piece of the noise"
+    return f"{title}, for {shown} of {pieces}" if shown < pieces else title
 
 
 def save_images(path, images, columns, size, title):

@@ -128,16 +128,20 @@ def test_weight_is_a_factor(penalty, dense_critic, batches):
     np.testing.assert_allclose(network.gradients, 4 * once, rtol=1e-12)
 
 
-def test_lazy_penalty(penalty, dense_critic, batches):
-    """In one step of three, three times the penalty: the same on average."""
-    network = dense_critic()
-    real, fake = batches((3,))
+def at_step(network, real, fake):
+    """run(penalty, step) -> its value there, and its gradient alone."""
 
     def run(regularizer, step):
         network.zero_gradients()
         value = regularizer.penalize(network, real, fake, np.random.default_rng(1), step)
         return value, network.gradients.copy()
 
+    return run
+
+
+def test_lazy_penalty(penalty, dense_critic, batches):
+    """In one step of three, three times the penalty: the same on average."""
+    run = at_step(dense_critic(), *batches((3,)))
     always, gradient = run(penalty(2.0), 5)
     lazy = penalty(2.0, every=3)
     for step in range(7):
@@ -150,14 +154,7 @@ def test_lazy_penalty(penalty, dense_critic, batches):
 @pytest.mark.parametrize("every", [1, 3])
 def test_a_weight_that_falls(penalty, every, dense_critic, batches):
     """weight · schedule(step), in the value and in the gradient."""
-    network = dense_critic()
-    real, fake = batches((3,))
-
-    def run(regularizer, step):
-        network.zero_gradients()
-        value = regularizer.penalize(network, real, fake, np.random.default_rng(1), step)
-        return value, network.gradients.copy()
-
+    run = at_step(dense_critic(), *batches((3,)))
     falling = penalty(2.0, every=every, schedule=ExponentialDecay(12, hold=0.5, end=1 / 16))
     assert not falling.steady and penalty(2.0, every=every).steady
     for step, factor in ((0, 1), (6, 1), (9, 1 / 4), (12, 1 / 16)):
