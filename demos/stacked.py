@@ -3,9 +3,9 @@
 Three random digits of MNIST lie one upon the other as the red, the green and the blue channel of
 one image. So there are 1,000 modes, 000 to 999, all about equally likely, and a classifier of
 digits, asked three times, tells which mode a sample is of. On the plane a lost mode can be seen;
-among images it has to be counted. The noise is in pieces, three times over: a choice among fifty,
-as if for each digit; nobody tells G to use them so. Four games with the same G, which differ in D
-alone:
+among images it has to be counted. The noise is in pieces, three times over: a choice among a
+hundred, as if for each digit; nobody tells G to use them so. Four games with the same G, which
+differ in D alone:
 
 - no cure: batch norm in D, as in a DCGAN;
 - packing: D judges two images side by side (PacGAN: Lin et al. 2018, arXiv:1712.04086);
@@ -63,7 +63,7 @@ from support.training import progress
 # %% Constants
 
 STEPS, QUICK_STEPS, BATCH = 4000, 4, 32
-LATENT = MixtureLatent(180, 50, choices=3)  # 30 normal dimensions, and a piece for each digit
+LATENT = MixtureLatent(330, 100, choices=3)  # 30 normal dimensions, and a piece for each digit
 LR, BETAS, AVERAGE = 2e-3, (0.5, 0.99), 0.999
 SAMPLES, QUICK_SAMPLES, SHOWN = 26_000, 200, 14
 SURE = 0.9
