@@ -48,9 +48,10 @@ class Recipe:
     discriminator_steps: steps of D per step of G. steps: of G. The learning rate is constant for
     the share `hold` of them and then falls, as `decay` says, to `end` times what it was. (Where it
     falls to zero, samples crowd in the middle of the modes.) penalty_end: the penalty's weight
-    falls with it, to so much of what it was. layers: hidden layers of G on the plane. A deep G can
-    bend sharply and leave the gaps between modes empty; but with an exponential loss only a shallow
-    one stays calm. pieces: of the noise, so that the gaps need not be crossed; 0: in one.
+    falls with it, to so much of what it was; where much of it is left, D cannot be as steep as it
+    would have to be to see how wide a mode is. layers: hidden layers of G on the plane. A deep G
+    can bend sharply and leave the gaps between modes empty; but with an exponential loss only a
+    shallow one stays calm. pieces: of the noise, so that the gaps need not be crossed; 0: in one.
     preset: how `toy.py --preset` calls the row.
     """
 
@@ -102,12 +103,12 @@ class Recipe:
 
 RECIPES = (
     Recipe(
-        "non-saturating", "r1", R1(0.015, every=4), lr=2e-3, steps=6250,
+        "non-saturating", "r1", R1(0.015, every=4), lr=2e-3, steps=6250, layers=5,
         decay=ExponentialDecay, end=0.01,
     ),
     Recipe(
-        "non-saturating", "r1", R1(0.015, every=4), lr=2e-3, steps=14000, preset="sharp", pieces=8,
-        decay=ExponentialDecay, hold=0.6, end=0.01, penalty_end=1 / 150,
+        "non-saturating", "r1", R1(0.015, every=4), lr=2e-3, betas=(0.5, 0.9), steps=15000,
+        preset="sharp", pieces=8, decay=ExponentialDecay, hold=0.6, end=0.007, penalty_end=1e-5,
     ),
     Recipe("non-saturating", lr=2e-3),
     Recipe("non-saturating", "r2"),
