@@ -5,11 +5,11 @@ of one core of a Sapphire Rapids Xeon; a core of Zen 5 takes less than half of t
 are set as they are: demos/support/image_models.py.)
 
 - dcgan-r1 (the default; a quarter of an hour): convolutions, a penalty on D's slope at real
-  images, noise in fifty pieces, many small steps.
+  images, noise in twenty pieces, many small steps.
 - dcgan (6 minutes): the paper's networks, with a quarter of the channels. G unfolds 100 numbers
   into an image by transposed convolutions; D folds images up by strided ones.
 - mlp (3 minutes): dense layers only.
-- wgan-gp (12 minutes): dcgan-r1's networks, twenty pieces, and D is a critic: it gives each image a
+- wgan-gp (12 minutes): dcgan-r1's networks and noise, and D is a critic: it gives each image a
   height instead of log odds.
 - gmmn (5 minutes): no D at all. A fixed kernel compares whole batches, pixel by pixel, and dense
   layers learn to make the difference small.
@@ -104,7 +104,7 @@ def add_options(parser):
     parser.add_argument("--model", choices=sorted(MODELS), default="dcgan-r1", help="see above")
     parser.add_argument("--objective", choices=sorted(OBJECTIVES), help="(default: the model's)")
     parser.add_argument("--latent", choices=sorted(LATENTS), help="(default: the model's)")
-    parser.add_argument("--spread", type=number, help="of the samples' noise (the model's)")
+    parser.add_argument("--spread", type=number, default=1.0, help="of the samples' noise (1)")
     parser.add_argument("--samples", type=count, default=0, help="how many to write (default: 0)")
     parser.add_argument(
         "--data",
@@ -134,7 +134,6 @@ options, out = start(
 model = MODELS[options.model]  # its recipe, batch and noise
 recipe = model.recipe_for(options.objective)
 latent = model.make_latent(options.latent)
-spread = model.spread if options.spread is None else options.spread
 steps = options.steps or (model.quick_steps if options.quick else recipe.steps)
 batch_rng, noise_rng, weight_rng, view_rng = np.random.default_rng(options.seed).spawn(4)
 
@@ -145,7 +144,7 @@ batches = Batches(images, model.batch, batch_rng)
 
 # %% The networks
 
-few, many = 32, 64  # channels at 14 x 14 and at 7 x 7 (Radford et al.: 128 and up)
+few, many = model.channels  # at 14 x 14 and at 7 x 7
 
 
 def mlp():
@@ -208,12 +207,12 @@ normal = latent.dimension - latent.components  # the dimensions before the choic
 
 
 def noise(n):
-    """The training's noise, but narrower by `spread`: less variety, more clarity.
+    """The training's noise, but narrower by --spread: less variety, more clarity.
 
     (The "truncation trick": Brock et al. 2019, arXiv:1809.11096.)
     """
     z = latent.sample(n, view_rng)
-    z[:, :normal] *= spread
+    z[:, :normal] *= options.spread
     return z
 
 
@@ -278,7 +277,7 @@ save(
     notes={
         "latent": options.latent or model.latent,
         "pieces": latent.components,
-        "spread": spread,
+        "spread": options.spread,
         "steps": steps,
     },
 )
@@ -298,7 +297,7 @@ if options.data == "mnist":  # the classifier knows digits alone
 out.save_metrics(
     objective=recipe.objective,
     latent=repr(latent),
-    spread=spread,
+    spread=options.spread,
     discriminator_loss=losses[0, -1],
     generator_loss=losses[1, -1],
     steps=steps,

@@ -1,7 +1,7 @@
 """The models of mnist.py: for each a recipe, and the batch and the noise that go with it.
 
 - dcgan-r1 draws as well as it can in a quarter of an hour: small networks and many steps; no batch
-  norm in D, but a penalty on its slope at real images (R1); a large learning rate; noise in fifty
+  norm in D, but a penalty on its slope at real images (R1); a large learning rate; noise in twenty
   pieces, since no digit lies half-way from a 3 to a 7. What was tried, and with which figures:
   demos/RESULTS.md.
 - dcgan is Radford et al. 2015 (arXiv:1511.06434): batch norm in both players, all weights from
@@ -48,11 +48,11 @@ def noted_latent(G, notes):
 
 @dataclass(frozen=True)
 class ImageModel:
-    """What belongs to a model besides its networks.
+    """What belongs to a model besides its layers.
 
     recipe: a `Recipe`. batch: images per step. latent: a name in `LATENTS`. dimension: that of the
-    noise. pieces: of the noise, where it is a mixture. spread: of the noise for samples, as a share
-    of the training's. quick_steps: the steps with --quick.
+    noise. pieces: of the noise, where it is a mixture. channels: of the convolutions, at 14 x 14
+    and at 7 x 7. quick_steps: the steps with --quick.
     """
 
     recipe: Recipe
@@ -60,7 +60,7 @@ class ImageModel:
     latent: str
     dimension: int
     pieces: int = 20
-    spread: float = 1.0
+    channels: tuple = (32, 64)  # a quarter of those of Radford et al.
     quick_steps: int = 6
 
     def make_latent(self, name=None):
@@ -89,12 +89,12 @@ MODELS = {
         batch=64, latent="uniform", dimension=100,
     ),
     "dcgan-r1": ImageModel(
-        Recipe("non-saturating", "r1", R1(0.25, every=8), steps=18000),
-        batch=32, latent="mixture", dimension=70, pieces=50,
+        Recipe("non-saturating", "r1", R1(0.25, every=8), steps=36000),
+        batch=32, latent="mixture", dimension=44, channels=(20, 40),
     ),
     "wgan-gp": ImageModel(
-        Recipe("wasserstein", "wgan-gp", WGANGP(10, every=4), betas=(0.5, 0.9), steps=15000),
-        batch=32, latent="mixture", dimension=52, spread=0.8,
+        Recipe("wasserstein", "wgan-gp", WGANGP(10, every=4), betas=(0.5, 0.9), steps=25000),
+        batch=32, latent="mixture", dimension=44, channels=(20, 40),
     ),
     "gmmn": ImageModel(
         Recipe("moment-matching", lr=2e-3, betas=BETAS, steps=16000),

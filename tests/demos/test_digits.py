@@ -13,13 +13,15 @@ from minigan.metrics import mnist_classifier
 from minigan.runs.network_file import read_network
 from minigan.weights import CLASSIFIER, GENERATOR, LATENT, mnist_generator
 
+NORMAL = LATENT.dimension - LATENT.components  # dimensions before the choice of a piece
+
 
 def test_both_networks_are_small_and_the_generator_writes_digits():
     assert GENERATOR.stat().st_size + CLASSIFIER.stat().st_size < 2_000_000
-    assert sha256(GENERATOR.read_bytes()).hexdigest().startswith("c12e4e09")  # as its page says
+    assert sha256(GENERATOR.read_bytes()).hexdigest().startswith("708efda4")  # as its page says
     G, notes = read_network(GENERATOR)
-    assert notes["steps"] == 18_000
-    assert (notes["latent"], notes["pieces"], notes["spread"]) == ("mixture", 50, 1.0)
+    assert notes["steps"] == 36_000
+    assert (notes["latent"], notes["pieces"], notes["spread"]) == ("mixture", 20, 1.0)
     assert repr(G) == repr(mnist_generator()) and G.input_shape == (LATENT.dimension,)
     z = LATENT.sample(300, np.random.default_rng(0)).astype(np.float32)
     probabilities, _ = mnist_classifier()(G(z))
@@ -42,8 +44,9 @@ def test_digits_need_neither_data_nor_training(run_demo, metrics, check_picture,
     found = metrics(tmp_path)
     assert sum(found["read"]) == demo["digits"].shape[0] == 80
     assert found["classifier"] == mnist_classifier().digest and found["spread"] == 1.0
-    pieces = demo["z"].reshape(20, 4, 70)[:, :, 20:]
-    np.testing.assert_array_equal(pieces, np.tile(3 * np.eye(20, 50)[:, None], (1, 4, 1)))
+    pieces = demo["z"].reshape(20, 4, LATENT.dimension)[:, :, NORMAL:]
+    units = LATENT.scale * np.eye(20, LATENT.components)
+    np.testing.assert_array_equal(pieces, np.tile(units[:, None], (1, 4, 1)))
     assert "Read: " in capsys.readouterr().out
     run_demo("digits", "--quick", "--spread", 0, "--out", tmp_path)
     assert metrics(tmp_path)["spread"] == 0
@@ -131,14 +134,14 @@ def test_walks_meet_at_their_ends_and_pixels_fade(learned):
 def test_directions_are_those_of_the_jacobian(learned):
     """E JᵀJ of many random dy, against J by differences at the same points."""
     vectors, strengths = learned["vectors"], learned["strengths"]
-    np.testing.assert_allclose(vectors @ vectors.T, np.eye(20), atol=1e-9)
+    np.testing.assert_allclose(vectors @ vectors.T, np.eye(NORMAL), atol=1e-9)
     assert (np.diff(strengths) <= 1e-9).all()
     G = mnist_generator().clone(dtype="float64")
     z = LATENT.sample(100, np.random.default_rng(0))
 
     def change(direction):
-        step = np.zeros(70)
-        step[:20] = 1e-4 * direction
+        step = np.zeros(LATENT.dimension)
+        step[:NORMAL] = 1e-4 * direction
         return ((G(z + step) - G(z - step)) ** 2).sum() / (4e-8 * len(z))
 
     by_difference = [change(vectors[index]) for index in (0, -1)]
