@@ -58,17 +58,22 @@ def draw_scores(figure, scores):
 @styled
 def draw_widths(figure, scores):
     """Score over distance, precision over recall: a point for each width of the noise."""
-    pairs = ("Fréchet distance", "score", (8, -13)), ("recall", "precision", (7, 5))
-    for axes, (across, up, beside) in zip(figure.subplots(1, 2), pairs, strict=True):
+    pairs = (
+        ("Fréchet distance", "score", (8, -13), "left"),
+        ("recall", "precision", (-8, -8), "center"),
+    )
+    for axes, (across, up, beside, side) in zip(figure.subplots(1, 2), pairs, strict=True):
         names = [name for name in scores[up] if name.startswith("noise")]
         x, y = ([scores[key][name] for name in names] for key in (across, up))
         axes.plot(x, y, "o-", color=FAKE)
         for name, *place in zip(names, x, y, strict=True):
-            label = name if name == names[0] else name.removeprefix("noise ")
-            axes.annotate(label, place, xytext=beside, textcoords="offset points", color=FAKE)
+            first = name == names[0]
+            label, offset = (name, (7, 5)) if first else (name.removeprefix("noise "), beside)
+            ha = "left" if offset[0] > 0 else "right"
+            axes.annotate(label, place, offset, textcoords="offset points", color=FAKE, ha=ha)
         real = scores[across]["test images"], scores[up]["test images"]
         axes.plot(*real, "*", color=REAL, markersize=13)
-        above = {"xytext": (0, 9), "ha": "center", "textcoords": "offset points"}
+        above = {"xytext": (0, 9), "ha": side, "textcoords": "offset points"}
         axes.annotate("real images", real, color=REAL, **above)
         axes.margins(0.15)
         axes.set_xlabel(f"{across} ({'less' if across in LESS_IS_BETTER else 'more'} is better)")
