@@ -27,7 +27,7 @@ What to try next:
   --games R1 --steps 20000  five times as long: are the digits clear, and are all modes there?
   --seed 1                  does each cure help again?
 
-It takes about seven minutes on one core. What three seeds gave: RESULTS.md. Files: picture.png and
+It takes about eight minutes on one core. What three seeds gave: RESULTS.md. Files: picture.png and
 metrics.json.
 """
 
