@@ -30,7 +30,6 @@ from minigan.runs.network_file import read_network
 from minigan.weights import GENERATOR
 from support.demo import start
 from support.image_models import noted_latent
-from support.image_pictures import title_of_pieces
 from support.options import number
 
 # %% Constants and options
@@ -72,7 +71,9 @@ labels = [f"{row.argmax()} ({row.max():.0%})" for row in shares]
 
 figure = picture(0.33 * columns + 1.6, 6.8)
 axes = figure.subplots()
-title = title_of_pieces(ROWS, latent.components) if latent.components else "Samples"
+title = "A row for each piece of the noise" if latent.components else "Samples"
+if latent.components > ROWS:
+    title += f", for {ROWS} of {latent.components}"
 show_rows(axes, digits.reshape(ROWS, columns, *G.output_shape), labels)
 axes.set(title=title, ylabel="read most often")
 save_picture(figure, out.path("digits.png"))

@@ -27,8 +27,8 @@ What to look at:
   that lies one pixel off. A D learns that real digits have no specks.
 - The losses in picture.png. Only gmmn's simply falls: it is no game. Do any of the others tell
   how good the digits are?
-- pieces.png (noise in pieces): digits from each piece, of twenty at most. G sees no labels; yet
-  most pieces have become one digit, or one way to write it.
+- pieces.png (noise in pieces): digits from each piece. G sees no labels; yet most pieces have
+  become one digit, or one way to write it.
 
 What to try next:
   --model mlp               where do its digits look different, and why?
@@ -86,7 +86,6 @@ from support.image_pictures import (
     save_movie,
     save_progress,
     save_rows,
-    title_of_pieces,
 )
 from support.options import count, number
 from support.training import looking_steps, losses_of, progress, records_of
@@ -96,7 +95,6 @@ from support.walks import between
 
 AVERAGE = 0.999  # decay of the running average of G's weights, which makes the samples
 FRAMES, QUICK_FRAMES = 24, 4
-PIECES = 20  # of the noise, in a picture
 JUDGED, QUICK_JUDGED = 10_000, 100  # samples, by the classifier of digits
 
 
@@ -258,12 +256,11 @@ walks = [between(latent, a, b, t) for a, b in ends for t in np.linspace(0, 1, 12
 save_images(out.path("walk.png"), gan.generate(np.array(walks)), 12, (8, 5.8), title)
 
 if latent.components:
-    shown = min(latent.components, PIECES)
-    title, size = title_of_pieces(shown, latent.components), (6.3, 0.46 * shown + 0.4)
-    rows_of_pieces = np.repeat(np.eye(shown, latent.components), 12, axis=0)
+    title, size = "A row for each piece of the noise", (6.3, 0.46 * latent.components + 0.4)
+    rows_of_pieces = np.repeat(np.eye(latent.components), 12, axis=0)
     pieces = noise(len(rows_of_pieces))
     pieces[:, normal:] = rows_of_pieces * pieces[:, normal:].max()
-    labels = range(1, shown + 1)
+    labels = range(1, latent.components + 1)
     save_rows(
         out.path("pieces.png"), gan.generate(pieces), labels, "piece of the noise", size, title
     )

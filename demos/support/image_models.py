@@ -36,14 +36,10 @@ CLIPPED = {
 }
 
 
-def named_latent(name, dimension, pieces):
-    """The noise of this name in `LATENTS`; a mixture has so many pieces."""
-    return LATENTS[name](dimension, **({"components": pieces} if name == "mixture" else {}))
-
-
 def noted_latent(G, notes):
     """The noise of a generator, by the notes in its file; older files have 20 pieces, unsaid."""
-    return named_latent(notes["latent"], *G.input_shape, notes.get("pieces", 20))
+    options = {"components": notes.get("pieces", 20)} if notes["latent"] == "mixture" else {}
+    return LATENTS[notes["latent"]](*G.input_shape, **options)
 
 
 @dataclass(frozen=True)
@@ -51,21 +47,19 @@ class ImageModel:
     """What belongs to a model besides its layers.
 
     recipe: a `Recipe`. batch: images per step. latent: a name in `LATENTS`. dimension: that of the
-    noise. pieces: of the noise, where it is a mixture. channels: of the convolutions, at 14 x 14
-    and at 7 x 7. quick_steps: the steps with --quick.
+    noise. channels: of the convolutions, at 14 x 14 and at 7 x 7. quick_steps: with --quick.
     """
 
     recipe: Recipe
     batch: int
     latent: str
     dimension: int
-    pieces: int = 20
     channels: tuple = (32, 64)  # a quarter of those of Radford et al.
     quick_steps: int = 6
 
     def make_latent(self, name=None):
         """The noise of this name in `LATENTS`, or the model's own; ValueError if it has no room."""
-        return named_latent(name or self.latent, self.dimension, self.pieces)
+        return LATENTS[name or self.latent](self.dimension)
 
     def recipe_for(self, objective=None):
         """The recipe, with another objective if one is named; ValueError in a model without D."""

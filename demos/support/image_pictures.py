@@ -12,14 +12,7 @@ __all__ = [
     "save_movie",
     "save_progress",
     "save_rows",
-    "title_of_pieces",
 ]
-
-
-def title_of_pieces(shown, pieces):
-    """Of a picture with a row for each of the pieces of the noise that are shown."""
-    title = "A row for each piece of the noise"
-    return f"{title}, for {shown} of {pieces}" if shown < pieces else title
 
 
 def save_images(path, images, columns, size, title):
