@@ -54,10 +54,10 @@ spread = notes["spread"] if options.spread is None else options.spread
 print(f"The generator\n{G}\n")
 
 z = latent.sample(ROWS * columns, rng)
-normal = latent.dimension - latent.components
-z[:, :normal] *= spread
+z[:, : latent.continuous] *= spread
 if latent.components:  # a row for each piece
-    z[:, normal:] = latent.scale * np.eye(latent.components)[np.arange(ROWS).repeat(columns)]
+    units = np.eye(latent.components)[np.arange(ROWS).repeat(columns)]
+    z[:, latent.continuous :] = latent.scale * units
 digits = G.backend.to_numpy(G(G.backend.asarray(z, G.dtype)))
 
 # %% What does the classifier read?

@@ -71,7 +71,7 @@ quick = options.quick
 rng = np.random.default_rng(options.seed)
 G, notes = read_network(Path(options.generator or GENERATOR), backend=options.backend)
 latent = noted_latent(G, notes)
-normal = latent.dimension - latent.components  # the dimensions that do not choose a piece
+normal = latent.continuous  # the dimensions that do not choose a piece
 spread = notes["spread"] if options.spread is None else options.spread
 classifier = mnist_classifier()
 

@@ -27,8 +27,10 @@ What to look at:
   that lies one pixel off. A D learns that real digits have no specks.
 - The losses in picture.png. Only gmmn's simply falls: it is no game. Do any of the others tell
   how good the digits are?
-- pieces.png (noise in pieces): digits from each piece. G sees no labels; yet most pieces have
-  become one digit, or one way to write it.
+- pieces.png (noise in pieces): digits from each piece, and its share of the samples. G sees no
+  labels; yet most pieces have become one digit, or one way to write it. In training all are drawn
+  equally often, so that three pieces of ones make too many ones; G cannot mend that, but D
+  notices. So in the end D is asked how much more likely the digits of a piece are among real ones.
 
 What to try next:
   --model mlp               where do its digits look different, and why?
@@ -48,7 +50,7 @@ from its last checkpoint.
 The examples are looked for in --data-dir, in the folder that MINIGAN_DATA names, and in the cache,
 to which they are otherwise downloaded. Files: picture.png, samples.png, walk.png, pieces.png,
 animation.gif, checkpoint.npz, generator.npz (for `minigan.load`), metrics.json, and samples.npy if
-asked for. At the end, the classifier that comes with the package judges 10,000 samples; what real
+asked for. At the end, the classifier that comes with the package weighed 10,000 samples; what real
 images score, demos/RESULTS.md says.
 """
 
@@ -96,6 +98,7 @@ from support.walks import between
 AVERAGE = 0.999  # decay of the running average of G's weights, which makes the samples
 FRAMES, QUICK_FRAMES = 24, 4
 JUDGED, QUICK_JUDGED = 10_000, 100  # samples, by the classifier of digits
+WEIGHED, QUICK_WEIGHED = 10_000, 500  # samples, by D, to find how often to draw each piece
 
 
 def add_options(parser):
@@ -201,8 +204,6 @@ else:
     players = recipe.players(G, D, steps)
     gan = GAN(G, D, recipe.objective, average_decay=AVERAGE, **players, **shared)
 
-normal = latent.dimension - latent.components  # the dimensions before the choice of a piece
-
 
 def noise(n):
     """The training's noise, but narrower by --spread: less variety, more clarity.
@@ -210,7 +211,7 @@ def noise(n):
     (The "truncation trick": Brock et al. 2019, arXiv:1809.11096.)
     """
     z = latent.sample(n, view_rng)
-    z[:, :normal] *= options.spread
+    z[:, : latent.continuous] *= options.spread
     return z
 
 
@@ -234,6 +235,14 @@ for record in progress(run, gan, steps):
         looks.append((record.step, gan.generate(z)))
         save_samples(*looks[-1])  # there is something to see as it goes
 losses, seconds = losses_of(records), sum(record.seconds for record in records)
+
+# %% Noise in pieces: what has become a 1 stays a 1, but D knows which pieces come too often
+
+if latent.components and layers_of_D and gan.objective.log_odds:
+    weighed = noise(QUICK_WEIGHED if options.quick else WEIGHED)
+    fakes = gan.generate(weighed)
+    logits = gan.in_chunks(lambda some: D(gan.asarray(fakes[some])), len(fakes), D)
+    latent = latent.reweighted(weighed, logits[:, 0])  # from here on; training had equal shares
 
 # %% Pictures: ten points of noise over the steps, samples, an animation
 
@@ -259,10 +268,10 @@ if latent.components:
     title, size = "A row for each piece of the noise", (6.3, 0.46 * latent.components + 0.4)
     rows_of_pieces = np.repeat(np.eye(latent.components), 12, axis=0)
     pieces = noise(len(rows_of_pieces))
-    pieces[:, normal:] = rows_of_pieces * pieces[:, normal:].max()
-    labels = range(1, latent.components + 1)
+    pieces[:, latent.continuous :] = latent.scale * rows_of_pieces
+    labels = [f"{share:.1%}" for share in latent.weights[0]]
     save_rows(
-        out.path("pieces.png"), gan.generate(pieces), labels, "piece of the noise", size, title
+        out.path("pieces.png"), gan.generate(pieces), labels, "share of the samples", size, title
     )
 
 # %% The generator, samples, what the classifier of digits thinks of them, metrics
@@ -274,6 +283,7 @@ save(
     notes={
         "latent": options.latent or model.latent,
         "pieces": latent.components,
+        "weights": latent.weights.tolist() if latent.components else None,
         "spread": options.spread,
         "steps": steps,
     },

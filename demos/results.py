@@ -307,7 +307,7 @@ def images_of_widths():
     G, notes = read_network(GENERATOR, backend=options.backend)
     latent = noted_latent(G, notes)
     z = latent.sample(QUICK_SAMPLES if options.quick else SAMPLES, np.random.default_rng(0))
-    normal = np.arange(latent.dimension) < latent.dimension - latent.components
+    normal = np.arange(latent.dimension) < latent.continuous
     sets = {}
     for width in WIDTHS:
         noise = G.backend.asarray(np.where(normal, width * z, z), G.dtype)

@@ -5,6 +5,7 @@ the same numbers; or, by `PhiloxLatent`, where the networks are.
 """
 
 import numpy as np
+from scipy.special import softmax
 
 from minigan.backend import get_backend
 from minigan.backend.philox import draw_key
@@ -17,12 +18,17 @@ class Latent:
     """z (N, dimension). Subclasses give `draw`.
 
     components: how many of the last dimensions only choose between pieces of the noise.
+    continuous: how many come before these.
     """
 
     components = 0
 
     def __init__(self, dimension):
         self.dimension = check_integer("dimension", dimension, 1)
+
+    @property
+    def continuous(self):
+        return self.dimension - self.components
 
     def sample(self, n, rng):
         """n vectors, float64 (n, dimension), from the generator `rng`."""
@@ -71,7 +77,7 @@ class PhiloxLatent(Latent):
 
 
 class MixtureLatent(Latent):
-    """z = (ε, s · e_k): ε ~ N(0, 1) in all but the last `components` dimensions, k uniform.
+    """z = (ε, s · e_k): ε ~ N(0, 1) in all but the last `components` dimensions, k with P(k) = π_k.
 
     e_k is the k-th unit vector of the others, s is `scale`. G is continuous, so that the image of
     connected noise is connected: between the kinds of data it has to draw what is neither
@@ -81,25 +87,74 @@ class MixtureLatent(Latent):
     choices: how many such k are drawn, each with dimensions of its own, (ε, s · e_k, s · e_l, …):
     components ^ choices pieces, for data in which several things are of some kind each (Chen et
     al. 2016, arXiv:1606.03657, section 6). `components` is then the number of all these dimensions.
+
+    weights: π, (components,), or (choices, components) where each choice has its own; positive, and
+    divided by their sum. None: all pieces are equally likely. (The attribute: of each choice.)
     """
 
-    def __init__(self, dimension, components=20, *, scale=3.0, choices=1):
+    def __init__(self, dimension, components=20, *, scale=3.0, choices=1, weights=None):
         self.kinds = check_integer("components", components, 1)
         self.choices = check_integer("choices", choices, 1)
         self.components = self.kinds * self.choices
         super().__init__(check_integer("dimension", dimension, self.components + 1))
         self.scale = check_number("scale", scale, 0, float("inf"), low_open=True)
+        self.weights = self._shares("weights", np.ones(self.kinds) if weights is None else weights)
+        self.uniform = bool((self.weights == self.weights[0, 0]).all())
 
     def draw(self, shape, rng):
         n, dimension = shape
         normal = rng.standard_normal((n, dimension - self.components))
-        chosen = rng.integers(self.kinds, size=(n, self.choices))
+        if self.uniform:
+            chosen = rng.integers(self.kinds, size=(n, self.choices))
+        else:
+            chosen = np.stack([rng.choice(self.kinds, n, p=p) for p in self.weights], axis=1)
         units = np.eye(self.kinds)[chosen].reshape(n, self.components)
         return np.concatenate([normal, self.scale * units], axis=1)
 
+    def reweighted(self, z, logits):
+        """The same pieces, each as likely as it is among real data: a new `MixtureLatent`.
+
+        z (n, dimension): samples of this latent. logits (n,): log p/q at G(z), of the densities of
+        real data and of G's samples, as a D of log odds has them. With q = Σ π_k q_k, the share of
+        real data for which piece k answers is
+
+            π'_k = E_p[π_k q_k / q] = π_k E_{q_k}[p / q] ≈ Σ_{i in piece k} r_i / Σ_i r_i,
+
+        r = exp(logits): a step of the EM algorithm on the weights of the mixture (Bishop 2006,
+        section 9.2.2). Like rejection sampling by D (Azadi et al. 2019, arXiv:1810.06758), but of
+        whole pieces. ValueError for a piece without a sample, or none of weight.
+        """
+        z, logits = np.asarray(z), np.asarray(logits, dtype=np.float64)
+        if z.ndim != 2 or z.shape[1] != self.dimension or logits.shape != (len(z),):
+            raise ValueError(
+                f"expected z (n, {self.dimension}) and logits (n,), got {z.shape}, {logits.shape}"
+            )
+        if not np.isfinite(logits).all():
+            raise ValueError("logits: expected finite numbers")
+        chosen = z[:, self.continuous :].reshape(len(z), self.choices, self.kinds) > 0
+        weights = np.einsum("n,nck->ck", softmax(logits), chosen)
+        weights = self._shares("the weights by these logits", weights)
+        options = {"scale": self.scale, "choices": self.choices, "weights": weights}
+        return MixtureLatent(self.dimension, self.kinds, **options)
+
+    def _shares(self, name, weights):
+        """Weights (choices, kinds) whose rows sum to 1; ValueError if they cannot be such."""
+        weights = np.asarray(weights, dtype=np.float64)
+        if weights.shape not in {(self.kinds,), (self.choices, self.kinds)}:
+            raise ValueError(
+                f"{name}: expected shape {(self.kinds,)} or {(self.choices, self.kinds)}, "
+                f"got {weights.shape}"
+            )
+        if not (np.isfinite(weights).all() and (weights > 0).all()):
+            raise ValueError(f"{name}: expected positive numbers, got {weights.tolist()}")
+        weights = np.broadcast_to(weights, (self.choices, self.kinds))
+        return weights / weights.sum(axis=1, keepdims=True)
+
     def __repr__(self):
         choices = f", choices={self.choices}" if self.choices > 1 else ""
-        return f"MixtureLatent({self.dimension}, {self.kinds}, scale={self.scale:g}{choices})"
+        options = f"scale={self.scale:g}{choices}"
+        options += "" if self.uniform else f", weights={self.weights.tolist()}"
+        return f"MixtureLatent({self.dimension}, {self.kinds}, {options})"
 
 
 LATENTS = {"mixture": MixtureLatent, "normal": NormalLatent, "uniform": UniformLatent}

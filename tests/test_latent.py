@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from scipy.integrate import trapezoid
+from scipy.stats import norm
 
 from minigan import MixtureLatent, NormalLatent, PhiloxLatent, UniformLatent
 
@@ -31,6 +33,76 @@ def test_several_choices():
     assert repr(latent) == "MixtureLatent(14, 4, scale=3, choices=3)"
     with pytest.raises(ValueError, match="dimension: expected at least 13"):
         MixtureLatent(12, 4, choices=3)
+
+
+def test_pieces_that_are_not_equally_likely():
+    """Three choices, each with shares of its own; then the same shares for all of them."""
+    weights = np.array([[1, 1, 2], [6, 3, 1], [1, 1, 1]])
+    for given in (weights, weights[1]):
+        latent = MixtureLatent(11, 3, choices=3, weights=given)
+        expected = np.broadcast_to(given, (3, 3)) / np.broadcast_to(given, (3, 3)).sum(1)[:, None]
+        np.testing.assert_allclose(latent.weights, expected)
+        chosen = latent.sample(40_000, np.random.default_rng(0))[:, 2:].reshape(-1, 3, 3) > 0
+        assert (chosen.sum(axis=2) == 1).all()
+        np.testing.assert_allclose(chosen.mean(axis=0), expected, atol=0.012)  # 5 σ
+        both = (chosen[:, 0, 0] & chosen[:, 1, 0]).mean()  # none knows of the others
+        assert both == pytest.approx(expected[0, 0] * expected[1, 0], abs=0.01)
+
+
+def test_equal_weights_are_none():
+    plain, equal = MixtureLatent(6, 4), MixtureLatent(6, 4, weights=[3, 3, 3, 3])
+    assert repr(plain) == repr(equal) and plain.uniform and equal.uniform
+    draws = [latent.sample(50, np.random.default_rng(0)) for latent in (plain, equal)]
+    np.testing.assert_array_equal(*draws)
+
+
+@pytest.mark.parametrize("choices", [1, 3])
+def test_repr_says_all(choices):
+    weights = np.random.default_rng(0).uniform(1, 2, (choices, 3))
+    latent = MixtureLatent(12, 3, scale=2, choices=choices, weights=weights)
+    again = eval(repr(latent), {"MixtureLatent": MixtureLatent})
+    np.testing.assert_allclose(again.weights, latent.weights, rtol=1e-15)
+    assert (again.dimension, again.scale, again.choices) == (12, 2, choices)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_each_piece_becomes_as_likely_as_in_the_data(seed):
+    """Data and samples are mixtures of the same three Gaussians in other shares.
+
+    The first step is the M step on weights, by quadrature; step after step approaches the data's.
+    """
+    rng = np.random.default_rng(seed)
+    centres, truth = np.array([-2.0, 0.5, 2.5]), rng.dirichlet([3, 3, 3])
+    latent = MixtureLatent(4, 3, weights=rng.dirichlet([3, 3, 3]))
+    y = np.linspace(-9, 9, 4001)
+    parts = norm.pdf(y[:, None], centres)
+
+    def log_ratios(x):
+        density = norm.pdf(x[:, None], centres)
+        return np.log(density @ truth / (density @ latent.weights[0]))
+
+    first = (parts @ truth / (parts @ latent.weights[0]))[:, None] * parts * latent.weights[0]
+    for step in range(40):
+        z = latent.sample(40_000, rng)
+        x = z[:, 0] + z[:, 1:] @ centres / 3  # G
+        latent = latent.reweighted(z, log_ratios(x) + 500)  # a constant cancels
+        if step == 0:
+            np.testing.assert_allclose(latent.weights[0], trapezoid(first, y, axis=0), atol=0.02)
+    np.testing.assert_allclose(latent.weights[0], truth, atol=0.03)
+
+
+def test_each_choice_is_weighted_by_itself():
+    latent = MixtureLatent(2 + 2 * 3, 3, choices=2, scale=0.5)
+    rng = np.random.default_rng(0)
+    z = latent.sample(300, rng)
+    ratios = rng.uniform(0.2, 5, 300)
+    found = latent.reweighted(z, np.log(ratios))
+    assert found.scale == 0.5 and found.choices == 2 and latent.uniform
+    for choice in range(2):
+        for k in range(3):
+            here = z[:, 2 + 3 * choice + k] == 0.5
+            share = ratios[here].sum() / ratios.sum()
+            assert found.weights[choice, k] == pytest.approx(share)
 
 
 def test_repr_and_defaults():
@@ -73,8 +145,34 @@ def test_few_dimensions_and_few_vectors(make, dimension):
         ((5, 2), {"choices": 0}, "choices"),
         ((5, 2), {"scale": 0}, "scale"),
         ((5, 2), {"scale": float("nan")}, "scale"),
+        ((5, 2), {"weights": [1, 1, 1]}, r"weights: expected shape \(2,\) or \(1, 2\), got \(3,\)"),
+        ((5, 2), {"weights": [1, 0]}, "weights: expected positive"),
+        ((5, 2), {"weights": [1, float("inf")]}, "weights: expected positive"),
+        ((7, 2), {"weights": np.ones((1, 2)), "choices": 2}, r"weights: .*\(2, 2\)"),
     ],
 )
 def test_bad_arguments(arguments, options, named):
     with pytest.raises(ValueError, match=named):
         MixtureLatent(*arguments, **options)
+
+
+def test_what_cannot_be_reweighted():
+    latent = MixtureLatent(5, 2)
+    z = latent.sample(50, np.random.default_rng(0))
+    for bad in (z[:, 1:], z[0]):
+        with pytest.raises(ValueError, match=r"expected z \(n, 5\) and logits \(n,\)"):
+            latent.reweighted(bad, np.ones(len(bad)))
+    with pytest.raises(ValueError, match=r"logits \(n,\), got \(50, 5\), \(50, 1\)"):
+        latent.reweighted(z, np.ones((50, 1)))
+    for bad in (np.nan, np.inf, -np.inf):
+        with pytest.raises(ValueError, match="logits: expected finite"):
+            latent.reweighted(z, np.full(50, bad))
+    with pytest.raises(ValueError, match="the weights by these logits: expected positive"):
+        latent.reweighted(z, 1e4 * z[:, 3])
+    with pytest.raises(ValueError, match="by these logits: expected positive"):  # a piece unseen
+        latent.reweighted(z[z[:, 3] > 0], np.ones((z[:, 3] > 0).sum()))
+
+
+def test_the_continuous_part():
+    assert NormalLatent(3).continuous == UniformLatent(3).continuous == 3
+    assert MixtureLatent(7, 2, choices=2).continuous == 3

@@ -37,8 +37,10 @@ CLIPPED = {
 
 
 def noted_latent(G, notes):
-    """The noise of a generator, by the notes in its file; older files have 20 pieces, unsaid."""
-    options = {"components": notes.get("pieces", 20)} if notes["latent"] == "mixture" else {}
+    """The noise of a generator, by the notes in its file; older files have 20 equal pieces."""
+    options = {}
+    if notes["latent"] == "mixture":
+        options = {"components": notes.get("pieces", 20), "weights": notes.get("weights")}
     return LATENTS[notes["latent"]](*G.input_shape, **options)
 
 

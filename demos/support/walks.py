@@ -16,8 +16,7 @@ def between(latent, a, b, t):
     straight = (1 - t) * a + t * b
     if isinstance(latent, UniformLatent):
         return straight
-    normal = latent.dimension - latent.components
-    a, b = a[:normal], b[:normal]
+    a, b = a[: latent.continuous], b[: latent.continuous]
     angle = np.arccos(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
     arc = (np.sin((1 - t) * angle) * a + np.sin(t * angle) * b) / np.sin(angle)
-    return np.concatenate([arc, straight[normal:]])
+    return np.concatenate([arc, straight[latent.continuous :]])

@@ -13,7 +13,7 @@ from minigan.metrics import mnist_classifier
 from minigan.runs.network_file import read_network
 from minigan.weights import CLASSIFIER, GENERATOR, LATENT, mnist_generator
 
-NORMAL = LATENT.dimension - LATENT.components  # dimensions before the choice of a piece
+NORMAL = LATENT.continuous  # dimensions before the choice of a piece
 
 
 def test_both_networks_are_small_and_the_generator_writes_digits():

@@ -12,6 +12,8 @@ from scipy.spatial.distance import cdist
 import minigan.data
 from minigan import OBJECTIVES, BatchNorm, Hinge, MomentMatching, NonSaturating, Wasserstein
 from minigan.data.idx import encode_idx
+from minigan.runs.network_file import read_network
+from support.image_models import noted_latent
 
 MODELS = ["mlp", "dcgan", "dcgan-r1", "wgan-gp", "gmmn"]
 IN_PIECES = {"dcgan-r1", "wgan-gp"}  # noise in pieces
@@ -160,7 +162,7 @@ def test_the_walk_stays_where_the_noise_is(latent, run_demo, tmp_path):
     arguments = ["--quick", "--steps", 1, "--model", "mlp", "--latent", latent]
     demo = run_demo("mnist", *arguments, "--out", tmp_path)
     a, b = demo["z"][:2]
-    normal = demo["normal"]
+    normal = demo["latent"].continuous
 
     def between(a, b, t):
         return demo["between"](demo["latent"], a, b, t)
@@ -190,6 +192,26 @@ def test_a_row_of_samples_for_each_piece(run_demo, tmp_path):
 
 
 @pytest.mark.usefixtures("stand_in", "without_pictures")
+@pytest.mark.parametrize("model", ["dcgan-r1", "wgan-gp"])
+def test_pieces_are_as_frequent_as_d_wants_them(model, run_demo, tmp_path):
+    """By the log odds of D; a critic has none. The file of the generator knows."""
+    demo = run_demo("mnist", "--quick", "--steps", 3, "--model", model, "--out", tmp_path)
+    latent, trained = demo["latent"], demo["gan"].latent
+    assert trained.uniform and repr(trained) == "MixtureLatent(44, 20, scale=3)"
+    if model == "wgan-gp":
+        assert latent is trained
+    else:
+        fakes = demo["gan"].generate(demo["weighed"])
+        p = 1 / (1 + np.exp(-demo["D"](fakes)[:, 0].astype(float)))  # D(x)
+        pieces = demo["weighed"][:, 24:] > 0
+        odds = (p / (1 - p)) @ pieces
+        np.testing.assert_allclose(latent.weights[0], odds / odds.sum(), rtol=1e-4)
+        assert not latent.uniform
+    G, notes = read_network(tmp_path / "generator.npz")
+    assert repr(noted_latent(G, notes)) == repr(latent)
+
+
+@pytest.mark.usefixtures("stand_in", "without_pictures")
 @pytest.mark.parametrize("latent", ["normal", "mixture"])
 def test_spread_narrows_the_samples_noise_alone(latent, run_demo, metrics, tmp_path):
     def run(spread):
@@ -199,7 +221,7 @@ def test_spread_narrows_the_samples_noise_alone(latent, run_demo, metrics, tmp_p
         return demo, np.load(tmp_path / "samples.npy", allow_pickle=False)
 
     (wide, samples), (narrow, others) = run(1.0), run(0.5)
-    k = wide["normal"]
+    k = wide["latent"].continuous
     np.testing.assert_allclose(narrow["z"][:, :k], 0.5 * wide["z"][:, :k])
     np.testing.assert_array_equal(narrow["z"][:, k:], wide["z"][:, k:])
     np.testing.assert_array_equal(narrow["losses"], wide["losses"])  # training has all of it

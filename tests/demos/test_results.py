@@ -238,7 +238,7 @@ def test_one_generator_by_the_width_of_its_noise(run_demo, runs, metrics, tmp_pa
     assert set(names) < metrics(tmp_path)["scores"]["widths"]["score"].keys()
     z = LATENT.sample(demo["QUICK_SAMPLES"], np.random.default_rng(0)).astype(np.float32)
     sets, G = demo["images_of_widths"](), mnist_generator()
-    normal = LATENT.dimension - LATENT.components
+    normal = LATENT.continuous
     for name, width in zip(names, demo["WIDTHS"], strict=True):
         narrowed = np.concatenate([np.float32(width) * z[:, :normal], z[:, normal:]], axis=1)
         np.testing.assert_allclose(sets[name][0], G(narrowed), atol=1e-4)
