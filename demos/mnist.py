@@ -240,9 +240,8 @@ losses, seconds = losses_of(records), sum(record.seconds for record in records)
 
 if latent.components and layers_of_D and gan.objective.log_odds:
     weighed = noise(QUICK_WEIGHED if options.quick else WEIGHED)
-    fakes = gan.generate(weighed)
-    logits = gan.in_chunks(lambda some: D(gan.asarray(fakes[some])), len(fakes), D)
-    latent = latent.reweighted(weighed, logits[:, 0])  # from here on; training had equal shares
+    logits = gan.judge(gan.generate(weighed))
+    latent = latent.reweighted(weighed, logits)  # from here on; training had equal shares
 
 # %% Pictures: ten points of noise over the steps, samples, an animation
 

@@ -53,6 +53,7 @@ BATCH, WIDTH = 256, 128
 DEPTH = 2  # hidden layers of D; those of G are the recipe's
 WAVES, FINENESS = 16, 1.25  # Fourier features of D: how many, in radians per spread of the data
 SAMPLES, FRAMES, QUICK_FRAMES, QUICK_STEPS = 2500, 24, 4, 200
+WEIGHED = 20_000  # samples, by D, to find how often to draw each piece of the noise
 
 
 def add_options(parser):
@@ -125,6 +126,14 @@ for record in progress(run, gan, steps, show):
     if record.step in stops:
         looks.append(observer.look(record.step))
 losses, seconds = losses_of(records), sum(record.seconds for record in records)
+
+# %% Noise in pieces: a piece that has become a mode stays it, but D knows which come too often
+
+if latent.components and observer.log_odds:
+    weighed = latent.sample(WEIGHED, view_rng)
+    latent = latent.reweighted(weighed, gan.judge(gan.generate(weighed)))
+    observer.z = latent.sample(SAMPLES, view_rng)
+    looks[-1] = observer.look(steps)
 
 # %% Picture, animation, metrics
 

@@ -128,6 +128,16 @@ class GAN(Game):
         loss, d_logits = self.objective.generator(logits, real_logits)
         return loss, D.backward(d_logits, cache)
 
+    # Looking -------------------------------------------------------------------------------
+
+    def judge(self, x):
+        """D's logits (n,) for samples on the host (n, ...), as D sees them, on the host again.
+
+        In evaluation mode, so that nothing is changed.
+        """
+        D = self.discriminator
+        return self.in_chunks(lambda some: D(self.asarray(x[some])), len(x), D)[:, 0]
+
     # Checks --------------------------------------------------------------------------------
 
     def gradient_steps(self, x, *, rng):

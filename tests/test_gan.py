@@ -181,6 +181,18 @@ def test_samples_are_the_generator_in_evaluation(game):
     np.testing.assert_array_equal(gan.sample(2500, 0), gan.generate(z))
 
 
+@KINDS
+def test_the_judge_is_the_discriminator_in_evaluation(kind, game, snapshot):
+    gan, x = game(kind)
+    gan.discriminator_step(x)
+    before = snapshot(gan)
+    x = np.random.default_rng(0).normal(size=(1500, *gan.discriminator.input_shape))
+    logits = gan.judge(x)
+    assert logits.shape == (1500,) and type(logits) is np.ndarray
+    np.testing.assert_allclose(logits[:, None], gan.discriminator(x), rtol=1e-9, atol=1e-12)
+    assert snapshot(gan) == before
+
+
 def test_samples_belong_to_the_caller(game):
     """No later step writes into a sample, an output, or a slice of one."""
     gan, x = game("conv")

@@ -111,8 +111,28 @@ def test_same_seed_same_figures(run_demo, metrics, tmp_path):
 
 
 @pytest.mark.usefixtures("without_pictures")
-def test_interrupted_and_resumed_it_ends_the_same(run_demo, interrupt_at, metrics, tmp_path):
-    arguments = ["--quick", "--steps", 12, "--out"]
+def test_the_last_look_has_pieces_as_frequent_as_d_wants_them(run_demo, metrics, tmp_path):
+    arguments = ["--quick", "--preset", "sharp", "--steps", 40, "--out", tmp_path]
+    demo = run_demo("toy", *arguments)
+    gan, latent, weighed = demo["gan"], demo["latent"], demo["weighed"]
+    assert gan.latent.uniform and not latent.uniform
+    expected = gan.latent.reweighted(weighed, gan.judge(gan.generate(weighed)))
+    np.testing.assert_array_equal(latent.weights, expected.weights)
+    seen = (demo["observer"].z[:, latent.continuous :] > 0).mean(axis=0)
+    np.testing.assert_allclose(seen, latent.weights[0], atol=0.05)
+    shown = demo["looks"][-1][0].fake
+    drawn = gan.generate(demo["observer"].z) * demo["scale"] + demo["centre"]
+    np.testing.assert_allclose(shown, drawn, rtol=1e-6)
+    assert demo["looks"][-1][0].step == 40
+    assert metrics(tmp_path)["high_quality"] == demo["looks"][-1][1].high_quality
+
+
+@pytest.mark.usefixtures("without_pictures")
+@pytest.mark.parametrize("preset", ["fast", "sharp"])
+def test_interrupted_and_resumed_it_ends_the_same(
+    preset, run_demo, interrupt_at, metrics, tmp_path
+):
+    arguments = ["--quick", "--preset", preset, "--steps", 12, "--out"]
     whole = run_demo("toy", *arguments, tmp_path / "whole")
     with interrupt_at(7), pytest.raises(SystemExit) as exit:
         run_demo("toy", *arguments, tmp_path / "parts")
