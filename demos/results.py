@@ -22,8 +22,8 @@ What to look at:
   of the metric.
 - The last of these rows are real digits made worse: each is the mean of its 10 nearest neighbours.
   The Parzen window likes them best of all (minigan/metrics/parzen.py). Which figures notice?
-- "DCGAN, R1" and "WGAN-GP" are the same networks, but for their noise; GMMN has no discriminator.
-  The seconds of training stand beside each name.
+- "DCGAN, R1" and "WGAN-GP" have the same networks; but a critic cannot tell how often each piece of
+  the noise should come. GMMN has no discriminator. The seconds of training stand beside each name.
 
 - scores.png, where images were scored: for each figure, real digits, the same digits blurred, and
   generated ones. A figure is fooled by blur where it prefers the blurred digits.

@@ -108,7 +108,7 @@ RECIPES = (
     ),
     Recipe(
         "non-saturating", "r1", R1(0.015, every=4), lr=2e-3, betas=(0.5, 0.9), steps=15000,
-        preset="sharp", pieces=8, decay=ExponentialDecay, hold=0.6, end=0.02, penalty_end=1e-7,
+        preset="sharp", pieces=8, decay=ExponentialDecay, hold=0.6, end=0.007, penalty_end=1e-5,
     ),
     Recipe("non-saturating", lr=2e-3),
     Recipe("non-saturating", "r2"),
