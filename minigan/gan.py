@@ -13,7 +13,7 @@ from minigan.averaging import WeightAverage
 from minigan.backend import get_backend
 from minigan.checks import check_integer
 from minigan.finite import walk_through
-from minigan.game import Game
+from minigan.game import CHUNK, Game
 from minigan.game_checks import check_discriminator, check_kinds, check_networks, check_optimizers
 from minigan.layers.network import check_array
 from minigan.objectives import get_objective
@@ -131,12 +131,13 @@ class GAN(Game):
     # Looking -------------------------------------------------------------------------------
 
     def judge(self, x):
-        """D's logits (n,) for samples on the host (n, ...), as D sees them, on the host again.
+        """D's logits for samples on the host (n, ...), as D sees them: (n,), on the host again.
 
-        In evaluation mode, so that nothing is changed.
+        (A D with `Pack` has one logit for each pack.) In evaluation mode: nothing is changed.
         """
         D = self.discriminator
-        return self.in_chunks(lambda some: D(self.asarray(x[some])), len(x), D)[:, 0]
+        chunks = [D(self.asarray(x[k : k + CHUNK])) for k in range(0, len(x), CHUNK)]
+        return D.backend.to_numpy(D.backend.xp.concatenate(chunks))[:, 0]
 
     # Checks --------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from minigan import (
     Dense,
     Dropout,
     NormalLatent,
+    Pack,
     Sequential,
     Softplus,
     Tanh,
@@ -191,6 +192,19 @@ def test_the_judge_is_the_discriminator_in_evaluation(kind, game, snapshot):
     assert logits.shape == (1500,) and type(logits) is np.ndarray
     np.testing.assert_allclose(logits[:, None], gan.discriminator(x), rtol=1e-9, atol=1e-12)
     assert snapshot(gan) == before
+
+
+def test_the_judge_of_packs(dense_gan):
+    """One logit for each, of as many samples as there are."""
+    gan = dense_gan("non-saturating")
+    features = gan.discriminator.input_shape[0]
+    D = Sequential([Pack(2), Dense(2 * features, 1)], (features,), rng=0, dtype="float64")
+    gan.discriminator = D
+    x = np.random.default_rng(0).normal(size=(2050, features))
+    np.testing.assert_allclose(gan.judge(x), D(x)[:, 0], rtol=1e-9, atol=1e-12)
+    assert gan.judge(x).shape == (1025,)
+    with pytest.raises(ValueError, match="a batch of 3 cannot be packed by 2"):
+        gan.judge(x[:3])
 
 
 def test_samples_belong_to_the_caller(game):
