@@ -319,14 +319,19 @@ def test_each_number_of_a_part_shows(part):
     if part in (LinearDecay, ExponentialDecay):
         first = {"steps": 10, "end": 0.5}
     arguments = numeric_defaults(part, **first)
-    schedule = arguments.pop("schedule", None)
+    others = {
+        "schedule": [ExponentialDecay(10, end=end) for end in (0.1, 0.2)],
+        "weights": [range(1, 21), range(2, 22)],
+    }
+    others = {name: values for name, values in others.items() if name in arguments}
+    for name in others:
+        del arguments[name]  # no number
     assert all(isinstance(value, (int, float, tuple)) for value in arguments.values())
     net = network(2, 1, 0)
     make = (lambda **a: part(net, **a)) if part in OPTIMIZERS.values() else part
     texts = [repr(variant) for variant in variants(make, **arguments)]
-    if schedule is not None:
-        falling = (ExponentialDecay(10, end=end) for end in (0.1, 0.2))
-        texts += [repr(part(schedule=schedule)) for schedule in falling]
+    for name, values in others.items():
+        texts += [repr(part(**first, **{name: value})) for value in values]
     assert len(set(texts)) == len(texts), texts
 
 
