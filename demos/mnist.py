@@ -50,7 +50,7 @@ from its last checkpoint.
 The examples are looked for in --data-dir, in the folder that MINIGAN_DATA names, and in the cache,
 to which they are otherwise downloaded. Files: picture.png, samples.png, walk.png, pieces.png,
 animation.gif, checkpoint.npz, generator.npz (for `minigan.load`), metrics.json, and samples.npy if
-asked for. At the end, the classifier that comes with the package weighed 10,000 samples; what real
+asked for. At the end, the classifier that comes with the package judges 10,000 samples; what real
 images score, demos/RESULTS.md says.
 """
 
