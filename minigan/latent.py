@@ -89,7 +89,8 @@ class MixtureLatent(Latent):
     al. 2016, arXiv:1606.03657, section 6). `components` is then the number of all these dimensions.
 
     weights: π, (components,), or (choices, components) where each choice has its own; positive, and
-    divided by their sum. None: all pieces are equally likely. (The attribute: of each choice.)
+    divided by their sum (unless it is 1). None: all pieces are equally likely. (The attribute: of
+    each choice.)
     """
 
     def __init__(self, dimension, components=20, *, scale=3.0, choices=1, weights=None):
@@ -148,7 +149,10 @@ class MixtureLatent(Latent):
         if not (np.isfinite(weights).all() and (weights > 0).all()):
             raise ValueError(f"{name}: expected positive numbers, got {weights.tolist()}")
         weights = np.broadcast_to(weights, (self.choices, self.kinds))
-        return weights / weights.sum(axis=1, keepdims=True)
+        total = weights.sum(axis=1, keepdims=True)
+        if np.allclose(total, 1, rtol=0, atol=1e-12):  # as they were, to the last bit
+            return weights.copy()
+        return weights / total
 
     def __repr__(self):
         choices = f", choices={self.choices}" if self.choices > 1 else ""

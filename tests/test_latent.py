@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.integrate import trapezoid
 from scipy.stats import norm
 
@@ -38,9 +40,9 @@ def test_several_choices():
 def test_pieces_that_are_not_equally_likely():
     """Three choices, each with shares of its own; then the same shares for all of them."""
     weights = np.array([[1, 1, 2], [6, 3, 1], [1, 1, 1]])
-    for given in (weights, weights[1]):
-        latent = MixtureLatent(11, 3, choices=3, weights=given)
-        expected = np.broadcast_to(given, (3, 3)) / np.broadcast_to(given, (3, 3)).sum(1)[:, None]
+    for asked in (weights, weights[1]):
+        latent = MixtureLatent(11, 3, choices=3, weights=asked)
+        expected = np.broadcast_to(asked, (3, 3)) / np.broadcast_to(asked, (3, 3)).sum(1)[:, None]
         np.testing.assert_allclose(latent.weights, expected)
         chosen = latent.sample(40_000, np.random.default_rng(0))[:, 2:].reshape(-1, 3, 3) > 0
         assert (chosen.sum(axis=2) == 1).all()
@@ -56,13 +58,14 @@ def test_equal_weights_are_none():
     np.testing.assert_array_equal(*draws)
 
 
-@pytest.mark.parametrize("choices", [1, 3])
-def test_repr_says_all(choices):
-    weights = np.random.default_rng(0).uniform(1, 2, (choices, 3))
-    latent = MixtureLatent(12, 3, scale=2, choices=choices, weights=weights)
+@given(st.integers(1, 3), st.integers(2, 24), st.integers(0, 999))
+def test_repr_says_all(choices, kinds, seed):
+    """And to the last bit: weights that were written down are not divided by their sum again."""
+    weights = np.random.default_rng(seed).uniform(0.01, 1, (choices, kinds))
+    latent = MixtureLatent(99, kinds, scale=2, choices=choices, weights=weights)
     again = eval(repr(latent), {"MixtureLatent": MixtureLatent})
-    np.testing.assert_allclose(again.weights, latent.weights, rtol=1e-15)
-    assert (again.dimension, again.scale, again.choices) == (12, 2, choices)
+    np.testing.assert_array_equal(again.weights, latent.weights)
+    assert (again.dimension, again.scale, again.choices) == (99, 2, choices)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
