@@ -16,8 +16,8 @@ Interrupt it whenever you like: finished runs are kept in --out, and the next ca
 this one was. (After a change of the code, remove the folder `runs` there, or the old runs stay.)
 
 What to look at:
-- A high share of high-quality samples with a spread below 1: such a generator keeps to the middle
-  of the modes.
+- A high share of high-quality samples with a width below 1: such a generator keeps to a part of
+  each mode. The spread, about the true centres, need not tell (minigan/metrics/modes.py).
 - The first rows are real data. No generator should beat them; if one does, it has found a weakness
   of the metric.
 - The last of these rows are real digits made worse: each is the mean of its 10 nearest neighbours.
@@ -79,6 +79,7 @@ OF_TOYS = {  # of metrics.json: the heading, how it is written, in which unit
     "high_quality": ("high quality, %", ".2f", 100),
     "reverse_kl": ("reverse KL, nats", ".4f", 1),
     "spread": ("spread", ".3f", 1),
+    "width": ("width", ".3f", 1),
     "seconds": ("seconds", ".0f", 1),
 }
 OF_STACKS = {

@@ -63,7 +63,7 @@ def restored(looks):
 
 def coverage_figures(c):
     """What metrics.json says about the modes: the figures of a `ModeCoverage`, or None for each."""
-    names = "modes", "modes_total", "high_quality", "reverse_kl", "spread"
+    names = "modes", "modes_total", "high_quality", "reverse_kl", "spread", "width"
     return {name: c and getattr(c, name) for name in names}
 
 

@@ -15,7 +15,9 @@ What the figures do not say:
 
 - Perfect data does not score 100 % high quality but 1 − exp(−3² / 2) = 98.89 %, the share of a
   2-D Gaussian within 3 σ. A higher score means samples that are too close to the modes: a
-  generator that puts every mode's samples on a single point scores 100 %. The spread shows that.
+  generator that puts every mode's samples on a single point scores 100 %. The width shows that.
+- Nor does the spread: it is taken about the true centre, so that a single point at a distance of
+  σ√d from it has a spread of about 1. The width is taken about the samples' own centre.
 - One stray sample captures a mode, so the number of modes grows with the number of samples:
   compare figures of 2,500 samples only. The reverse KL weighs the modes by their samples.
 - The reverse KL ignores all samples that are not high quality, and is above zero even for
@@ -41,8 +43,10 @@ class ModeCoverage(Figures):
     """modes, of modes_total, are captured; high_quality is a share of the samples, in [0, 1].
 
     reverse_kl: in nats, between 0 (all modes alike) and log K (a single one); infinity if there is
-    no high-quality sample. spread: how wide the modes are, relative to the true ones: 1 for true
-    data, less for samples that are too close to the modes; NaN if none is of high quality.
+    no high-quality sample. spread: how far samples are from the true centre of their mode, relative
+    to true data: 1 for such, less for samples that are too close to the modes; NaN if none is of
+    high quality. width: the same from the centre of the mode's samples: 1 for true data, 0 where
+    every mode is a point, wherever it lies; NaN where no mode has two samples.
     counts: the high-quality samples of each mode, in the order of the means.
     """
 
@@ -51,6 +55,7 @@ class ModeCoverage(Figures):
     high_quality: float
     reverse_kl: float
     spread: float
+    width: float
     counts: tuple
 
 
@@ -72,6 +77,9 @@ def mode_coverage(samples, means, sigma, radius=3.0):
     in two dimensions 2 − R² / (exp(R² / 2) − 1), that is 1.899 for R = 3. So
 
         spread = √(mean |x − mean|² / (d σ²)) / √(F_{d+2}(R) / F_d(R))
+
+    The width has x̄ₖ, the mean of the high-quality samples of mode k, in place of the mode's centre,
+    and therefore n − K in place of n, for n such samples in K captured modes.
     """
     means = check_samples(np.asarray(means, dtype=np.float64), name="means")
     samples = check_samples(samples, means.shape[1], "samples")
@@ -92,12 +100,13 @@ def mode_coverage(samples, means, sigma, radius=3.0):
     counts = np.bincount(nearest[good], minlength=modes_total)
 
     if not good.any():
-        reverse_kl, spread = math.inf, math.nan
+        reverse_kl, spread, width = math.inf, math.nan, math.nan
     else:
         p = counts[counts > 0] / counts.sum()  # 0 log 0 = 0
         reverse_kl = float(np.sum(p * np.log(p * modes_total)))
-        mean_square = np.mean((distance[good] / sigma) ** 2) / d
-        spread = math.sqrt(mean_square / _truncated_mean_square(radius, d))
+        expected = d * sigma**2 * _truncated_mean_square(radius, d)
+        spread = math.sqrt(np.mean(distance[good] ** 2) / expected)
+        width = math.sqrt(_square_within(samples[good], nearest[good]) / expected)
 
     return ModeCoverage(
         modes=int(np.count_nonzero(counts)),
@@ -105,8 +114,18 @@ def mode_coverage(samples, means, sigma, radius=3.0):
         high_quality=float(np.count_nonzero(good) / n),
         reverse_kl=reverse_kl,
         spread=spread,
+        width=width,
         counts=tuple(counts.tolist()),
     )
+
+
+def _square_within(samples, labels):
+    """|x − x̄ₖ|² of samples (n, d) about the means of their K groups, over n − K; or NaN."""
+    groups, members = np.unique(labels, return_inverse=True)
+    indicator = members == np.arange(len(groups))[:, None]
+    means = indicator @ samples / indicator.sum(axis=1, keepdims=True)
+    free = len(samples) - len(groups)
+    return np.sum((samples - means[members]) ** 2) / free if free else math.nan
 
 
 def _truncated_mean_square(radius, d):

@@ -125,7 +125,7 @@ def test_a_failed_run_is_told_in_its_row_and_by_the_status(run_demo, runs, tmp_p
     assert "--objective hinge" in (told := capsys.readouterr().out)
     assert "failed: toy.py" in told and "training diverged (status 1)" in told
     table = rows(tmp_path)
-    assert table["hinge"] == ["–"] * 5 + ["0 of 1; training diverged (status 1)"]
+    assert table["hinge"] == ["–"] * 6 + ["0 of 1; training diverged (status 1)"]
     assert table["minimax"][-1] == "1 of 1"
 
 

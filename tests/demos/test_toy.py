@@ -26,7 +26,7 @@ def test_a_quick_run_writes_all_files(run_demo, metrics, check_pictures, tmp_pat
     assert (found["data"], found["objective"], found["seed"]) == ("ring", "non-saturating", 0)
     assert (found["steps"], found["modes_total"]) == (40, 8)
     assert 0 <= found["modes"] <= 8 and 0 <= found["high_quality"] <= 1
-    assert {"reverse_kl", "discriminator_loss", "generator_loss", "backend"} <= set(found)
+    assert {"reverse_kl", "spread", "width", "discriminator_loss", "generator_loss", "backend"} <= set(found)
     assert found["seconds"] > 0
     assert found["steps_per_second"] == pytest.approx(40 / found["seconds"])
     bar = capsys.readouterr().err
@@ -97,7 +97,7 @@ def test_data_without_modes_of_one_size(data, run_demo, metrics, tmp_path):
     """One is a curve, the other has two Gaussians of different shapes."""
     run_demo("toy", "--quick", "--steps", 1, "--data", data, "--out", tmp_path)
     found = metrics(tmp_path)
-    for key in ("modes", "modes_total", "high_quality", "reverse_kl"):
+    for key in ("modes", "modes_total", "high_quality", "reverse_kl", "spread", "width"):
         assert found[key] is None
 
 

@@ -39,6 +39,8 @@ def test_by_hand():
     # mean of r^2 = (0 + 9 + 4) / 3, of which half per axis, over the truncated variance.
     truncated = 1 - 4.5 / (math.exp(4.5) - 1)
     assert result.spread == pytest.approx(math.sqrt(13 / 6 / truncated), rel=1e-12)
+    # About the mean of mode 0's two samples, 1.5² + 1.5²; three samples less two means.
+    assert result.width == pytest.approx(math.sqrt(4.5 / 2 / truncated), rel=1e-12)
     with pytest.raises(FrozenInstanceError):
         result.modes = 4
 
@@ -61,6 +63,7 @@ def test_perfect_data(name, modes):
     assert result.modes == result.modes_total == len(result.counts) == modes
     assert sum(result.counts) == round(result.high_quality * n)
     assert result.spread == pytest.approx(1, abs=0.01)
+    assert result.width == pytest.approx(1, abs=0.01)
     # 2 n KL is asymptotically chi-square with K - 1 degrees of freedom.
     good = sum(result.counts)
     assert stats.chi2(modes - 1).sf(2 * good * result.reverse_kl) > 1e-3
@@ -83,6 +86,10 @@ def test_spread_of_true_data_is_one_in_any_dimension(d, radius):
         measured = np.mean(r2[r2 <= radius**2]) / d
         assert result.spread == pytest.approx(math.sqrt(measured / expected), rel=1e-7)
         assert result.spread == pytest.approx(1, abs=4 / math.sqrt(result.high_quality * n))
+        centre = np.mean(x[r2 <= radius**2], axis=0) / 0.1
+        good = np.count_nonzero(r2 <= radius**2)
+        within = (measured * d - centre @ centre) * good / (good - 1) / d
+        assert result.width == pytest.approx(math.sqrt(within / expected), rel=1e-7)
 
 
 def test_spread_sees_what_high_quality_does_not():
@@ -98,6 +105,25 @@ def test_spread_sees_what_high_quality_does_not():
     assert result.high_quality < 0.9 and result.spread > 1.2
 
 
+def test_width_sees_what_the_spread_does_not():
+    """A mode that is a point beside its centre; then few samples, whose variance is unbiased."""
+    ring = toy("ring")
+    x, k = ring.sample_labelled(2500, np.random.default_rng(1))
+    aside = ring.means[k] + math.sqrt(2) * ring.sigma * np.stack([np.cos(k), np.sin(k)], axis=1)
+    result = mode_coverage(aside + 0.1 * (x - ring.means[k]), ring.means, ring.sigma)
+    assert result.spread == pytest.approx(1, abs=0.05) and result.high_quality == 1
+    assert result.width == pytest.approx(0.1 / math.sqrt(0.9494), rel=0.05)
+    few = x[np.concatenate([np.flatnonzero(k == j)[: 3 + j] for j in range(8)])]
+    nearest = np.linalg.norm(few[:, None] - ring.means, axis=2)
+    few, label = few[nearest.min(1) < 3 * ring.sigma], nearest.argmin(1)
+    label = label[nearest.min(1) < 3 * ring.sigma]
+    groups = [few[label == j] for j in range(8)]
+    free = np.array([len(g) - 1 for g in groups])
+    pooled = free @ [g.var(axis=0, ddof=1).mean() for g in groups] / free.sum()
+    expected = math.sqrt(pooled / ring.sigma**2 / (1 - 4.5 / (math.exp(4.5) - 1)))
+    assert mode_coverage(few, ring.means, ring.sigma).width == pytest.approx(expected, rel=1e-9)
+
+
 def test_one_dropped_mode():
     ring = toy("ring")
     x, k = ring.sample_labelled(2500, np.random.default_rng(2))
@@ -110,7 +136,8 @@ def test_one_duplicated_point():
     ring = toy("ring")
     result = mode_coverage(np.tile(ring.means[5], (2500, 1)), ring.means, ring.sigma)
     assert result.counts == (0, 0, 0, 0, 0, 2500, 0, 0)
-    assert result.modes == 1 and result.high_quality == 1 and result.spread == 0
+    assert result.modes == 1 and result.high_quality == 1
+    assert result.spread == 0 and result.width < 1e-9
     assert result.reverse_kl == pytest.approx(math.log(8), rel=1e-14)
 
 
@@ -119,12 +146,14 @@ def test_disjoint_sets():
     far = toy("grid").sample(500, np.random.default_rng(3)) + 100
     result = mode_coverage(far, ring.means, ring.sigma)
     assert result.modes == 0 and result.high_quality == 0 and sum(result.counts) == 0
-    assert result.reverse_kl == math.inf and math.isnan(result.spread)
+    assert result.reverse_kl == math.inf and math.isnan(result.spread) and math.isnan(result.width)
 
 
 def test_one_mode_has_nothing_to_miss():
     result = mode_coverage(np.zeros((3, 1)), np.zeros((1, 1)), 1.0)
-    assert result.modes == 1 and result.reverse_kl == 0
+    assert result.modes == 1 and result.reverse_kl == result.width == 0
+    alone = mode_coverage(np.zeros((1, 1)), np.zeros((1, 1)), 1.0)
+    assert alone.spread == 0 and math.isnan(alone.width)
 
 
 def test_float32_samples_and_untouched_input():
