@@ -17,7 +17,7 @@ What to look at, in picture.png and animation.gif:
 
 What to try next:
   --seed 1                  the same game with other random numbers
-  --preset sharp            twice as long, noise in eight pieces: what is left between the modes?
+  --preset sharp            twice as long, a slow G, noise in 60 pieces: what is left between modes?
   --objective minimax       G's loss as in the theory: do its arrows vanish where D is sure?
   --objective wasserstein   a critic without a sigmoid, its weights clipped
   --regularizer wgan-gp     the same critic, the length of its gradient kept at 1

@@ -60,6 +60,7 @@ class Recipe:
     regularizer: Regularizer | None = None
     optimizer: type = Adam
     lr: float = 1e-3
+    generator_lr: float | None = None
     betas: tuple = (0.5, 0.99)  # a game changes faster than Adam's default, 0.999, forgets
     discriminator_steps: int = 1
     steps: int = 4000
@@ -83,9 +84,9 @@ class Recipe:
         falling = self.decay(steps, self.hold, self.penalty_end)
         return type(found)(found.weight, every=found.every, schedule=falling)
 
-    def make_optimizer(self, network):
+    def make_optimizer(self, network, lr=None):
         options = {"betas": self.betas} if self.optimizer is Adam else {}
-        return self.optimizer(network, self.lr, **options)
+        return self.optimizer(network, lr or self.lr, **options)
 
     def schedule(self, steps):
         """The factor on the learning rate in a run of so many steps: 1, then falling."""
@@ -94,7 +95,7 @@ class Recipe:
     def players(self, G, D, steps):
         """The options of a `GAN` of these networks that the recipe decides, for so many steps."""
         return {
-            "generator_optimizer": self.make_optimizer(G),
+            "generator_optimizer": self.make_optimizer(G, self.generator_lr),
             "discriminator_optimizer": self.make_optimizer(D),
             "discriminator_steps": self.discriminator_steps,
             "regularizer": self.make_regularizer(steps),
@@ -107,8 +108,9 @@ RECIPES = (
         decay=ExponentialDecay, end=0.01,
     ),
     Recipe(
-        "non-saturating", "r1", R1(0.015, every=4), lr=2e-3, betas=(0.5, 0.9), steps=15000,
-        preset="sharp", pieces=8, decay=ExponentialDecay, hold=0.6, end=0.007, penalty_end=1e-5,
+        "non-saturating", "r1", R1(0.015, every=4), lr=3e-3, generator_lr=5e-4, betas=(0.5, 0.9),
+        steps=15000, preset="sharp", pieces=60, decay=ExponentialDecay, hold=0.4, end=0.005,
+        penalty_end=1e-5,
     ),
     Recipe("non-saturating", lr=2e-3),
     Recipe("non-saturating", "r2"),
