@@ -45,6 +45,8 @@ class Recipe:
     "moment-matching" (`MomentMatching`). bounded_by: a name in `REGULARIZERS`, or "spectral-norm",
     where the layers of D bound it, without a regularizer. regularizer: instead of the one in the
     table, where another strength is better. optimizer, lr, betas (of Adam): of both players.
+    generator_lr: of G, where it is slower than D, which then sees each cloud of samples long enough
+    to pull it to its width (two time scales, Heusel et al. 2017, arXiv:1706.08500).
     discriminator_steps: steps of D per step of G. steps: of G. The learning rate is constant for
     the share `hold` of them and then falls, as `decay` says, to `end` times what it was. (Where it
     falls to zero, samples crowd in the middle of the modes.) penalty_end: the penalty's weight

@@ -16,8 +16,8 @@ What the figures do not say:
 - Perfect data does not score 100 % high quality but 1 − exp(−3² / 2) = 98.89 %, the share of a
   2-D Gaussian within 3 σ. A higher score means samples that are too close to the modes: a
   generator that puts every mode's samples on a single point scores 100 %. The width shows that.
-- Nor does the spread: it is taken about the true centre, so that a single point at a distance of
-  σ√d from it has a spread of about 1. The width is taken about the samples' own centre.
+- The spread does not always show it: it is taken about the true centre, so that a single point at
+  a distance of σ√d from it has a spread of about 1. The width is about the samples' own centre.
 - One stray sample captures a mode, so the number of modes grows with the number of samples:
   compare figures of 2,500 samples only. The reverse KL weighs the modes by their samples.
 - The reverse KL ignores all samples that are not high quality, and is above zero even for
@@ -78,8 +78,10 @@ def mode_coverage(samples, means, sigma, radius=3.0):
 
         spread = √(mean |x − mean|² / (d σ²)) / √(F_{d+2}(R) / F_d(R))
 
-    The width has x̄ₖ, the mean of the high-quality samples of mode k, in place of the mode's centre,
-    and therefore n − K in place of n, for n such samples in K captured modes.
+    With x̄ₖ, the mean of the high-quality samples of mode k, in place of the mode's centre, and
+    therefore n − K in place of n, for n such samples in K captured modes,
+
+        width = √(Σ |x − x̄ₖ|² / ((n − K) d σ²)) / √(F_{d+2}(R) / F_d(R))
     """
     means = check_samples(np.asarray(means, dtype=np.float64), name="means")
     samples = check_samples(samples, means.shape[1], "samples")

@@ -106,22 +106,26 @@ def test_spread_sees_what_high_quality_does_not():
 
 
 def test_width_sees_what_the_spread_does_not():
-    """A mode that is a point beside its centre; then few samples, whose variance is unbiased."""
+    """A mode that is a point beside its centre."""
     ring = toy("ring")
     x, k = ring.sample_labelled(2500, np.random.default_rng(1))
     aside = ring.means[k] + math.sqrt(2) * ring.sigma * np.stack([np.cos(k), np.sin(k)], axis=1)
     result = mode_coverage(aside + 0.1 * (x - ring.means[k]), ring.means, ring.sigma)
     assert result.spread == pytest.approx(1, abs=0.05) and result.high_quality == 1
     assert result.width == pytest.approx(0.1 / math.sqrt(0.9494), rel=0.05)
-    few = x[np.concatenate([np.flatnonzero(k == j)[: 3 + j] for j in range(8)])]
-    nearest = np.linalg.norm(few[:, None] - ring.means, axis=2)
-    few, label = few[nearest.min(1) < 3 * ring.sigma], nearest.argmin(1)
-    label = label[nearest.min(1) < 3 * ring.sigma]
-    groups = [few[label == j] for j in range(8)]
-    free = np.array([len(g) - 1 for g in groups])
-    pooled = free @ [g.var(axis=0, ddof=1).mean() for g in groups] / free.sum()
+
+
+def test_width_pools_the_variances_of_the_modes():
+    """Unbiased ones: a mode of few samples counts by its degrees of freedom."""
+    ring = toy("ring")
+    x, k = ring.sample_labelled(2500, np.random.default_rng(1))
+    good = np.linalg.norm(x - ring.means[k], axis=1) < 3 * ring.sigma
+    groups = [x[good & (k == j)][: 3 + j] for j in range(8)]
+    free = np.array([len(group) - 1 for group in groups])
+    pooled = free @ [group.var(axis=0, ddof=1).mean() for group in groups] / free.sum()
     expected = math.sqrt(pooled / ring.sigma**2 / (1 - 4.5 / (math.exp(4.5) - 1)))
-    assert mode_coverage(few, ring.means, ring.sigma).width == pytest.approx(expected, rel=1e-9)
+    result = mode_coverage(np.concatenate(groups), ring.means, ring.sigma)
+    assert result.width == pytest.approx(expected, rel=1e-9)
 
 
 def test_one_dropped_mode():
