@@ -110,9 +110,9 @@ RECIPES = (
         decay=ExponentialDecay, end=0.01,
     ),
     Recipe(
-        "non-saturating", "r1", R1(0.015, every=4), lr=3e-3, generator_lr=5e-4, betas=(0.5, 0.9),
-        steps=15000, preset="sharp", pieces=60, decay=ExponentialDecay, hold=0.4, end=0.005,
-        penalty_end=1e-5,
+        "non-saturating", "r1", R1(0.03, every=4), lr=3e-3, generator_lr=5e-4, betas=(0.5, 0.95),
+        steps=15000, preset="sharp", pieces=60, decay=ExponentialDecay, hold=0.3, end=0.007,
+        penalty_end=2e-6,
     ),
     Recipe("non-saturating", lr=2e-3),
     Recipe("non-saturating", "r2"),
