@@ -199,7 +199,8 @@ if layers_of_D is not None:
 
 shared = {"latent": latent, "rng": noise_rng, "schedule": recipe.schedule(steps)}
 if layers_of_D is None:
-    gan = MomentMatching(G, recipe.make_optimizer(G), bandwidths=KERNELS, **shared)
+    optimizer = recipe.make_optimizer(G, "generator")
+    gan = MomentMatching(G, optimizer, bandwidths=KERNELS, **shared)
 else:
     players = recipe.players(G, D, steps)
     gan = GAN(G, D, recipe.objective, average_decay=AVERAGE, **players, **shared)

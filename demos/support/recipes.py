@@ -86,9 +86,11 @@ class Recipe:
         falling = self.decay(steps, self.hold, self.penalty_end)
         return type(found)(found.weight, every=found.every, schedule=falling)
 
-    def make_optimizer(self, network, lr=None):
+    def make_optimizer(self, network, player):
+        """Of "generator" or "discriminator"."""
+        slower = player == "generator" and self.generator_lr is not None
         options = {"betas": self.betas} if self.optimizer is Adam else {}
-        return self.optimizer(network, lr or self.lr, **options)
+        return self.optimizer(network, self.generator_lr if slower else self.lr, **options)
 
     def schedule(self, steps):
         """The factor on the learning rate in a run of so many steps: 1, then falling."""
@@ -97,8 +99,8 @@ class Recipe:
     def players(self, G, D, steps):
         """The options of a `GAN` of these networks that the recipe decides, for so many steps."""
         return {
-            "generator_optimizer": self.make_optimizer(G, self.generator_lr),
-            "discriminator_optimizer": self.make_optimizer(D),
+            "generator_optimizer": self.make_optimizer(G, "generator"),
+            "discriminator_optimizer": self.make_optimizer(D, "discriminator"),
             "discriminator_steps": self.discriminator_steps,
             "regularizer": self.make_regularizer(steps),
         }

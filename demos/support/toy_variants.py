@@ -25,7 +25,8 @@ def feature_matching(recipe, G, D, steps, **options):
 
 def moment_matching(recipe, G, D, steps, **options):
     """A game without D."""
-    return MomentMatching(G, recipe.make_optimizer(G), bandwidths=KERNELS, **options)
+    optimizer = recipe.make_optimizer(G, "generator")
+    return MomentMatching(G, optimizer, bandwidths=KERNELS, **options)
 
 
 #: Objective of a `Recipe` -> its game, for networks, a number of steps and options of a `GAN`.

@@ -1,9 +1,23 @@
 """The table of recipes: complete, without doubles, and found by either name."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
-from minigan import DRAGAN, OBJECTIVES, R1, R2, WGANGP, OneSidedPenalty, WeightClipping
+from minigan import (
+    DRAGAN,
+    OBJECTIVES,
+    R1,
+    R2,
+    WGANGP,
+    Dense,
+    OneSidedPenalty,
+    Sequential,
+    WeightClipping,
+)
 from support.recipes import RECIPES, REGULARIZERS, find_recipe
+from support.toy_variants import VARIANTS
 
 BOUNDS = {
     "none": type(None),
@@ -58,3 +72,12 @@ def test_a_row_does_what_its_names_say(recipe):
         assert regularizer.schedule(100) == pytest.approx(recipe.penalty_end)
     if recipe.objective in OBJECTIVES and OBJECTIVES[recipe.objective].needs_constraint:
         assert regularizer is not None
+
+
+def test_the_rate_of_g_is_its_own_in_a_game_without_d():
+    recipe = replace(find_recipe("moment-matching"), generator_lr=1e-5)
+    latent, rng = recipe.make_latent(), np.random.default_rng(0)
+    G = Sequential([Dense(2, 2)], (2,), rng=rng)
+    gan = VARIANTS["moment-matching"](recipe, G, None, 3, latent=latent, rng=rng)
+    assert gan.generator_optimizer.lr == 1e-5
+    assert recipe.make_optimizer(G, "discriminator").lr == recipe.lr
